@@ -1,0 +1,109 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Swift 6 with the checks that keep modules honest; each flag is named after its proposal.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),  // SE-0335: `any` is written out
+    .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409: no leaked dependencies
+    .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444: a file imports what it uses
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // SE-0461
+    .treatAllWarnings(as: .error),
+]
+
+/// Modules that touch C also mark every unsafe use (SE-0458).
+let boundary: [SwiftSetting] = strict + [.strictMemorySafety()]
+
+let package = Package(
+    name: "SliceSeg",
+    products: [
+        .executable(name: "segment-brain", targets: ["segment-brain"]),
+        .executable(name: "sliceseg", targets: ["sliceseg"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // C boundaries. Debian's libnifti ships no pkg-config file and its headers ask for
+        // <znzlib.h> without the folder it lies in; `forward` holds a header that points there.
+        .target(
+            name: "CNIfTI",
+            cSettings: [.headerSearchPath("forward")],
+            linkerSettings: [.linkedLibrary("niftiio"), .linkedLibrary("znz"), .linkedLibrary("z")]
+        ),
+        .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
+        // Only the C header and the loader are built here; `library/` is C++ over LibTorch, built
+        // by the Makefile into a shared library that the loader opens at run time.
+        .target(
+            name: "CTorch", exclude: ["library"],
+            linkerSettings: [.linkedLibrary("dl")]
+        ),
+
+        .target(name: "AtomicFiles", swiftSettings: boundary),
+        .target(name: "Volumes", swiftSettings: strict),
+        .target(
+            name: "VolumeIO", dependencies: ["Volumes", "AtomicFiles", "CNIfTI"],
+            swiftSettings: boundary),
+        .target(name: "Preprocessing", dependencies: ["Volumes"], swiftSettings: strict),
+        .target(name: "SegmentationMetrics", dependencies: ["Volumes"], swiftSettings: strict),
+        .target(name: "Tensors", dependencies: ["CTorch"], swiftSettings: boundary),
+        .target(name: "NeuralNetworks", dependencies: ["Tensors"], swiftSettings: strict),
+        .target(
+            name: "SegmentationModels", dependencies: ["NeuralNetworks", "Tensors"],
+            swiftSettings: strict),
+        .target(
+            name: "ModelBundles",
+            dependencies: [
+                "SegmentationModels", "NeuralNetworks", "Tensors", "Volumes", "Preprocessing",
+                "AtomicFiles", .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            resources: [.copy("Bundles")], swiftSettings: strict),
+        .target(
+            name: "Inference",
+            dependencies: [
+                "Preprocessing", "ModelBundles", "SegmentationModels", "NeuralNetworks", "Tensors",
+                "Volumes",
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Datasets", dependencies: ["VolumeIO", "Preprocessing", "Tensors", "Volumes"],
+            swiftSettings: strict),
+        .target(
+            name: "Training",
+            dependencies: [
+                "Datasets", "Inference", "SegmentationMetrics", "ModelBundles",
+                "SegmentationModels", "NeuralNetworks", "Tensors", "Preprocessing", "Volumes",
+                "AtomicFiles",
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Reports", dependencies: ["SegmentationMetrics", "Volumes", "AtomicFiles", "CPNG"],
+            swiftSettings: boundary),
+        .target(
+            name: "Pipelines",
+            dependencies: [
+                "Training", "Inference", "Reports", "VolumeIO", "Datasets", "ModelBundles",
+                "SegmentationModels", "SegmentationMetrics", "Preprocessing", "NeuralNetworks",
+                "Tensors", "Volumes", "AtomicFiles",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "segment-brain",
+            dependencies: [
+                "Pipelines",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "sliceseg",
+            dependencies: [
+                "Pipelines",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)
