@@ -1,0 +1,41 @@
+// CPNG.h: the only C header that Swift sees for PNG pictures.
+//
+// libpng's simplified API reports errors through fields of a struct that also holds its private
+// state, and needs a macro to size the output; neither can be used from Swift. Here one call
+// encodes a picture and one decodes it. Each returns a status and, when it is not CPNG_OK, a
+// message of libpng's in the caller's buffer.
+#ifndef CPNG_H
+#define CPNG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Size of the message buffers, with the closing zero.
+#define CPNG_MESSAGE_SIZE 128
+
+typedef enum : int32_t {
+    CPNG_OK = 0,
+    CPNG_ERROR_INVALID_SIZE = 1,  // a side is 0, or the picture is too large to encode
+    CPNG_ERROR_OUT_OF_MEMORY = 2,
+    CPNG_ERROR_LIBRARY = 3,  // libpng refused; the message says why
+} CPNGStatus;
+
+// Encodes `width` x `height` pixels of red, green, blue bytes, rows from the top, as a PNG file.
+// On CPNG_OK the caller owns `*bytes` and frees it once with cpng_bytes_free; otherwise `*bytes`
+// is NULL and there is nothing to free.
+CPNGStatus cpng_encode_rgb8(
+    const uint8_t *_Nonnull rgb, uint32_t width, uint32_t height,
+    uint8_t *_Nullable *_Nonnull bytes, size_t *_Nonnull count,
+    char message[_Nonnull CPNG_MESSAGE_SIZE]);
+
+// Decodes a PNG file of any kind into red, green, blue bytes, rows from the top; transparent
+// pixels are laid over black. Ownership as above.
+CPNGStatus cpng_decode_rgb8(
+    const uint8_t *_Nonnull png, size_t png_count, uint32_t *_Nonnull width,
+    uint32_t *_Nonnull height, uint8_t *_Nullable *_Nonnull rgb, size_t *_Nonnull count,
+    char message[_Nonnull CPNG_MESSAGE_SIZE]);
+
+// Frees what the calls above returned; NULL is allowed.
+void cpng_bytes_free(uint8_t *_Nullable bytes);
+
+#endif
