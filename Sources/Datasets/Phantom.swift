@@ -1,0 +1,184 @@
+public import Volumes
+
+/// The look of a phantom: which tissues are bright and which are dark.
+public enum PhantomContrast: String, Sendable, Hashable, Codable, CaseIterable {
+    /// White matter brighter than grey matter, fluid dark.
+    case t1Weighted = "t1-weighted"
+    /// Fluid bright, grey matter brighter than white matter.
+    case t2Weighted = "t2-weighted"
+    /// Proton density: grey matter a little brighter than white matter, fluid brighter still.
+    case protonDensity = "proton-density"
+    /// A brightness of its own for each tissue, drawn anew for each head.
+    case random
+}
+
+/// What ``makePhantom(seed:options:)`` draws, apart from its seed.
+public struct PhantomOptions: Sendable, Hashable, Codable {
+    /// Voxels from left to right, from back to front and from below upward; at least 8 each.
+    ///
+    /// The head is about 150 x 180 x 150 mm and sits near the middle; what lies beyond the grid is
+    /// cut off.
+    public var size: GridSize
+    /// Voxel edges in mm from left to right, from back to front and from below upward.
+    public var spacingMillimeters: SIMD3<Double>
+    /// How the voxels are stored: the same head is only permuted and flipped.
+    public var orientation: Orientation
+    /// The contrasts to choose from, each as likely as the others; not empty.
+    public var contrasts: [PhantomContrast]
+    /// How often skull and scalp are left in; the other heads are skull-stripped, and outside of
+    /// the brain they are exactly 0.
+    public var skullProbability: Double
+    /// Standard deviation of the Rician noise, as a part of the brightest brain tissue.
+    public var noise: ClosedRange<Double>
+    /// Largest departure from 1 of the smooth factor (bias field) that the image is multiplied by.
+    public var biasAmplitude: ClosedRange<Double>
+    /// How far the smooth random deformation moves the anatomy at most, in mm.
+    public var deformationMillimeters: Double
+    /// Largest rotation about each axis, in degrees (below 90).
+    public var rotationDegrees: Double
+
+    /// Makes options; the defaults are heads of 2 mm voxels for a quick demonstration.
+    public init(
+        size: GridSize = GridSize(80, 96, 80), spacingMillimeters: SIMD3<Double> = SIMD3(2, 2, 2),
+        orientation: Orientation = .ras, contrasts: [PhantomContrast] = PhantomContrast.allCases,
+        skullProbability: Double = 0.5, noise: ClosedRange<Double> = 0.01...0.04,
+        biasAmplitude: ClosedRange<Double> = 0...0.3, deformationMillimeters: Double = 14,
+        rotationDegrees: Double = 8
+    ) {
+        self.size = size
+        self.spacingMillimeters = spacingMillimeters
+        self.orientation = orientation
+        self.contrasts = contrasts
+        self.skullProbability = skullProbability
+        self.noise = noise
+        self.biasAmplitude = biasAmplitude
+        self.deformationMillimeters = deformationMillimeters
+        self.rotationDegrees = rotationDegrees
+    }
+}
+
+/// The structures of a phantom, with FreeSurfer's ids, names and colors.
+///
+/// The same table lies in `pipelines/labels/phantom.tsv`.
+public let phantomLabelTable: LabelTable = {
+    let rows: [(UInt16, String, String)] = [
+        (2, "Left-Cerebral-White-Matter", "245,245,245"), (3, "Left-Cerebral-Cortex", "205,62,78"),
+        (4, "Left-Lateral-Ventricle", "120,18,134"), (8, "Left-Cerebellum-Cortex", "230,148,34"),
+        (10, "Left-Thalamus", "0,118,14"), (12, "Left-Putamen", "236,13,176"),
+        (16, "Brain-Stem", "119,159,176"), (17, "Left-Hippocampus", "220,216,20"),
+        (41, "Right-Cerebral-White-Matter", "245,245,245"),
+        (42, "Right-Cerebral-Cortex", "205,62,78"), (43, "Right-Lateral-Ventricle", "120,18,134"),
+        (47, "Right-Cerebellum-Cortex", "230,148,34"), (49, "Right-Thalamus", "0,118,14"),
+        (51, "Right-Putamen", "236,13,176"), (53, "Right-Hippocampus", "220,216,20"),
+    ]
+    let structures = rows.compactMap { index, name, color in
+        LabelColor(color).map { Structure(index: index, name: name, color: $0) }
+    }
+    guard structures.count == rows.count, let table = LabelTable(structures) else {
+        preconditionFailure("the phantom's label table is malformed")
+    }
+    return table
+}()
+
+/// Draws a synthetic head and its labels.
+///
+/// The anatomy is a set of nested ellipsoids in two hemispheres with a folded cortex, each of
+/// random size and place, bent by a smooth random deformation, turned and scaled. The image is made
+/// of one brightness per tissue, softened at the borders (partial volume), multiplied by a bias
+/// field, with Rician noise on top; its values are whole numbers that fit 16 signed bits. Left and
+/// right have the same brightness, so only shape and place tell them apart. Fluid around the brain,
+/// skull and scalp carry no label.
+///
+/// The same seed and options give the same bytes on any machine, and the same head in every
+/// ``PhantomOptions/orientation``. World space is RAS+ mm, the origin near the middle of the brain.
+///
+/// - Parameters:
+///   - seed: The number of the head.
+///   - options: The grid and what may vary.
+/// - Returns: The scan, and on the same grid the labels of ``phantomLabelTable``.
+/// - Precondition: `options.size` is at least 8 on each axis, the spacing is positive and there is
+///   a contrast to choose.
+public func makePhantom(
+    seed: UInt64, options: PhantomOptions = PhantomOptions()
+) -> (scan: Volume, labels: LabelMap) {
+    let size = options.size
+    precondition(min(size.x, size.y, size.z) >= 8, "a phantom of \(size) voxels is too small")
+    precondition(
+        (0..<3).allSatisfy { options.spacingMillimeters[$0] > 0 },
+        "spacing \(options.spacingMillimeters) mm")
+    precondition(!options.contrasts.isEmpty, "no contrast to choose from")
+    var generator = SeededGenerator(seed: seed)
+
+    let head = PhantomHead(options: options, using: &generator)
+    let tissues = head.tissues()
+    let look = PhantomLook(options: options, using: &generator)
+    let voxels = look.image(of: tissues, size: size, options: options, using: &generator)
+    let labels = tissues.map(\.label)
+
+    // Multiples of 1/16 mm are exact in a file that stores its affine in single precision.
+    var corner = SIMD3<Double>.zero
+    for axis in 0..<3 {
+        let middle = Double(size[axis] - 1) / 2 * options.spacingMillimeters[axis]
+        corner[axis] = ((Double(generator.uniform(-12, 12)) - middle) * 16).rounded() / 16
+    }
+    let grid = Grid(
+        size: size, affine: Affine(spacing: options.spacingMillimeters, translation: corner))
+    let stored = StorageOrder(of: options.orientation, rasGrid: grid)
+    return (
+        Volume(grid: stored.grid, voxels: stored.reordered(voxels)),
+        LabelMap(grid: stored.grid, labels: stored.reordered(labels))
+    )
+}
+
+/// How voxels of a RAS grid are stored in another orientation: a permutation with flips.
+private struct StorageOrder {
+    let grid: Grid
+    private let rasSize: GridSize
+    private let start: Int
+    private let strides: SIMD3<Int>
+
+    init(of orientation: Orientation, rasGrid: Grid) {
+        rasSize = rasGrid.size
+        let rasStrides = SIMD3(1, rasSize.x, rasSize.x * rasSize.y)
+        var size = rasSize
+        var columns: [SIMD3<Double>] = []
+        var translation = rasGrid.affine.translation
+        var start = 0
+        var strides = SIMD3<Int>.zero
+        for axis in 0..<3 {
+            let direction = orientation.axes[axis]
+            let world = direction.worldAxis
+            let last = rasSize[world] - 1
+            size[axis] = rasSize[world]
+            let step = rasGrid.affine.column(world)
+            if direction.isPositive {
+                columns.append(step)
+                strides[axis] = rasStrides[world]
+            } else {
+                columns.append(step * -1)
+                translation += step * Double(last)
+                strides[axis] = -rasStrides[world]
+                start += last * rasStrides[world]
+            }
+        }
+        grid = Grid(size: size, affine: Affine(columns: columns, translation: translation))
+        self.start = start
+        self.strides = strides
+    }
+
+    func reordered<Element>(_ elements: [Element]) -> [Element] {
+        if strides == SIMD3(1, rasSize.x, rasSize.x * rasSize.y) { return elements }
+        var result: [Element] = []
+        result.reserveCapacity(elements.count)
+        for k in 0..<grid.size.z {
+            for j in 0..<grid.size.y {
+                var position = start + j * strides.y + k * strides.z
+                for _ in 0..<grid.size.x {
+                    result.append(elements[position])
+                    position += strides.x
+                }
+            }
+        }
+        return result
+    }
+}
