@@ -1,0 +1,336 @@
+public import Volumes
+
+/// The space and intensities that a model was trained in.
+public struct ConformSpecification: Sendable, Hashable, Codable {
+    /// Where the storage axes go.
+    public var orientation: Orientation
+    /// Millimetres per voxel along each storage axis.
+    public var spacingMillimeters: SIMD3<Double>
+    /// What becomes of the intensities.
+    public var intensity: IntensityRule
+    /// How many voxels around the foreground are kept.
+    public var marginVoxels: Int
+
+    /// Makes a specification.
+    ///
+    /// - Precondition: the spacing is positive and the margin is not negative.
+    public init(
+        orientation: Orientation, spacingMillimeters: SIMD3<Double>, intensity: IntensityRule,
+        marginVoxels: Int
+    ) {
+        precondition(
+            (0..<3).allSatisfy { spacingMillimeters[$0] > 0 && spacingMillimeters[$0].isFinite },
+            "spacing \(spacingMillimeters) mm is not positive")
+        precondition(marginVoxels >= 0, "a margin of \(marginVoxels) voxels")
+        self.orientation = orientation
+        self.spacingMillimeters = spacingMillimeters
+        self.intensity = intensity
+        self.marginVoxels = marginVoxels
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case orientation, spacingMillimeters, intensity, marginVoxels
+    }
+
+    /// Decodes a specification and checks it.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        let spacing = try container.decode(SIMD3<Double>.self, forKey: .spacingMillimeters)
+        let margin = try container.decode(Int.self, forKey: .marginVoxels)
+        guard (0..<3).allSatisfy({ spacing[$0] > 0 && spacing[$0].isFinite }) else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .spacingMillimeters, in: container,
+                debugDescription: "a spacing must be three positive numbers")
+        }
+        guard margin >= 0 else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .marginVoxels, in: container,
+                debugDescription: "a margin of \(margin) voxels is negative")
+        }
+        self.init(
+            orientation: try container.decode(Orientation.self, forKey: .orientation),
+            spacingMillimeters: spacing,
+            intensity: try container.decode(IntensityRule.self, forKey: .intensity),
+            marginVoxels: margin)
+    }
+}
+
+/// A scan in the space and intensities of a model, with the way back.
+public struct ConformedScan: Sendable {
+    /// The normalised intensities inside ``box``.
+    public let volume: Volume
+    /// The whole conformed grid, of which the box is a part.
+    ///
+    /// Its axes are the world's, in the model's orientation.
+    public let conformedGrid: Grid
+    /// The foreground and its margin, in voxels of ``conformedGrid``.
+    public let box: VoxelBox
+    /// The grid on which the scan was stored.
+    public let scanGrid: Grid
+    /// Whether every conformed voxel is one of the scan's own: axes were permuted and nothing was
+    /// interpolated.
+    public let isExact: Bool
+
+    /// Makes a conformed scan of its parts.
+    ///
+    /// - Precondition: `volume` lies on the box of `conformedGrid`.
+    public init(
+        volume: Volume, conformedGrid: Grid, box: VoxelBox, scanGrid: Grid, isExact: Bool
+    ) {
+        precondition(
+            volume.grid.size == box.size, "volume \(volume.grid.size) in a box of \(box.size)")
+        self.volume = volume
+        self.conformedGrid = conformedGrid
+        self.box = box
+        self.scanGrid = scanGrid
+        self.isExact = isExact
+    }
+
+    /// Carries labels from the box back to the scan's own grid.
+    ///
+    /// Scan voxels outside the box become background; the others take the nearest label, which
+    /// is their own where the scan was conformed exactly.
+    ///
+    /// - Parameter labels: Labels of the voxels of ``volume``.
+    /// - Returns: Labels on ``scanGrid``.
+    /// - Precondition: `labels.grid.size == box.size`.
+    public func labelsOnScanGrid(_ labels: LabelMap) -> LabelMap {
+        precondition(
+            labels.grid.size == box.size, "labels \(labels.grid.size) in a box of \(box.size)")
+        let boxGrid = conformedGrid.cropped(to: box)
+        let toModel = AxisPermutation(from: scanGrid.orientation, to: conformedGrid.orientation)
+        let permutedGrid = toModel.applied(to: scanGrid)
+        let onBox = LabelMap(grid: boxGrid, labels: labels.labels)
+        let permuted =
+            isExact
+            ? LabelMap(
+                grid: permutedGrid,
+                labels: padded(onBox.labels, box: box, size: permutedGrid.size))
+            : resampled(onBox, to: permutedGrid)
+        return LabelMap(
+            grid: scanGrid, labels: toModel.inverse.applied(to: permuted).labels)
+    }
+}
+
+/// Brings a scan into the orientation, spacing and intensities of a model.
+///
+/// Where the scan's axes are the world's (to 1/1000) and its spacing is the model's (to 1/1000
+/// mm), voxels are only reordered. Otherwise the scan is interpolated linearly, once, on a grid
+/// along the world's axes that covers its whole field of view; along axes on which the model is
+/// coarser, the scan is averaged so that it does not alias. What lies outside the scan gets the
+/// background level. Voxels that are not finite numbers count as 0.
+///
+/// A scan stored in another order of axes gives the same result.
+///
+/// - Parameters:
+///   - scan: Any scan.
+///   - specification: What the model needs.
+/// - Returns: The normalised foreground box and what leads back to the scan's grid.
+/// - Throws: `PreprocessingError` where the scan shows nothing, has no usable affine, or would
+///   take more than ``largestConformedVoxelCount`` voxels.
+public func conform(
+    _ scan: Volume, to specification: ConformSpecification
+) throws(PreprocessingError) -> ConformedScan {
+    guard scan.grid.affine.isInvertible else { throw .unusableAffine }
+    let toModel = AxisPermutation(from: scan.grid.orientation, to: specification.orientation)
+    let permutedGrid = toModel.applied(to: scan.grid)
+    let isExact = isExact(permutedGrid, specification.spacingMillimeters)
+    let conformedGrid = try conformedGrid(
+        of: permutedGrid, spacing: specification.spacingMillimeters, isExact: isExact)
+
+    var conformed = toModel.applied(to: scan)
+    var range = try replaceNonFinite(in: &conformed.voxels)
+    if !isExact {
+        let background = Foreground(
+            of: conformed.voxels, minimum: range.lowerBound, maximum: range.upperBound
+        ).backgroundLevel
+        conformed = resampled(conformed, to: conformedGrid, outside: background)
+        range = try replaceNonFinite(in: &conformed.voxels)
+    }
+
+    let foreground = Foreground(
+        of: conformed.voxels, minimum: range.lowerBound, maximum: range.upperBound)
+    let scale = IntensityScale(
+        specification.intensity, of: conformed.voxels, foreground: foreground, range: range)
+    let box = foreground.box(of: conformed.voxels, size: conformedGrid.size)
+        .expanded(by: specification.marginVoxels, within: conformedGrid.size)
+    let voxels = cropped(conformed.voxels, size: conformedGrid.size, to: box)
+    return ConformedScan(
+        volume: Volume(grid: conformedGrid.cropped(to: box), voxels: scale.applied(to: voxels)),
+        conformedGrid: conformedGrid, box: box, scanGrid: scan.grid, isExact: isExact)
+}
+
+/// Carries a scan's labels to the box of its conformed scan, as training needs them.
+///
+/// Each voxel takes the nearest label, which is its own where the scan was conformed exactly.
+///
+/// - Parameters:
+///   - labels: Labels on the scan's grid.
+///   - conformed: The scan, conformed.
+/// - Returns: Labels on the grid of `conformed.volume`.
+/// - Precondition: `labels.grid.size == conformed.scanGrid.size`.
+public func conformLabels(_ labels: LabelMap, like conformed: ConformedScan) -> LabelMap {
+    precondition(
+        labels.grid.size == conformed.scanGrid.size,
+        "labels \(labels.grid.size) for a scan of \(conformed.scanGrid.size)")
+    let boxGrid = conformed.conformedGrid.cropped(to: conformed.box)
+    let toModel = AxisPermutation(
+        from: conformed.scanGrid.orientation, to: conformed.conformedGrid.orientation)
+    let permuted = toModel.applied(to: LabelMap(grid: conformed.scanGrid, labels: labels.labels))
+    guard conformed.isExact else { return resampled(permuted, to: boxGrid) }
+    return LabelMap(
+        grid: boxGrid,
+        labels: cropped(permuted.labels, size: permuted.grid.size, to: conformed.box))
+}
+
+// MARK: - The conformed grid
+
+/// Whether each axis, already in the model's order, runs along its world axis and has the model's
+/// spacing.
+private func isExact(_ grid: Grid, _ spacing: SIMD3<Double>) -> Bool {
+    isAlongWorldAxes(grid) && (0..<3).allSatisfy { abs(grid.spacing[$0] - spacing[$0]) <= 1e-3 }
+}
+
+private func isAlongWorldAxes(_ grid: Grid) -> Bool {
+    zip(0..<3, grid.orientation.axes).allSatisfy { axis, direction in
+        let column = grid.affine.column(axis)
+        return (0..<3).allSatisfy {
+            $0 == direction.worldAxis || abs(column[$0]) <= 1e-3 * column.length
+        }
+    }
+}
+
+/// The grid along the world's axes that covers a scan, centred on it.
+private func conformedGrid(
+    of scan: Grid, spacing: SIMD3<Double>, isExact: Bool
+) throws(PreprocessingError) -> Grid {
+    let directions = scan.orientation.axes
+    let isAligned = isAlongWorldAxes(scan)
+    // Axes that already have the model's spacing keep their voxel centres.
+    let keepsAxis = (0..<3).map { axis in
+        isAligned && abs(scan.spacing[axis] - spacing[axis]) <= 1e-3
+    }
+    var extent = SIMD3<Double>.zero
+    for axis in 0..<3 {
+        for column in 0..<3 {
+            let step = scan.affine[directions[axis].worldAxis, column]
+            extent[axis] += abs(step) * Double(scan.size[column])
+        }
+    }
+    var counts = SIMD3<Double>.zero
+    for axis in 0..<3 {
+        counts[axis] =
+            keepsAxis[axis]
+            ? Double(scan.size[axis])
+            : max(1, (extent[axis] / spacing[axis] - 1e-3).rounded(.up))
+    }
+    guard counts.x * counts.y * counts.z <= Double(largestConformedVoxelCount) else {
+        throw .conformedGridTooLarge(extentMillimeters: extent, size: counts)
+    }
+    if isExact { return scan }
+
+    let center = scan.affine(
+        SIMD3(Double(scan.size.x - 1), Double(scan.size.y - 1), Double(scan.size.z - 1)) / 2)
+    var columns: [SIMD3<Double>] = []
+    var translation = center
+    for axis in 0..<3 {
+        var column = SIMD3<Double>.zero
+        let step = keepsAxis[axis] ? scan.spacing[axis] : spacing[axis]
+        column[directions[axis].worldAxis] = directions[axis].isPositive ? step : -step
+        columns.append(column)
+        translation -= column * ((counts[axis] - 1) / 2)
+    }
+    return Grid(
+        size: GridSize(Int(counts.x), Int(counts.y), Int(counts.z)),
+        affine: Affine(columns: columns, translation: translation))
+}
+
+// MARK: - Voxels
+
+/// Sets voxels that are not finite to 0.
+///
+/// - Returns: The smallest and the largest intensity.
+/// - Throws: `PreprocessingError` where no voxel is finite or all finite voxels are equal.
+private func replaceNonFinite(
+    in voxels: inout [Float]
+) throws(PreprocessingError) -> ClosedRange<Float> {
+    var minimum = Float.infinity
+    var maximum = -Float.infinity
+    var finiteCount = 0
+    let count = voxels.count
+    voxels.withUnsafeBufferPointer { voxels in
+        for voxel in voxels {
+            let isFinite = voxel.magnitude <= Float.greatestFiniteMagnitude
+            minimum = isFinite && voxel < minimum ? voxel : minimum
+            maximum = isFinite && voxel > maximum ? voxel : maximum
+            finiteCount += isFinite ? 1 : 0
+        }
+    }
+    guard finiteCount > 0 else { throw .noFiniteVoxel }
+    guard minimum < maximum else { throw .noContrast(value: minimum) }
+    if finiteCount < count {
+        voxels.withUnsafeMutableBufferPointer { voxels in
+            for index in voxels.indices where !voxels[index].isFinite { voxels[index] = 0 }
+        }
+        minimum = min(minimum, 0)
+        maximum = max(maximum, 0)
+    }
+    return minimum...maximum
+}
+
+/// The values of a box, x fastest.
+private func cropped<Value: BitwiseCopyable>(
+    _ values: [Value], size: GridSize, to box: VoxelBox
+) -> [Value] {
+    if box == VoxelBox(all: size) { return values }
+    let boxSize = box.size
+    return [Value](unsafeUninitializedCapacity: boxSize.count) { result, count in
+        values.withUnsafeBufferPointer { values in
+            guard let source = values.baseAddress, let target = result.baseAddress else { return }
+            for z in 0..<boxSize.z {
+                for y in 0..<boxSize.y {
+                    let row = size.offset(box.lower.x, box.lower.y + y, box.lower.z + z)
+                    (target + boxSize.offset(0, y, z))
+                        .update(from: source + row, count: boxSize.x)
+                }
+            }
+        }
+        count = boxSize.count
+    }
+}
+
+/// The values of a box set into background: the inverse of cropping.
+private func padded(_ labels: [UInt16], box: VoxelBox, size: GridSize) -> [UInt16] {
+    if box == VoxelBox(all: size) { return labels }
+    let boxSize = box.size
+    var result = [UInt16](repeating: 0, count: size.count)
+    labels.withUnsafeBufferPointer { labels in
+        result.withUnsafeMutableBufferPointer { result in
+            guard let source = labels.baseAddress, let target = result.baseAddress else { return }
+            for z in 0..<boxSize.z {
+                for y in 0..<boxSize.y {
+                    let row = size.offset(box.lower.x, box.lower.y + y, box.lower.z + z)
+                    (target + row)
+                        .update(from: source + boxSize.offset(0, y, z), count: boxSize.x)
+                }
+            }
+        }
+    }
+    return result
+}
+
+extension IntensityScale {
+    /// The scaled and clipped intensities.
+    func applied(to voxels: [Float]) -> [Float] {
+        let (lower, upper) = (limits.lowerBound, limits.upperBound)
+        return [Float](unsafeUninitializedCapacity: voxels.count) { result, count in
+            voxels.withUnsafeBufferPointer { voxels in
+                for index in 0..<voxels.count {
+                    let value = (voxels[index] - zero) / unit
+                    result[index] = value < lower ? lower : value > upper ? upper : value
+                }
+            }
+            count = voxels.count
+        }
+    }
+}
