@@ -1,0 +1,60 @@
+# `make demo` runs the main job and `make test` the tests; each sets up what it needs.
+
+TORCH_VERSION := 2.13.0
+LIBTORCH ?= $(CURDIR)/.deps/libtorch
+PACKAGES := libnifti-dev zlib1g-dev libpng-dev g++ python3 python3-pip
+
+BUILD := swift build -c release --explicit-target-dependency-import-check error
+BIN := .build/release
+DEMO := demo
+
+.PHONY: demo test build setup packages format lint clean
+
+demo: build
+	$(BIN)/sliceseg phantom --output $(DEMO)/scans --references $(DEMO)/references --count 4 --seed 2024 --overwrite
+	$(BIN)/segment-brain $(DEMO)/scans $(DEMO)/segmentations --model phantom --reference $(DEMO)/references --overwrite
+	@echo
+	@echo "Look at $(DEMO)/segmentations: NAME_qc.png (pictures), NAME_volumes.tsv, volumes.tsv, metrics.tsv."
+
+test: build
+	swift test -c release --parallel --explicit-target-dependency-import-check error
+
+build: setup
+	$(BUILD)
+
+setup: packages .deps/lib/libCTorch.so
+
+packages:
+	@sh Sources/CTorch/library/install-packages.sh $(PACKAGES)
+
+# LibTorch from the wheel, unpacked once.
+$(CURDIR)/.deps/libtorch/version-$(TORCH_VERSION):
+	sh Sources/CTorch/library/fetch-libtorch.sh $(TORCH_VERSION) $(CURDIR)/.deps/libtorch
+	touch $@
+
+ifeq ($(LIBTORCH),$(CURDIR)/.deps/libtorch)
+LIBTORCH_READY := $(CURDIR)/.deps/libtorch/version-$(TORCH_VERSION)
+endif
+
+CUDA_LIBRARIES := $(if $(wildcard $(LIBTORCH)/lib/libtorch_cuda.so),-ltorch_cuda -lc10_cuda)
+
+# OpenMP must be on: without it LibTorch's inlined parallel loops run on one thread in silence.
+# Its runtime is the one that LibTorch brings.
+.deps/lib/libCTorch.so: Sources/CTorch/library/ctorch.cpp Sources/CTorch/include/CTorch.h $(LIBTORCH_READY)
+	@mkdir -p .deps/lib
+	g++ -std=c++20 -O2 -fPIC -shared -fopenmp -fvisibility=hidden -Wall -Werror \
+	    -I Sources/CTorch/include \
+	    -isystem $(LIBTORCH)/include -isystem $(LIBTORCH)/include/torch/csrc/api/include \
+	    Sources/CTorch/library/ctorch.cpp -o $@.tmp \
+	    -L $(LIBTORCH)/lib -Wl,-rpath,$(abspath $(LIBTORCH))/lib \
+	    -Wl,--no-as-needed -ltorch -ltorch_cpu -lc10 $(CUDA_LIBRARIES) -Wl,--as-needed
+	mv $@.tmp $@
+
+format:
+	swift format --in-place --recursive Sources Tests Package.swift
+
+lint:
+	swift format lint --strict --recursive Sources Tests Package.swift
+
+clean:
+	rm -rf .build $(DEMO)

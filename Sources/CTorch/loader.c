@@ -1,0 +1,84 @@
+// Finds and opens libCTorch. It is opened at run time, not linked, so that the package builds with
+// no path to LibTorch in it, commands that need no network start without loading one, and the
+// library can be exchanged for one built against another LibTorch.
+
+#define _GNU_SOURCE
+#include "CTorch.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static const CTorchAPI *loaded;
+static char message[3 * PATH_MAX];
+
+static bool find_library(char *found) {
+    const char *chosen = getenv("SLICESEG_CTORCH");
+    if (chosen != NULL && chosen[0] != '\0') {
+        snprintf(found, PATH_MAX, "%s", chosen);
+        return true;
+    }
+    char folder[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", folder, sizeof folder - 1);
+    if (length <= 0) return false;
+    folder[length] = '\0';
+    for (int above = 0; above < 8; above++) {
+        char *slash = strrchr(folder, '/');
+        if (slash == NULL) return false;
+        *slash = '\0';
+        static const char *const places[] = {
+            "libCTorch.so", "../lib/libCTorch.so", ".deps/lib/libCTorch.so"};
+        for (int place = above == 0 ? 0 : 2; place < 3; place++) {
+            int written = snprintf(found, PATH_MAX, "%s/%s", folder, places[place]);
+            if (written < PATH_MAX && access(found, R_OK) == 0) return true;
+        }
+    }
+    return false;
+}
+
+const CTorchAPI *ctorch_load(const char *path, const char **error) {
+    pthread_mutex_lock(&lock);
+    if (loaded == NULL) {
+        char found[PATH_MAX];
+        bool known = true;
+        if (path != NULL) {
+            snprintf(found, sizeof found, "%s", path);
+        } else {
+            known = find_library(found);
+        }
+        if (!known) {
+            snprintf(
+                message, sizeof message,
+                "the network engine libCTorch.so was not found beside the program or in .deps/lib; "
+                "run 'make setup', or name it in SLICESEG_CTORCH");
+        } else {
+            void *library = dlopen(found, RTLD_NOW | RTLD_GLOBAL);
+            typedef const CTorchAPI *(*Entry)(int32_t);
+            Entry entry = library != NULL ? (Entry)dlsym(library, "ctorch_api") : NULL;
+            if (entry == NULL) {
+                snprintf(
+                    message, sizeof message,
+                    "the network engine '%s' cannot be loaded (%s); run 'make setup' again", found,
+                    dlerror());
+            } else {
+                loaded = entry(CTORCH_API_VERSION);
+                if (loaded == NULL) {
+                    snprintf(
+                        message, sizeof message,
+                        "the network engine '%s' was built for another version of this program; "
+                        "run 'make setup' again",
+                        found);
+                }
+            }
+        }
+    }
+    const CTorchAPI *result = loaded;
+    if (error != NULL) *error = result == NULL ? message : NULL;
+    pthread_mutex_unlock(&lock);
+    return result;
+}

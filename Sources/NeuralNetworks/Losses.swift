@@ -1,0 +1,102 @@
+public import Tensors
+
+/// How the classes that a batch does not hold count in the soft Dice loss.
+public enum AbsentClasses: String, Sendable, Hashable, Codable {
+    /// They count: a prediction of a class that is not there costs.
+    case included
+    /// They are left out of the mean.
+    case excluded
+}
+
+/// The soft Dice loss: `1 - mean over classes of (2 Σ p g + s) / (Σ p + Σ g + s)`.
+///
+/// Sums run over N, H and W of the whole batch. Source: Milletari et al., arXiv:1606.04797, with
+/// the sums of first powers that SD-Net and QuickNAT use (arXiv:1801.04161).
+///
+/// - Parameters:
+///   - logits: `[N, K, H, W]`.
+///   - target: `int64` class indices `[N, H, W]`.
+///   - smoothing: `s`, which also defines the loss of an empty class.
+///   - absentClasses: Whether classes without a pixel in `target` count.
+/// - Returns: A scalar in `0...1`.
+public func softDiceLoss(
+    logits: Tensor, target: Tensor, smoothing: Double = 1e-5,
+    absentClasses: AbsentClasses = .included
+) throws -> Tensor {
+    let classes = logits.shape[1]
+    let probabilities = try logits.converted(to: .float32).softmax(dimension: 1)
+    let members = try target.oneHot(classes: classes).permuted([0, 3, 1, 2])
+        .converted(to: .float32)
+    let overlap = try (probabilities * members).sum(over: [0, 2, 3])
+    let memberCounts = try members.sum(over: [0, 2, 3])
+    let total = try probabilities.sum(over: [0, 2, 3]) + memberCounts
+    let dice = try (overlap * 2 + smoothing) / (total + smoothing)
+    switch absentClasses {
+    case .included:
+        return try dice.mean() * -1 + 1
+    case .excluded:
+        let present = try memberCounts.elements(as: Float.self).map { $0 > 0 ? Float(1) : 0 }
+        let weight = try Tensor(
+            present, shape: [classes], device: logits.device)
+        let count = Double(max(1, present.reduce(0, +)))
+        return try (dice * weight).sum() * (-1 / count) + 1
+    }
+}
+
+/// Weighted cross-entropy plus soft Dice, as SD-Net and QuickNAT are trained (arXiv:1801.04161,
+/// section 2.2).
+public struct SegmentationLoss {
+    /// Weight of each class in the cross-entropy, or `nil` for 1.
+    public var classWeights: Tensor?
+    /// Factor of the cross-entropy term.
+    public var crossEntropyFactor: Double
+    /// Factor of the Dice term.
+    public var diceFactor: Double
+    /// Whether classes that a batch does not hold count in the Dice term.
+    public var absentClasses: AbsentClasses
+
+    /// Makes a loss.
+    public init(
+        classWeights: Tensor?, crossEntropyFactor: Double = 1, diceFactor: Double = 1,
+        absentClasses: AbsentClasses = .included
+    ) {
+        self.classWeights = classWeights
+        self.crossEntropyFactor = crossEntropyFactor
+        self.diceFactor = diceFactor
+        self.absentClasses = absentClasses
+    }
+
+    /// The loss of a batch.
+    ///
+    /// - Parameters:
+    ///   - logits: `[N, K, H, W]`.
+    ///   - target: `int64` class indices `[N, H, W]`.
+    /// - Returns: A scalar.
+    public func callAsFunction(logits: Tensor, target: Tensor) throws -> Tensor {
+        let crossEntropy = try logits.converted(to: .float32)
+            .crossEntropy(target: target, weight: classWeights)
+        guard diceFactor != 0 else { return try crossEntropy * crossEntropyFactor }
+        let dice = try softDiceLoss(logits: logits, target: target, absentClasses: absentClasses)
+        return try crossEntropy * crossEntropyFactor + dice * diceFactor
+    }
+}
+
+/// Class weights by median-frequency balancing: `median(f) / f_c` over the classes that occur.
+///
+/// Source: Eigen and Fergus, arXiv:1411.4734, section 6.3.2; used by SD-Net and QuickNAT. The
+/// division is exact, unlike QuickNAT's code, whose whole-number division gives the weight 0 to
+/// every class above the median.
+///
+/// - Parameters:
+///   - counts: Pixels of each class.
+///   - largest: No weight is above this, so that tiny structures do not drown the rest.
+/// - Returns: One weight a class; 0 for a class that never occurs.
+public func medianFrequencyWeights(counts: [Int], largest: Double = .infinity) -> [Float] {
+    let present = counts.filter { $0 > 0 }.sorted()
+    guard !present.isEmpty else { return counts.map { _ in 0 } }
+    let middle = present.count / 2
+    let median =
+        present.count % 2 == 1
+        ? Double(present[middle]) : Double(present[middle - 1] + present[middle]) / 2
+    return counts.map { $0 > 0 ? Float(min(largest, median / Double($0))) : 0 }
+}

@@ -1,0 +1,130 @@
+internal import CTorch
+
+/// What went wrong in the network engine.
+public struct TensorError: Error, CustomStringConvertible {
+    /// What kind of failure it was.
+    public enum Code: Sendable {
+        /// The engine's library is missing or does not fit.
+        case engineUnavailable
+        /// An operation was called with what it does not take.
+        case invalidCall
+        /// The memory of the device or of the machine is used up.
+        case outOfMemory
+        /// Anything else that LibTorch reports.
+        case other
+    }
+
+    /// The kind, for callers.
+    public var code: Code
+    /// The operation, such as `aten::conv2d`, or empty.
+    public var operation: String
+    /// What the engine said.
+    public var message: String
+
+    /// One sentence with a next step.
+    public var description: String {
+        switch code {
+        case .engineUnavailable: message
+        case .outOfMemory:
+            "memory ran out in \(operation); use a smaller --batch-size or free memory (\(message))"
+        case .invalidCall, .other: "\(operation) failed: \(message)"
+        }
+    }
+}
+
+/// The process-wide state of LibTorch: threads, seeds, and what it was built with.
+public enum Engine {
+    /// The table of functions, or the reason why there is none.
+    @safe private static let loaded: Result<EngineFunctions, TensorError> = {
+        var message: UnsafePointer<CChar>?
+        if let table = unsafe ctorch_load(nil, &message) {
+            return .success(unsafe EngineFunctions(table: table))
+        }
+        let text = unsafe message.map { unsafe String(cString: $0) } ?? "unknown reason"
+        return .failure(TensorError(code: .engineUnavailable, operation: "", message: text))
+    }()
+
+    static func functions() throws(TensorError) -> EngineFunctions { try loaded.get() }
+
+    /// Loads the engine now rather than at the first tensor.
+    ///
+    /// - Throws: ``TensorError`` where its library is missing or does not fit.
+    public static func load() throws(TensorError) { _ = try functions() }
+
+    /// Sets how many threads one operation may use.
+    public static func setThreadCount(_ count: Int) throws(TensorError) {
+        let engine = try functions()
+        try engine.check(unsafe engine.table.pointee.set_thread_count(Int32(count)), "threads")
+    }
+
+    /// How many threads one operation may use.
+    public static func threadCount() throws(TensorError) -> Int {
+        Int(unsafe try functions().table.pointee.thread_count())
+    }
+
+    /// Seeds the random generators of every device (initialisation, dropout).
+    public static func setSeed(_ seed: UInt64) throws(TensorError) {
+        let engine = try functions()
+        try engine.check(unsafe engine.table.pointee.set_seed(seed), "seed")
+    }
+
+    /// The state of a device's random generator, to go on from it later.
+    public static func randomState(of device: Device = .cpu) throws(TensorError) -> Tensor {
+        let engine = try functions()
+        var result: CTorchTensor?
+        try engine.check(
+            unsafe engine.table.pointee.random_state(device.type, device.index, &result),
+            "random state")
+        return try unsafe Tensor(adopting: result, engine)
+    }
+
+    /// Puts a device's random generator back into an earlier state.
+    public static func setRandomState(
+        _ state: Tensor, of device: Device = .cpu
+    ) throws(TensorError) {
+        let engine = try functions()
+        try engine.check(
+            unsafe engine.table.pointee.set_random_state(
+                device.type, device.index, state.handle), "random state")
+    }
+
+    /// How many CUDA devices this machine and this LibTorch offer.
+    public static func cudaDeviceCount() throws(TensorError) -> Int {
+        Int(unsafe try functions().table.pointee.cuda_device_count())
+    }
+
+    /// How many tensors are alive in this process.
+    public static func liveTensorCount() throws(TensorError) -> Int {
+        Int(unsafe try functions().table.pointee.tensor_live_count())
+    }
+
+    /// LibTorch's version and the instruction set that its kernels use: `2.13.0 AVX512`.
+    public static func versionDescription() throws(TensorError) -> String {
+        let table = unsafe try functions().table
+        return unsafe String(cString: table.pointee.torch_version()) + " "
+            + String(cString: table.pointee.cpu_capability())
+    }
+}
+
+/// The loaded table of functions.
+///
+/// `@unchecked Sendable`: the table is constant after loading, and LibTorch's functions may be
+/// called from any thread.
+@safe struct EngineFunctions: @unchecked Sendable {
+    let table: UnsafePointer<CTorchAPI>
+
+    /// Throws what the engine says where a status is not success.
+    func check(_ status: CTorchStatus, _ operation: String) throws(TensorError) {
+        guard status != CTORCH_OK else { return }
+        let code: TensorError.Code =
+            switch status {
+            case CTORCH_ERROR_ARGUMENT: .invalidCall
+            case CTORCH_ERROR_MEMORY: .outOfMemory
+            default: .other
+            }
+        let text = unsafe String(cString: table.pointee.last_error())
+        throw TensorError(
+            code: code, operation: operation,
+            message: text.split(separator: "\n").first.map(String.init) ?? "")
+    }
+}

@@ -1,0 +1,188 @@
+/// The operations that layers are made of; shapes are `[N, C, H, W]`.
+extension Tensor {
+    /// Convolves with `weight` `[out, in/groups, kH, kW]`.
+    ///
+    /// Output size per axis: `(size + 2 padding - dilation (k - 1) - 1) / stride + 1`.
+    public func convolved(
+        weight: Tensor, bias: Tensor?, stride: Int = 1, padding: Int = 0, dilation: Int = 1,
+        groups: Int = 1
+    ) throws(TensorError) -> Tensor {
+        try dispatchOne(
+            "conv2d", "", .tensor(self), .tensor(weight), .optional(bias),
+            .integers([stride, stride]), .integers([padding, padding]),
+            .integers([dilation, dilation]), .integer(groups))
+    }
+
+    /// Convolves transposed with `weight` `[in, out/groups, kH, kW]`.
+    ///
+    /// Output size per axis: `(size - 1) stride - 2 padding + dilation (k - 1) + outputPadding + 1`.
+    public func convolvedTransposed(
+        weight: Tensor, bias: Tensor?, stride: Int = 1, padding: Int = 0, outputPadding: Int = 0,
+        groups: Int = 1, dilation: Int = 1
+    ) throws(TensorError) -> Tensor {
+        try dispatchOne(
+            "conv_transpose2d", "input", .tensor(self), .tensor(weight), .optional(bias),
+            .integers([stride, stride]), .integers([padding, padding]),
+            .integers([outputPadding, outputPadding]), .integer(groups),
+            .integers([dilation, dilation]))
+    }
+
+    /// Normalises each channel, by the batch's moments in training and by the running ones else.
+    public func batchNormalized(
+        weight: Tensor, bias: Tensor, runningMean: Tensor, runningVariance: Tensor,
+        isTraining: Bool, momentum: Double, epsilon: Double
+    ) throws(TensorError) -> Tensor {
+        try dispatchOne(
+            "batch_norm", "", .tensor(self), .tensor(weight), .tensor(bias), .tensor(runningMean),
+            .tensor(runningVariance), .boolean(isTraining), .real(momentum), .real(epsilon),
+            .boolean(true))
+    }
+
+    /// `x weightᵀ + bias` for `x` `[…, in]` and `weight` `[out, in]`.
+    public func linear(weight: Tensor, bias: Tensor?) throws(TensorError) -> Tensor {
+        try dispatchOne("linear", "", .tensor(self), .tensor(weight), .optional(bias))
+    }
+
+    /// `max(x, 0)`.
+    public func relu() throws(TensorError) -> Tensor { try dispatchOne("relu", "", .tensor(self)) }
+
+    /// `x` where positive, else `weight x`, with one weight or one a channel.
+    public func prelu(weight: Tensor) throws(TensorError) -> Tensor {
+        try dispatchOne("prelu", "", .tensor(self), .tensor(weight))
+    }
+
+    /// `1 / (1 + exp(-x))`.
+    public func sigmoid() throws(TensorError) -> Tensor {
+        try dispatchOne("sigmoid", "", .tensor(self))
+    }
+
+    /// Probabilities over a dimension.
+    public func softmax(dimension: Int) throws(TensorError) -> Tensor {
+        try dispatchOne("softmax", "int", .tensor(self), .integer(dimension))
+    }
+
+    /// Drops whole channels with a probability and scales the rest up.
+    public func channelDropout(
+        probability: Double, isTraining: Bool
+    ) throws(TensorError) -> Tensor {
+        try dispatchOne(
+            "feature_dropout", "", .tensor(self), .real(probability), .boolean(isTraining))
+    }
+
+    /// The largest value of each window and where it was, for ``maxUnpooled(indices:size:)``.
+    public func maxPooledWithIndices(
+        kernel: Int = 2, stride: Int = 2
+    ) throws(TensorError) -> (values: Tensor, indices: Tensor) {
+        let results = try dispatch(
+            "max_pool2d_with_indices", "",
+            [.tensor(self), .integers([kernel, kernel]), .integers([stride, stride])])
+        guard results.count == 2, let values = results[0], let indices = results[1] else {
+            throw TensorError(
+                code: .other, operation: "aten::max_pool2d_with_indices",
+                message: "\(results.count) results")
+        }
+        return (values, indices)
+    }
+
+    /// The largest value of each window.
+    public func maxPooled(kernel: Int = 2, stride: Int = 2) throws(TensorError) -> Tensor {
+        try dispatchOne(
+            "max_pool2d", "", .tensor(self), .integers([kernel, kernel]),
+            .integers([stride, stride]))
+    }
+
+    /// The mean of each window.
+    public func averagePooled(kernel: Int = 2, stride: Int = 2) throws(TensorError) -> Tensor {
+        try dispatchOne(
+            "avg_pool2d", "", .tensor(self), .integers([kernel, kernel]),
+            .integers([stride, stride]))
+    }
+
+    /// Puts each value back where its maximum was, in an image of zeros of `[height, width]`.
+    public func maxUnpooled(
+        indices: Tensor, size: (height: Int, width: Int)
+    ) throws(TensorError) -> Tensor {
+        try dispatchOne(
+            "max_unpool2d", "", .tensor(self), .tensor(indices),
+            .integers([size.height, size.width]))
+    }
+
+    /// Resizes by linear interpolation between pixel centres (corners not aligned).
+    public func upsampledBilinear(size: (height: Int, width: Int)) throws(TensorError) -> Tensor {
+        try dispatchOne(
+            "upsample_bilinear2d", "", .tensor(self), .integers([size.height, size.width]),
+            .boolean(false))
+    }
+
+    /// Resizes by repeating the nearest pixel.
+    public func upsampledNearest(size: (height: Int, width: Int)) throws(TensorError) -> Tensor {
+        try dispatchOne(
+            "upsample_nearest2d", "", .tensor(self), .integers([size.height, size.width]))
+    }
+
+    /// The mean of `-w[t] log softmax(x)[t]` over pixels, divided by the sum of the weights.
+    ///
+    /// - Parameters:
+    ///   - target: `int64` class indices `[N, H, W]`.
+    ///   - weight: One weight a class, or `nil` for 1.
+    /// - Returns: A scalar.
+    public func crossEntropy(target: Tensor, weight: Tensor?) throws(TensorError) -> Tensor {
+        try dispatchOne(
+            "cross_entropy_loss", "", .tensor(self), .tensor(target), .optional(weight))
+    }
+}
+
+/// What optimisers need, over whole lists of tensors at once.
+extension Tensor {
+    /// The Euclidean norm of all elements of a list of tensors together, as a scalar.
+    public static func globalNorm(_ tensors: [Tensor]) throws(TensorError) -> Tensor {
+        let norms = try dispatch("_foreach_norm", "Scalar", [.tensors(tensors)]).compactMap(\.self)
+        let stacked = try dispatchOne("stack", "", .tensors(norms))
+        return try dispatchOne("linalg_vector_norm", "", .tensor(stacked))
+    }
+
+    /// Multiplies each tensor of a list by a factor.
+    public static func scaleInPlace(
+        _ tensors: [Tensor], by factor: Double
+    ) throws(TensorError) {
+        _ = try dispatch("_foreach_mul_", "Scalar", [.tensors(tensors), .real(factor)])
+    }
+
+    /// Moves each target toward its source: `target += fraction (source - target)`.
+    public static func interpolateInPlace(
+        _ targets: [Tensor], toward sources: [Tensor], fraction: Double
+    ) throws(TensorError) {
+        _ = try dispatch(
+            "_foreach_lerp_", "Scalar", [.tensors(targets), .tensors(sources), .real(fraction)])
+    }
+
+    /// One step of AdamW on every parameter at once.
+    public static func adamWStep(
+        parameters: [Tensor], gradients: [Tensor], firstMoments: [Tensor],
+        secondMoments: [Tensor], steps: [Tensor], learningRate: Double, betas: (Double, Double),
+        weightDecay: Double, epsilon: Double
+    ) throws(TensorError) {
+        _ = try dispatch(
+            "_fused_adamw_", "",
+            [
+                .tensors(parameters), .tensors(gradients), .tensors(firstMoments),
+                .tensors(secondMoments), .tensors([]), .tensors(steps), .real(learningRate),
+                .real(betas.0), .real(betas.1), .real(weightDecay), .real(epsilon),
+                .boolean(false), .boolean(false),
+            ])
+    }
+
+    /// One step of stochastic gradient descent with momentum on every parameter at once.
+    public static func stochasticGradientStep(
+        parameters: [Tensor], gradients: [Tensor], momenta: [Tensor], learningRate: Double,
+        momentum: Double, weightDecay: Double, isNesterov: Bool, isFirstStep: Bool
+    ) throws(TensorError) {
+        _ = try dispatch(
+            "_fused_sgd_", "",
+            [
+                .tensors(parameters), .tensors(gradients), .tensors(momenta), .real(weightDecay),
+                .real(momentum), .real(learningRate), .real(0), .boolean(isNesterov),
+                .boolean(false), .boolean(isFirstStep),
+            ])
+    }
+}
