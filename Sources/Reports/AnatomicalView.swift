@@ -38,6 +38,7 @@ struct AnatomicalView {
     /// How many voxels of each slice fulfil a condition, for each anatomical axis.
     ///
     /// - Parameter isCounted: Tells by the position in storage.
+    /// - Returns: Three lists, from left, back and bottom on.
     func countsPerSlice(where isCounted: (Int) -> Bool) -> [[Int]] {
         var storageSize = [0, 0, 0]
         for axis in 0..<3 { storageSize[storageAxes[axis]] = size[axis] }

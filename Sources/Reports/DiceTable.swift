@@ -1,0 +1,103 @@
+public import SegmentationMetrics
+
+/// Dice per structure, to be printed on a terminal or into a log.
+public struct DiceTable: Sendable, Hashable {
+    /// One structure's Dice over the cases.
+    public struct Row: Sendable, Hashable {
+        /// The structure's name.
+        public var name: String
+        /// Its Dice over the cases.
+        public var summary: SampleSummary
+
+        /// Makes a row.
+        public init(name: String, summary: SampleSummary) {
+            self.name = name
+            self.summary = summary
+        }
+    }
+
+    /// The structures, in the order in which they are printed.
+    public var rows: [Row]
+
+    /// Makes a table of its rows.
+    public init(rows: [Row]) { self.rows = rows }
+
+    /// The mean over the structures of their means, or `nil` where none is defined.
+    public var mean: Double? {
+        SegmentationMetrics.mean(of: rows.compactMap(\.summary.mean))
+    }
+
+    /// The table as lines of text, each ended by a line feed.
+    ///
+    /// The interval of the mean is shown where a structure has three cases or more; from two it
+    /// would be their range. On a terminal with colors a mean from 0.8 on is green, from 0.6 on yellow, below it red.
+    public func rendered(for style: TerminalStyle) -> String {
+        let hasInterval = rows.contains { $0.summary.count > 2 }
+        let footer = "mean of \(rows.count { $0.summary.mean != nil }) structures"
+        let ellipsis = style.usesUnicode ? "…" : "..."
+        let names = rows.map { truncated(visibleText($0.name), toColumns: 40, ellipsis: ellipsis) }
+        let nameWidth = (names + [footer, "structure"]).map { terminalColumns(of: $0) }.max() ?? 0
+        let countWidth = max(1, rows.map { String($0.summary.count).count }.max() ?? 1)
+
+        func line(
+            _ name: String, mean: String, deviation: String, interval: String, count: String,
+            bar: String
+        ) -> String {
+            var cells = [
+                padded(name, toColumns: nameWidth), padded(mean, toColumns: 6, onLeft: true),
+                padded(deviation, toColumns: 5, onLeft: true),
+            ]
+            if hasInterval { cells.append(padded(interval, toColumns: 13)) }
+            cells.append(padded(count, toColumns: countWidth, onLeft: true))
+            cells.append(bar)
+            var text = cells.joined(separator: "  ")
+            while text.last == " " { text.removeLast() }
+            return text
+        }
+        let used = terminalColumns(
+            of: line("", mean: "", deviation: "", interval: "", count: "n", bar: "|"))
+        let barWidth = min(20, style.columns - used)
+
+        var lines = [
+            style.colored(
+                line(
+                    "structure", mean: "Dice", deviation: "SD", interval: "95 % interval",
+                    count: "n", bar: ""), .bold)
+        ]
+        for (row, name) in zip(rows, names) {
+            let text = line(
+                name, mean: row.summary.mean.map { fixedDecimals($0, 3) } ?? "n/a",
+                deviation: row.summary.standardDeviation.map { fixedDecimals($0, 3) } ?? "-",
+                interval: row.summary.meanInterval.map {
+                    "\(fixedDecimals($0.lower, 3))-\(fixedDecimals($0.upper, 3))"
+                } ?? "-",
+                count: String(row.summary.count), bar: "")
+            let bar = barWidth < 5 ? "" : style.bar(row.summary.mean ?? 0, columns: barWidth)
+            lines.append(
+                bar.isEmpty
+                    ? text : text + "  " + style.colored(bar, quality(row.summary.mean ?? 0)))
+        }
+        let footerLine = line(
+            footer, mean: mean.map { fixedDecimals($0, 3) } ?? "n/a", deviation: "", interval: "",
+            count: "", bar: "")
+        lines.append(style.colored(footerLine, .bold))
+        return lines.map { $0 + "\n" }.joined()
+    }
+
+    private func quality(_ mean: Double) -> TerminalColor {
+        mean >= 0.8 ? .green : mean >= 0.6 ? .yellow : .red
+    }
+}
+
+extension TerminalStyle {
+    /// A bar as long as a share of a width; in eighths of a column where the output has them.
+    func bar(_ share: Double, columns: Int) -> String {
+        let share = min(max(share.isNaN ? 0 : share, 0), 1)
+        guard usesUnicode else {
+            return String(repeating: "#", count: Int((share * Double(columns)).rounded()))
+        }
+        let eighths = Int((share * Double(columns) * 8).rounded())
+        let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8]
+        return String(repeating: "█", count: eighths / 8) + part
+    }
+}

@@ -1,0 +1,101 @@
+public import SegmentationMetrics
+public import Volumes
+
+/// The structure volumes of one scan.
+public struct ScanVolumes: Sendable, Hashable {
+    /// The scan's name.
+    public var scan: String
+    /// Its structures.
+    public var volumes: [StructureVolume]
+
+    /// Makes the volumes of a scan.
+    public init(scan: String, volumes: [StructureVolume]) {
+        self.scan = scan
+        self.volumes = volumes
+    }
+}
+
+/// A scan that could not be done, and why.
+public struct ScanFailure: Sendable, Hashable {
+    /// The scan's name.
+    public var scan: String
+    /// One sentence with the next step.
+    public var reason: String
+
+    /// Makes a failure.
+    public init(scan: String, reason: String) {
+        self.scan = scan
+        self.reason = reason
+    }
+}
+
+extension TSVTable {
+    /// The meaning of a label map's values (`NAME_dseg.tsv`): index, name, color, mapping.
+    ///
+    /// - Parameters:
+    ///   - table: The structures.
+    ///   - mapping: For each label, the tissue class of BIDS' common list; `n/a` where absent.
+    public static func labels(_ table: LabelTable, mapping: [UInt16: Int] = [:]) -> TSVTable {
+        TSVTable(
+            columns: ["index", "name", "color", "mapping"],
+            rows: table.structures.map { structure in
+                [
+                    .integer(Int(structure.index)), .text(structure.name),
+                    .text(structure.color.hexadecimal),
+                    mapping[structure.index].map(TSVField.integer) ?? .missing,
+                ]
+            })
+    }
+
+    /// The structures of one scan (`NAME_volumes.tsv`): index, name, voxels, volume_mm3.
+    ///
+    /// - Parameters:
+    ///   - volumes: The measured structures, in the order of the rows.
+    ///   - table: Names them; a label that it lacks is named `n/a`.
+    public static func volumes(_ volumes: [StructureVolume], table: LabelTable) -> TSVTable {
+        TSVTable(
+            columns: ["index", "name", "voxels", "volume_mm3"],
+            rows: volumes.map { volume in
+                [
+                    .integer(Int(volume.label)),
+                    table[volume.label].map { .text($0.name) } ?? .missing,
+                    .integer(volume.voxelCount),
+                    .fixed(volume.volumeCubicMillimeters, decimals: 3),
+                ]
+            })
+    }
+
+    /// The volumes of a run in mm³ (`volumes.tsv`): a row per scan, a column per structure.
+    ///
+    /// Structures that a scan's list lacks are `n/a`. Where two structures have one name, their
+    /// columns carry the index too.
+    ///
+    /// - Parameters:
+    ///   - scans: The scans, in the order of the rows.
+    ///   - table: The structures, in the order of the columns.
+    public static func volumes(ofScans scans: [ScanVolumes], table: LabelTable) -> TSVTable {
+        let names = Dictionary(grouping: table.structures, by: \.name)
+        let columns = table.structures.map { structure in
+            names[structure.name]?.count == 1
+                ? structure.name : "\(structure.name) \(structure.index)"
+        }
+        return TSVTable(
+            columns: ["scan"] + columns,
+            rows: scans.map { scan in
+                let measured = Dictionary(
+                    scan.volumes.map { ($0.label, $0.volumeCubicMillimeters) },
+                    uniquingKeysWith: { first, _ in first })
+                return [.text(scan.scan)]
+                    + table.structures.map { structure in
+                        measured[structure.index].map { .fixed($0, decimals: 3) } ?? .missing
+                    }
+            })
+    }
+
+    /// The scans of a run that failed (`failures.tsv`): scan, reason.
+    public static func failures(_ failures: [ScanFailure]) -> TSVTable {
+        TSVTable(
+            columns: ["scan", "reason"],
+            rows: failures.map { [.text($0.scan), .text($0.reason)] })
+    }
+}
