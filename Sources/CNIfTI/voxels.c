@@ -1,0 +1,173 @@
+// Stored numbers of every scalar datatype of NIfTI to and from floats and labels.
+//
+// One loop per datatype, so that the compiler can vectorise it. Long double is taken as this
+// machine's, as libnifti and numpy do.
+
+#include "CNIfTI.h"
+
+#include <math.h>
+#include <nifti/nifti1.h>
+#include <string.h>
+
+_Static_assert(sizeof(long double) == 16, "NIfTI's 128-bit float is the machine's long double");
+
+// X(datatype, C type, unsigned type of the same width, swap)
+#define SCALARS(X)                                             \
+    X(DT_UINT8, uint8_t, uint8_t, keep)                        \
+    X(DT_INT8, int8_t, uint8_t, keep)                          \
+    X(DT_INT16, int16_t, uint16_t, __builtin_bswap16)          \
+    X(DT_UINT16, uint16_t, uint16_t, __builtin_bswap16)        \
+    X(DT_INT32, int32_t, uint32_t, __builtin_bswap32)          \
+    X(DT_UINT32, uint32_t, uint32_t, __builtin_bswap32)        \
+    X(DT_INT64, int64_t, uint64_t, __builtin_bswap64)          \
+    X(DT_UINT64, uint64_t, uint64_t, __builtin_bswap64)        \
+    X(DT_FLOAT32, float, uint32_t, __builtin_bswap32)          \
+    X(DT_FLOAT64, double, uint64_t, __builtin_bswap64)         \
+    X(DT_FLOAT128, long double, unsigned __int128, swap128)
+
+static inline uint8_t keep(uint8_t bits) { return bits; }
+
+static inline unsigned __int128 swap128(unsigned __int128 bits) {
+    return (unsigned __int128)__builtin_bswap64((uint64_t)bits) << 64
+        | __builtin_bswap64((uint64_t)(bits >> 64));
+}
+
+size_t cnifti_datatype_size(int32_t datatype) {
+    switch (datatype) {
+#define SIZE(code, type, bits_type, swap) \
+    case code: return sizeof(type);
+        SCALARS(SIZE)
+#undef SIZE
+    default: return 0;
+    }
+}
+
+CNIfTIStatus cnifti_decode_floats(
+    const uint8_t *stored, size_t count, int32_t datatype, bool is_swapped, double slope,
+    double intercept, float *values, size_t *nan_count) {
+    size_t not_numbers = 0;
+    bool is_scaled = slope != 1 || intercept != 0;
+    switch (datatype) {
+#define DECODE(code, type, bits_type, swap)                                      \
+    case code:                                                                   \
+        for (size_t i = 0; i < count; i++) {                                     \
+            bits_type bits;                                                      \
+            type number;                                                         \
+            memcpy(&bits, stored + i * sizeof bits, sizeof bits);                \
+            if (is_swapped) bits = swap(bits);                                   \
+            memcpy(&number, &bits, sizeof number);                               \
+            float value = is_scaled ? (float)((double)number * slope + intercept) \
+                                    : (float)number;                             \
+            values[i] = value;                                                   \
+            not_numbers += value != value;                                       \
+        }                                                                        \
+        break;
+        SCALARS(DECODE)
+#undef DECODE
+    default: return CNIFTI_ERROR_DATATYPE;
+    }
+    *nan_count = not_numbers;
+    return CNIFTI_OK;
+}
+
+CNIfTIStatus cnifti_decode_labels(
+    const uint8_t *stored, size_t count, int32_t datatype, bool is_swapped, double slope,
+    double intercept, uint16_t *labels, size_t *bad_index, double *bad_value) {
+    bool is_scaled = slope != 1 || intercept != 0;
+    switch (datatype) {
+#define DECODE(code, type, bits_type, swap)                                      \
+    case code:                                                                   \
+        for (size_t i = 0; i < count; i++) {                                     \
+            bits_type bits;                                                      \
+            type number;                                                         \
+            memcpy(&bits, stored + i * sizeof bits, sizeof bits);                \
+            if (is_swapped) bits = swap(bits);                                   \
+            memcpy(&number, &bits, sizeof number);                               \
+            double value = (double)number;                                       \
+            if (is_scaled) value = value * slope + intercept;                    \
+            /* NaN fails the first test; only then is the conversion defined. */ \
+            bool fits = value >= 0 && value <= 65535;                            \
+            uint16_t label = fits ? (uint16_t)value : 0;                         \
+            if (!fits || label != value) {                                       \
+                *bad_index = i;                                                  \
+                *bad_value = value;                                              \
+                return CNIFTI_ERROR_VALUE;                                       \
+            }                                                                    \
+            labels[i] = label;                                                   \
+        }                                                                        \
+        break;
+        SCALARS(DECODE)
+#undef DECODE
+    default: return CNIFTI_ERROR_DATATYPE;
+    }
+    return CNIFTI_OK;
+}
+
+// Whether a rounded value can be converted to an integer datatype. The limits of 64 bits are
+// powers of two, so that they are exact in double.
+static bool fits_integer(double value, int32_t datatype) {
+    switch (datatype) {
+    case DT_UINT8: return value >= 0 && value <= UINT8_MAX;
+    case DT_INT8: return value >= INT8_MIN && value <= INT8_MAX;
+    case DT_INT16: return value >= INT16_MIN && value <= INT16_MAX;
+    case DT_UINT16: return value >= 0 && value <= UINT16_MAX;
+    case DT_INT32: return value >= INT32_MIN && value <= INT32_MAX;
+    case DT_UINT32: return value >= 0 && value <= UINT32_MAX;
+    case DT_INT64: return value >= -0x1p63 && value < 0x1p63;
+    case DT_UINT64: return value >= 0 && value < 0x1p64;
+    default: return true;
+    }
+}
+
+CNIfTIStatus cnifti_encode_floats(
+    const float *values, size_t count, int32_t datatype, bool is_swapped, uint8_t *stored,
+    size_t *bad_index) {
+    bool is_float =
+        datatype == DT_FLOAT32 || datatype == DT_FLOAT64 || datatype == DT_FLOAT128;
+    switch (datatype) {
+#define ENCODE(code, type, bits_type, swap)                                      \
+    case code:                                                                   \
+        for (size_t i = 0; i < count; i++) {                                     \
+            double value = is_float ? values[i] : rint(values[i]);               \
+            if (!fits_integer(value, code)) {                                    \
+                *bad_index = i;                                                  \
+                return CNIFTI_ERROR_VALUE;                                       \
+            }                                                                    \
+            type number = (type)value;                                           \
+            bits_type bits = 0;                                                  \
+            memcpy(&bits, &number, sizeof bits);                                 \
+            if (is_swapped) bits = swap(bits);                                   \
+            memcpy(stored + i * sizeof bits, &bits, sizeof bits);                \
+        }                                                                        \
+        break;
+        SCALARS(ENCODE)
+#undef ENCODE
+    default: return CNIFTI_ERROR_DATATYPE;
+    }
+    return CNIFTI_OK;
+}
+
+CNIfTIStatus cnifti_encode_labels(
+    const uint16_t *labels, size_t count, int32_t datatype, bool is_swapped, uint8_t *stored,
+    size_t *bad_index) {
+    switch (datatype) {
+#define ENCODE(code, type, bits_type, swap)                                      \
+    case code:                                                                   \
+        for (size_t i = 0; i < count; i++) {                                     \
+            if (!fits_integer(labels[i], code)) {                                \
+                *bad_index = i;                                                  \
+                return CNIFTI_ERROR_VALUE;                                       \
+            }                                                                    \
+            type number = (type)labels[i];                                       \
+            bits_type bits = 0;                                                  \
+            memcpy(&bits, &number, sizeof bits);                                 \
+            if (is_swapped) bits = swap(bits);                                   \
+            memcpy(stored + i * sizeof bits, &bits, sizeof bits);                \
+        }                                                                        \
+        break;
+        SCALARS(ENCODE)
+#undef ENCODE
+    default: return CNIFTI_ERROR_DATATYPE;
+    }
+    return CNIFTI_OK;
+}

@@ -1,0 +1,163 @@
+public import Volumes
+
+/// The file formats of volumes.
+public enum VolumeFormat: String, Sendable, Hashable, Codable, CaseIterable {
+    /// NIfTI-1, in one file or as a `.hdr`/`.img` pair.
+    case nifti1
+    /// NIfTI-2, in one file or as a `.hdr`/`.img` pair.
+    case nifti2
+    /// FreeSurfer's MGH, also compressed as `.mgz`.
+    case mgh
+}
+
+/// Where a volume's affine comes from.
+public enum AffineSource: String, Sendable, Hashable, Codable, CaseIterable {
+    /// The sform of a NIfTI header: its code is greater than 0.
+    case sform
+    /// The qform of a NIfTI header: the sform's code is 0 and the qform's is greater.
+    case qform
+    /// The direction cosines of an MGH header.
+    case directionCosines
+    /// The header gives no orientation, so that left and right are an assumption.
+    ///
+    /// As in nibabel: NIfTI's first axis goes to the left and the volume's center is the origin;
+    /// MGH is `LIA` with 1 mm voxels.
+    case assumed
+}
+
+/// What a volume's file says before its voxels.
+public struct VolumeHeader: Sendable {
+    /// The file format.
+    public let format: VolumeFormat
+    /// The type of the numbers in the file.
+    public let storedType: StoredType
+    /// How many voxels there are and where they lie.
+    public let grid: Grid
+    /// Which of the header's geometries ``grid`` is taken from.
+    public let affineSource: AffineSource
+    /// NIfTI's sform code; 0 for MGH.
+    public let sformCode: Int
+    /// NIfTI's qform code; 0 for MGH.
+    public let qformCode: Int
+    /// The factor of stored numbers; 1 where the header asks for no scaling.
+    public let slope: Double
+    /// What is added after the factor; 0 where the header asks for no scaling.
+    public let intercept: Double
+    /// The header as it stands in the file, in the file's byte order: 348 bytes of NIfTI-1, 540 of
+    /// NIfTI-2, 284 of MGH.
+    public let bytes: [UInt8]
+
+    /// Whether the file's byte order is not this machine's.
+    let isSwapped: Bool
+    /// The file that holds the voxels.
+    let dataPath: String
+    /// Bytes before the first voxel.
+    let dataOffset: Int
+}
+
+/// Reads what a volume's file says before its voxels, and checks that it can be true.
+///
+/// The format is recognised by content. Everything is checked as in ``readVolume(at:)`` except
+/// the voxels themselves; a plain file's size is compared with what the header promises.
+///
+/// - Parameter path: A `.nii`, `.nii.gz`, `.mgz` or `.mgh` file, or either one of a `.hdr`/`.img`
+///   pair, which may be compressed.
+/// - Returns: The header.
+/// - Throws: ``VolumeIOError``.
+public func readVolumeHeader(at path: String) throws(VolumeIOError) -> VolumeHeader {
+    try openVolume(at: path).header
+}
+
+/// A volume's header and the file that holds its voxels, open behind what was read of it.
+struct OpenVolume: ~Copyable {
+    let header: VolumeHeader
+    let stream: InputStream
+    /// How many bytes of the stream were read.
+    let position: Int
+}
+
+/// Opens a volume's files and reads the header.
+func openVolume(at path: String) throws(VolumeIOError) -> OpenVolume {
+    let pair = try pairPaths(of: path)
+    let stream = try InputStream(path: pair?.header ?? path)
+    // Voxels may follow right behind a header, so no more is read than it has.
+    var start = try stream.read(upTo: mghHeaderSize)
+    start += try stream.read(upTo: max(0, niftiHeaderSize(start) - start.count))
+    guard !start.isEmpty else {
+        throw VolumeIOError(.notAVolume, stream.path, "is empty", "fetch or convert it again")
+    }
+    guard let header = try niftiHeader(start, stream: stream, userPath: path) else {
+        let header = try mghHeader(start, stream: stream)
+        return OpenVolume(header: header, stream: stream, position: start.count)
+    }
+    guard header.dataPath != stream.path else {
+        return OpenVolume(header: header, stream: stream, position: start.count)
+    }
+    let image = try InputStream(path: header.dataPath)
+    try checkSize(of: image, header: header, path: header.dataPath)
+    return OpenVolume(header: header, stream: image, position: 0)
+}
+
+/// Compares what the header promises with the most that the file can hold.
+func checkSize(
+    of stream: borrowing InputStream, header: VolumeHeader, path: String
+) throws(VolumeIOError) {
+    let promised = header.grid.size.count * header.storedType.byteCount
+    let (end, overflow) = header.dataOffset.addingReportingOverflow(promised)
+    guard overflow || end > stream.largestContentSize else { return }
+    throw truncationError(
+        header, path: path,
+        available: stream.isCompressed ? nil : max(0, stream.fileSize - header.dataOffset))
+}
+
+/// The error of a file that is shorter than its header promises.
+func truncationError(
+    _ header: VolumeHeader, path: String, available: Int?
+) -> VolumeIOError {
+    let size = header.grid.size
+    let promised = size.count * header.storedType.byteCount
+    let found = available.map { "\($0) are there" } ?? "the file is too small for that"
+    return VolumeIOError(
+        .truncated, path,
+        "ends before its last voxel: its header promises \(size) voxels in \(promised) bytes and "
+            + found,
+        "fetch or convert it again")
+}
+
+/// How many voxels of a type there are, where that many bytes can be counted at all.
+func checkedSize(
+    _ dimensions: [Int64], type: StoredType, path: String
+) throws(VolumeIOError) -> GridSize {
+    let written = dimensions.map(String.init).joined(separator: "x")
+    guard dimensions.allSatisfy({ $0 > 0 }) else {
+        throw VolumeIOError(
+            .invalidHeader, path, "has a header that gives its size as \(written)",
+            "fetch or convert it again")
+    }
+    var bytes = Int64(type.byteCount)
+    for dimension in dimensions {
+        let (product, overflow) = bytes.multipliedReportingOverflow(by: dimension)
+        guard !overflow else {
+            throw VolumeIOError(
+                .invalidHeader, path,
+                "has a header that claims \(written) voxels, more than any file holds",
+                "fetch or convert it again")
+        }
+        bytes = product
+    }
+    guard dimensions.allSatisfy({ $0 > 1 }) else {
+        throw VolumeIOError(
+            .twoDimensional, path, "holds a flat image of \(written) voxels",
+            "give a 3-D volume with two or more voxels along each axis")
+    }
+    return GridSize(Int(dimensions[0]), Int(dimensions[1]), Int(dimensions[2]))
+}
+
+/// Whether an affine can map voxels to the world and back: all finite, and not flat.
+func isUsable(_ affine: Affine) -> Bool {
+    guard affine.isInvertible else { return false }
+    let spacing = affine.spacing
+    let product = spacing.x * spacing.y * spacing.z
+    // A hundred thousandth part of a right-angled voxel's volume is no volume.
+    return product.isFinite && abs(affine.determinant) > 1e-5 * product
+}

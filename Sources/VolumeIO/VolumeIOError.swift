@@ -1,0 +1,57 @@
+/// Tells why a volume could not be read or written.
+public struct VolumeIOError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What kind of trouble there is.
+    public enum Code: String, Sendable, Hashable, CaseIterable {
+        /// There is no such file.
+        case fileMissing
+        /// The file is there and cannot be read: permissions, a folder, a disk error.
+        case unreadable
+        /// The content is neither NIfTI nor MGH.
+        case notAVolume
+        /// The file ends before its last voxel.
+        case truncated
+        /// The compressed data is corrupt.
+        case damaged
+        /// The header contradicts itself or claims the impossible.
+        case invalidHeader
+        /// The header does not say where the voxels lie.
+        case invalidGeometry
+        /// The voxels are colors, complex numbers or bits.
+        case unsupportedDatatype
+        /// The image is flat.
+        case twoDimensional
+        /// There are several volumes in the file, or more axes than four.
+        case series
+        /// The file is CIFTI: surfaces or connectivity.
+        case cifti
+        /// One file of a `.hdr`/`.img` pair is missing.
+        case pairIncomplete
+        /// A voxel of a label map is not an integer in `0...65535`.
+        case notALabel
+        /// The file's name does not say in which format to write.
+        case unknownExtension
+        /// The format or type to be written cannot hold the values.
+        case notRepresentable
+        /// Memory is exhausted.
+        case memory
+    }
+
+    /// What kind of trouble there is.
+    public let code: Code
+    /// The file, as the caller named it.
+    public let path: String
+    /// What is wrong with it, as it follows the name in a sentence.
+    public let problem: String
+    /// What to do about it.
+    public let nextStep: String
+
+    /// One sentence: the file, what is wrong, what to do.
+    public var description: String { "'\(path)' \(problem); \(nextStep)." }
+
+    init(_ code: Code, _ path: String, _ problem: String, _ nextStep: String) {
+        self.code = code
+        self.path = path
+        self.problem = problem
+        self.nextStep = nextStep
+    }
+}
