@@ -4,7 +4,7 @@ public import Tensors
 public final class Parameter {
     /// The values; replaced when the layer moves to another device.
     public var value: Tensor
-    /// Whether gradients flow into it. Buffers, such as running means, have none.
+    /// Whether gradients flow into it; buffers, such as running means, have none.
     public let isTrainable: Bool
 
     /// Makes a weight or a buffer of its first values.

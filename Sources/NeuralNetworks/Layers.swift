@@ -25,6 +25,7 @@ public final class Conv2d: ImageLayer {
     ///   - dilation: Step between the kernel's taps.
     ///   - groups: How many groups of channels are convolved apart.
     ///   - hasBias: Whether a bias is added.
+    /// - Throws: `TensorError` where the engine is missing.
     /// - Precondition: both channel counts are multiples of `groups`.
     public init(
         _ inputChannels: Int, _ outputChannels: Int, kernel: Int, stride: Int = 1,

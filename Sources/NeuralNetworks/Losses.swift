@@ -19,6 +19,7 @@ public enum AbsentClasses: String, Sendable, Hashable, Codable {
 ///   - smoothing: `s`, which also defines the loss of an empty class.
 ///   - absentClasses: Whether classes without a pixel in `target` count.
 /// - Returns: A scalar in `0...1`.
+/// - Throws: `TensorError` where the shapes do not fit.
 public func softDiceLoss(
     logits: Tensor, target: Tensor, smoothing: Double = 1e-5,
     absentClasses: AbsentClasses = .included
@@ -72,6 +73,7 @@ public struct SegmentationLoss {
     ///   - logits: `[N, K, H, W]`.
     ///   - target: `int64` class indices `[N, H, W]`.
     /// - Returns: A scalar.
+    /// - Throws: `TensorError` where the shapes do not fit.
     public func callAsFunction(logits: Tensor, target: Tensor) throws -> Tensor {
         let crossEntropy = try logits.converted(to: .float32)
             .crossEntropy(target: target, weight: classWeights)

@@ -117,7 +117,9 @@ public final class StochasticGradientDescent: Optimizer {
     private let isNesterov: Bool
     private let momenta: [Tensor]
 
-    /// Makes an optimizer. The paper's setting is momentum 0.95, weight decay 1e-4.
+    /// Makes an optimizer.
+    ///
+    /// The paper's setting is momentum 0.95, weight decay 1e-4.
     public init(
         _ parameters: [Parameter], learningRate: Double, momentum: Double = 0.95,
         weightDecay: Double = 1e-4, isNesterov: Bool = false

@@ -126,6 +126,7 @@ extension Tensor {
     ///   - target: `int64` class indices `[N, H, W]`.
     ///   - weight: One weight a class, or `nil` for 1.
     /// - Returns: A scalar.
+    /// - Throws: ``TensorError`` where shapes or types do not fit.
     public func crossEntropy(target: Tensor, weight: Tensor?) throws(TensorError) -> Tensor {
         try dispatchOne(
             "cross_entropy_loss", "", .tensor(self), .tensor(target), .optional(weight))

@@ -95,7 +95,9 @@ extension Tensor {
             "index_select", "", .tensor(self), .integer(dimension), .tensor(list))
     }
 
-    /// The tensor with zeros added: `padding` names (before, after) of the last dimension, then of
+    /// The tensor with zeros added around it.
+    ///
+    /// `padding` names (before, after) of the last dimension, then of
     /// the one before it, and so on. Negative numbers cut off.
     public func padded(_ padding: [Int]) throws(TensorError) -> Tensor {
         try dispatchOne("constant_pad_nd", "", .tensor(self), .integers(padding))

@@ -188,6 +188,7 @@ public func withoutGradients<Result>(_ body: () throws -> Result) throws -> Resu
 ///   - device: The device whose operations are cast.
 ///   - body: What to run.
 /// - Returns: What the body returns.
+/// - Throws: What the body throws, or ``TensorError`` where there is no engine.
 public func withAutocast<Result>(
     to type: ElementType?, on device: Device, _ body: () throws -> Result
 ) throws -> Result {
