@@ -2,16 +2,16 @@ import Foundation
 
 /// Letters for pictures: the printable ASCII characters in 5 by 7 dots, with an eighth row for what
 /// hangs below the line.
-enum PixelFont {
+package enum PixelFont {
     /// Dots across a character.
-    static let glyphWidth = 5
+    package static let glyphWidth = 5
     /// Dots down a character, the part below the line included.
-    static let glyphHeight = 8
+    package static let glyphHeight = 8
     /// Dots from one character to the next.
     static let advance = 6
 
     /// The columns of dots that a text takes, without the gap after its last character.
-    static func width(of text: String) -> Int {
+    package static func width(of text: String) -> Int {
         max(0, ascii(text).count * advance - 1)
     }
 
@@ -19,7 +19,7 @@ enum PixelFont {
     ///
     /// Accents are dropped (`é` is drawn as `e`) and any other character without a glyph is drawn
     /// as `?`.
-    static func ascii(_ text: String) -> [UInt8] {
+    package static func ascii(_ text: String) -> [UInt8] {
         text.decomposedStringWithCanonicalMapping.map { character in
             guard let base = character.unicodeScalars.first, (32...126).contains(base.value) else {
                 return UInt8(ascii: "?")
@@ -29,7 +29,7 @@ enum PixelFont {
     }
 
     /// Whether a dot of a character is set; characters outside 32...126 are drawn as a box.
-    static func isSet(_ character: UInt8, column: Int, row: Int) -> Bool {
+    package static func isSet(_ character: UInt8, column: Int, row: Int) -> Bool {
         let position = (32...126).contains(character) ? Int(character) - 32 : 95
         let line = lines[position / 16 * glyphHeight + row]
         return line[position % 16 * advance + column] == UInt8(ascii: "#")

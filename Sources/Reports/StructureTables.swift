@@ -35,6 +35,7 @@ extension TSVTable {
     /// - Parameters:
     ///   - table: The structures.
     ///   - mapping: For each label, the tissue class of BIDS' common list; `n/a` where absent.
+    /// - Returns: A row per structure.
     public static func labels(_ table: LabelTable, mapping: [UInt16: Int] = [:]) -> TSVTable {
         TSVTable(
             columns: ["index", "name", "color", "mapping"],
@@ -52,6 +53,7 @@ extension TSVTable {
     /// - Parameters:
     ///   - volumes: The measured structures, in the order of the rows.
     ///   - table: Names them; a label that it lacks is named `n/a`.
+    /// - Returns: A row per structure.
     public static func volumes(_ volumes: [StructureVolume], table: LabelTable) -> TSVTable {
         TSVTable(
             columns: ["index", "name", "voxels", "volume_mm3"],
@@ -73,6 +75,7 @@ extension TSVTable {
     /// - Parameters:
     ///   - scans: The scans, in the order of the rows.
     ///   - table: The structures, in the order of the columns.
+    /// - Returns: A row per scan.
     public static func volumes(ofScans scans: [ScanVolumes], table: LabelTable) -> TSVTable {
         let names = Dictionary(grouping: table.structures, by: \.name)
         let columns = table.structures.map { structure in
