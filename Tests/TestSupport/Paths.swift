@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 
 /// The repository's folder.
 private let repository = URL(filePath: #filePath)
