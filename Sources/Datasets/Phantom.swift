@@ -107,19 +107,23 @@ public func makePhantom(
         (0..<3).allSatisfy { options.spacingMillimeters[$0] > 0 },
         "spacing \(options.spacingMillimeters) mm")
     precondition(!options.contrasts.isEmpty, "no contrast to choose from")
-    var generator = SeededGenerator(seed: seed)
+    // A stream for each part: other noise or another contrast leaves the anatomy as it is.
+    var seeds = SeededGenerator(seed: seed)
+    var anatomy = SeededGenerator(seed: seeds.next())
+    var place = SeededGenerator(seed: seeds.next())
+    var imaging = SeededGenerator(seed: seeds.next())
 
-    let head = PhantomHead(options: options, using: &generator)
+    let head = PhantomHead(options: options, using: &anatomy)
     let tissues = head.tissues()
-    let look = PhantomLook(options: options, using: &generator)
-    let voxels = look.image(of: tissues, size: size, options: options, using: &generator)
+    let look = PhantomLook(options: options, using: &imaging)
+    let voxels = look.image(of: tissues, size: size, options: options, using: &imaging)
     let labels = tissues.map(\.label)
 
     // Multiples of 1/16 mm are exact in a file that stores its affine in single precision.
     var corner = SIMD3<Double>.zero
     for axis in 0..<3 {
         let middle = Double(size[axis] - 1) / 2 * options.spacingMillimeters[axis]
-        corner[axis] = ((Double(generator.uniform(-12, 12)) - middle) * 16).rounded() / 16
+        corner[axis] = ((Double(place.uniform(-12, 12)) - middle) * 16).rounded() / 16
     }
     let grid = Grid(
         size: size, affine: Affine(spacing: options.spacingMillimeters, translation: corner))

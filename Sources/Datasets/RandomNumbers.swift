@@ -1,15 +1,13 @@
 /// A small, fast source of random bits that gives the same stream on every machine.
 ///
 /// Source: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014, <https://doi.org/10.1145/2660193.2660195>).
-/// Not for secrets.
+/// Seeds may be consecutive. Not for secrets.
 public struct SeededGenerator: RandomNumberGenerator, Sendable, Hashable, Codable {
     private var state: UInt64
 
     /// Starts the stream of a seed.
     public init(seed: UInt64) {
         state = seed
-        // Near seeds start far apart, also for a caller that adds 1 per case.
-        state = next() ^ 0x6A09_E667_F3BC_C909
     }
 
     /// The next 64 random bits.

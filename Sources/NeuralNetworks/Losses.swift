@@ -24,23 +24,44 @@ public func softDiceLoss(
     logits: Tensor, target: Tensor, smoothing: Double = 1e-5,
     absentClasses: AbsentClasses = .included
 ) throws -> Tensor {
-    let classes = logits.shape[1]
-    let probabilities = try logits.converted(to: .float32).softmax(dimension: 1)
-    let members = try target.oneHot(classes: classes).permuted([0, 3, 1, 2])
-        .converted(to: .float32)
-    let overlap = try (probabilities * members).sum(over: [0, 2, 3])
-    let memberCounts = try members.sum(over: [0, 2, 3])
-    let total = try probabilities.sum(over: [0, 2, 3]) + memberCounts
-    let dice = try (overlap * 2 + smoothing) / (total + smoothing)
-    switch absentClasses {
-    case .included:
-        return try dice.mean() * -1 + 1
-    case .excluded:
-        let present = try memberCounts.elements(as: Float.self).map { $0 > 0 ? Float(1) : 0 }
-        let weight = try Tensor(
-            present, shape: [classes], device: logits.device)
-        let count = Double(max(1, present.reduce(0, +)))
-        return try (dice * weight).sum() * (-1 / count) + 1
+    try PixelRows(logits: logits, target: target)
+        .softDiceLoss(smoothing: smoothing, absentClasses: absentClasses)
+}
+
+/// A batch of logits as rows `[P, K]`, one a pixel: what both terms of the loss are computed from.
+///
+/// With channels-last logits the rows lie in memory as they are, and no one-hot image is made.
+private struct PixelRows {
+    private let classes: Int
+    private let target: Tensor
+    private let logProbabilities: Tensor
+    private let logOfTarget: Tensor
+
+    init(logits: Tensor, target: Tensor) throws {
+        classes = logits.shape[1]
+        self.target = try target.reshaped([-1])
+        logProbabilities = try logits.permuted([0, 2, 3, 1]).reshaped([-1, classes])
+            .converted(to: .float32).logSoftmax()
+        logOfTarget = try logProbabilities.entries(columns: self.target)
+    }
+
+    func crossEntropy(weights: Tensor?) throws -> Tensor {
+        guard let weights else { return try logOfTarget.mean() * -1 }
+        let ofPixel = try weights.lookedUp(target)
+        return try (logOfTarget * ofPixel).sum() / ofPixel.sum() * -1
+    }
+
+    func softDiceLoss(smoothing: Double, absentClasses: AbsentClasses) throws -> Tensor {
+        let overlap = try logOfTarget.exponential().summed(byClass: target, classes: classes)
+        let members = try target.classCounts(classes).converted(to: .float32)
+        let total = try logProbabilities.exponential().sum(over: [0]) + members
+        let dice = try (overlap * 2 + smoothing) / (total + smoothing)
+        switch absentClasses {
+        case .included: return try dice.mean() * -1 + 1
+        case .excluded:
+            let present = try members.isAbove(0)
+            return try (dice * present).sum() / present.sum() * -1 + 1
+        }
     }
 }
 
@@ -53,17 +74,20 @@ public struct SegmentationLoss {
     public var crossEntropyFactor: Double
     /// Factor of the Dice term.
     public var diceFactor: Double
+    /// What is added above and below in the Dice term.
+    public var smoothing: Double
     /// Whether classes that a batch does not hold count in the Dice term.
     public var absentClasses: AbsentClasses
 
     /// Makes a loss.
     public init(
         classWeights: Tensor?, crossEntropyFactor: Double = 1, diceFactor: Double = 1,
-        absentClasses: AbsentClasses = .included
+        smoothing: Double = 1e-5, absentClasses: AbsentClasses = .included
     ) {
         self.classWeights = classWeights
         self.crossEntropyFactor = crossEntropyFactor
         self.diceFactor = diceFactor
+        self.smoothing = smoothing
         self.absentClasses = absentClasses
     }
 
@@ -75,11 +99,11 @@ public struct SegmentationLoss {
     /// - Returns: A scalar.
     /// - Throws: `TensorError` where the shapes do not fit.
     public func callAsFunction(logits: Tensor, target: Tensor) throws -> Tensor {
-        let crossEntropy = try logits.converted(to: .float32)
-            .crossEntropy(target: target, weight: classWeights)
-        guard diceFactor != 0 else { return try crossEntropy * crossEntropyFactor }
-        let dice = try softDiceLoss(logits: logits, target: target, absentClasses: absentClasses)
-        return try crossEntropy * crossEntropyFactor + dice * diceFactor
+        let rows = try PixelRows(logits: logits, target: target)
+        let crossEntropy = try rows.crossEntropy(weights: classWeights) * crossEntropyFactor
+        guard diceFactor != 0 else { return crossEntropy }
+        let dice = try rows.softDiceLoss(smoothing: smoothing, absentClasses: absentClasses)
+        return try crossEntropy + dice * diceFactor
     }
 }
 
@@ -91,14 +115,18 @@ public struct SegmentationLoss {
 ///
 /// - Parameters:
 ///   - counts: Pixels of each class.
-///   - largest: No weight is above this, so that tiny structures do not drown the rest.
+///   - bounds: No weight is outside of these, so that tiny structures do not drown the rest.
 /// - Returns: One weight a class; 0 for a class that never occurs.
-public func medianFrequencyWeights(counts: [Int], largest: Double = .infinity) -> [Float] {
+public func medianFrequencyWeights(
+    counts: [Int], bounds: ClosedRange<Double> = 0...Double.infinity
+) -> [Float] {
     let present = counts.filter { $0 > 0 }.sorted()
     guard !present.isEmpty else { return counts.map { _ in 0 } }
     let middle = present.count / 2
     let median =
         present.count % 2 == 1
         ? Double(present[middle]) : Double(present[middle - 1] + present[middle]) / 2
-    return counts.map { $0 > 0 ? Float(min(largest, median / Double($0))) : 0 }
+    return counts.map {
+        $0 > 0 ? Float(min(max(median / Double($0), bounds.lowerBound), bounds.upperBound)) : 0
+    }
 }

@@ -46,6 +46,14 @@ extension Optimizer {
     }
 }
 
+/// Which parameters weight decay shrinks.
+public enum DecayedParameters: Sendable, Hashable {
+    /// All.
+    case all
+    /// Kernels and matrices; not biases, slopes and normalisation's scales and shifts.
+    case weightsOnly
+}
+
 /// Adam with decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101).
 public final class AdamW: Optimizer {
     /// The parameters it moves.
@@ -53,22 +61,36 @@ public final class AdamW: Optimizer {
     /// The size of the next steps.
     public var learningRate: Double
     private let betas: (Double, Double)
-    private let weightDecay: Double
+    /// Parameters, by position, that share a decay.
+    private let groups: [(weightDecay: Double, positions: [Int])]
     private let epsilon: Double
     private let firstMoments: [Tensor]
     private let secondMoments: [Tensor]
     private let steps: [Tensor]
 
     /// Makes an optimizer; betas and epsilon default to the paper's.
+    ///
+    /// - Parameters:
+    ///   - parameters: What it moves.
+    ///   - learningRate: The size of the next steps.
+    ///   - betas: Decay of the first and of the second moments.
+    ///   - weightDecay: How fast weights shrink, in units of the learning rate.
+    ///   - decayed: Which parameters shrink.
+    ///   - epsilon: Added to the root of the second moment.
+    /// - Throws: `TensorError` where memory runs out.
     public init(
         _ parameters: [Parameter], learningRate: Double, betas: (Double, Double) = (0.9, 0.999),
-        weightDecay: Double = 0.01, epsilon: Double = 1e-8
+        weightDecay: Double = 0.01, decayed: DecayedParameters = .all, epsilon: Double = 1e-8
     ) throws {
         self.parameters = parameters
         self.learningRate = learningRate
         self.betas = betas
-        self.weightDecay = weightDecay
         self.epsilon = epsilon
+        let shrinks = parameters.map { decayed == .all || $0.value.shape.count > 1 }
+        groups = [
+            (weightDecay, parameters.indices.filter { shrinks[$0] }),
+            (0, parameters.indices.filter { !shrinks[$0] }),
+        ]
         firstMoments = try zerosLike(parameters)
         secondMoments = try zerosLike(parameters)
         steps = try parameters.map { try .zeros([], device: $0.value.device) }
@@ -80,11 +102,15 @@ public final class AdamW: Optimizer {
         try withoutGradients {
             // LibTorch's kernel counts the step it is about to take, so the count goes first.
             for count in steps { try count.addInPlace(.scalar(1, device: count.device)) }
-            try Tensor.adamWStep(
-                parameters: parameters.map(\.value), gradients: gradients,
-                firstMoments: firstMoments, secondMoments: secondMoments, steps: steps,
-                learningRate: learningRate, betas: betas, weightDecay: weightDecay,
-                epsilon: epsilon)
+            for (weightDecay, positions) in groups where !positions.isEmpty {
+                try Tensor.adamWStep(
+                    parameters: positions.map { parameters[$0].value },
+                    gradients: positions.map { gradients[$0] },
+                    firstMoments: positions.map { firstMoments[$0] },
+                    secondMoments: positions.map { secondMoments[$0] },
+                    steps: positions.map { steps[$0] }, learningRate: learningRate, betas: betas,
+                    weightDecay: weightDecay, epsilon: epsilon)
+            }
         }
     }
 

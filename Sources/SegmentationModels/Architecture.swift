@@ -148,7 +148,9 @@ extension Architecture: Codable {
         case reductionRatio, combination, placement, normalization, upsampling, dropout
     }
 
-    /// Decodes an architecture; what is left out takes its default, except family and classes.
+    /// Decodes an architecture; what is left out takes its default, except the family.
+    ///
+    /// A file may leave out the classes where a label table gives them; they are 2 until set.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
         func value<Value: Decodable>(_ key: Key, default standard: Value) throws -> Value {
@@ -156,7 +158,7 @@ extension Architecture: Codable {
         }
         let standard = Architecture(
             family: try container.decode(NetworkFamily.self, forKey: .family),
-            classes: try container.decode(Int.self, forKey: .classes))
+            classes: try container.decodeIfPresent(Int.self, forKey: .classes) ?? 2)
         self = standard
         channels = try value(.channels, default: standard.channels)
         kernel = try value(.kernel, default: standard.kernel)

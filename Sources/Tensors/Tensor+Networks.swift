@@ -133,6 +133,54 @@ extension Tensor {
     }
 }
 
+/// What losses over rows of logits `[P, K]` need.
+extension Tensor {
+    /// Logarithms of the softmax over the last dimension.
+    public func logSoftmax() throws(TensorError) -> Tensor {
+        try dispatchOne("log_softmax", "int", .tensor(self), .integer(-1))
+    }
+
+    /// e to the power of every element.
+    public func exponential() throws(TensorError) -> Tensor {
+        try dispatchOne("exp", "", .tensor(self))
+    }
+
+    /// Of each row the entry that `columns` (`int64`, `[P]`) names.
+    public func entries(columns: Tensor) throws(TensorError) -> Tensor {
+        let positions = try columns.reshaped([-1, 1])
+        return try dispatchOne("gather", "", .tensor(self), .integer(1), .tensor(positions))
+            .reshaped([-1])
+    }
+
+    /// The sum of the values that belong to each class.
+    ///
+    /// - Parameters:
+    ///   - members: The class of each value, `int64`, `[P]`.
+    ///   - classes: How many classes there are.
+    /// - Returns: One sum a class.
+    /// - Throws: ``TensorError`` where the shapes do not fit.
+    public func summed(byClass members: Tensor, classes: Int) throws(TensorError) -> Tensor {
+        let empty = try Tensor.zeros([classes], type: elementType, device: device)
+        return try dispatchOne(
+            "index_add", "", .tensor(empty), .integer(0), .tensor(members), .tensor(self))
+    }
+
+    /// The entries at `indices` (`int64`, `[P]`) along the first dimension.
+    public func lookedUp(_ indices: Tensor) throws(TensorError) -> Tensor {
+        try dispatchOne("index_select", "", .tensor(self), .integer(0), .tensor(indices))
+    }
+
+    /// How often each of `count` classes stands in this `int64` tensor.
+    public func classCounts(_ count: Int) throws(TensorError) -> Tensor {
+        try dispatchOne("bincount", "", .tensor(self), .none, .integer(count))
+    }
+
+    /// 1 where an element is above a number, else 0, in single precision.
+    public func isAbove(_ threshold: Double) throws(TensorError) -> Tensor {
+        try dispatchOne("gt", "Scalar", .tensor(self), .real(threshold)).converted(to: .float32)
+    }
+}
+
 /// What optimisers need, over whole lists of tensors at once.
 extension Tensor {
     /// The Euclidean norm of all elements of a list of tensors together, as a scalar.

@@ -1,0 +1,110 @@
+import Foundation
+public import Preprocessing
+public import VolumeIO
+public import Volumes
+
+/// What is wrong with a folder of cases.
+public struct DatasetError: Error, Hashable, CustomStringConvertible {
+    /// One sentence with a next step.
+    public var description: String
+
+    /// Makes an error.
+    public init(_ description: String) { self.description = description }
+}
+
+/// One scan and its labels, as files.
+public struct CaseFiles: Sendable, Hashable {
+    /// What they have in common, such as `1015`.
+    public var name: String
+    /// The scan.
+    public var scanPath: String
+    /// Its label map.
+    public var labelPath: String
+
+    /// Finds the cases of a folder.
+    ///
+    /// - Parameters:
+    ///   - directory: The folder; its subfolders are not searched.
+    ///   - scanSuffix: What follows the case's name in a scan's file name, such as `_SS`.
+    ///   - labelSuffix: The same for label maps, such as `_dseg`.
+    /// - Returns: The cases that have both files, by name.
+    /// - Throws: ``DatasetError`` where the folder cannot be read, holds no case, or a case lacks
+    ///   one of its files.
+    public static func find(
+        in directory: String, scanSuffix: String, labelSuffix: String
+    ) throws -> [CaseFiles] {
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory) else {
+            throw DatasetError(
+                "the folder of cases '\(directory)' cannot be read; correct 'directory' in the "
+                    + "configuration")
+        }
+        var scans: [String: String] = [:]
+        var labels: [String: String] = [:]
+        for file in names where !file.hasPrefix(".") {
+            guard let name = volumeName(ofPath: file) else { continue }
+            let path = directory + "/" + file
+            if !labelSuffix.isEmpty, name.hasSuffix(labelSuffix) {
+                labels[String(name.dropLast(labelSuffix.count))] = path
+            } else if name.hasSuffix(scanSuffix) {
+                scans[String(name.dropLast(scanSuffix.count))] = path
+            }
+        }
+        let complete = Set(scans.keys).intersection(labels.keys).sorted()
+        if let lonely = Set(scans.keys).symmetricDifference(labels.keys).sorted().first {
+            let missing = scans[lonely] == nil ? "a scan" : "a label map"
+            throw DatasetError(
+                "case '\(lonely)' in '\(directory)' has no \(missing); add it or move the other "
+                    + "file away")
+        }
+        guard !complete.isEmpty else {
+            throw DatasetError(
+                "'\(directory)' holds no pair of files NAME\(scanSuffix) and NAME\(labelSuffix); "
+                    + "correct the suffixes in the configuration")
+        }
+        return complete.compactMap { name in
+            guard let scan = scans[name], let label = labels[name] else { return nil }
+            return CaseFiles(name: name, scanPath: scan, labelPath: label)
+        }
+    }
+}
+
+/// One scan and its labels, conformed for a model.
+public struct TrainingCase: Sendable {
+    /// The case's name.
+    public let name: String
+    /// The scan in the model's space.
+    public let conformed: ConformedScan
+    /// The class of each voxel of `conformed.volume`: 0 background, then the table's order.
+    public let classes: [UInt8]
+    /// The labels on the scan's own grid, as validation compares with them.
+    public let reference: LabelMap
+
+    /// Conforms a scan and its labels.
+    ///
+    /// - Parameters:
+    ///   - name: The case's name.
+    ///   - scan: The scan.
+    ///   - labels: Its labels, by the table's indices, on the scan's grid.
+    ///   - table: The structures.
+    ///   - conform: The model's space and intensities.
+    /// - Throws: ``DatasetError`` where the two do not share a grid, `PreprocessingError` where the
+    ///   scan holds no signal.
+    public init(
+        name: String, scan: Volume, labels: LabelMap, table: LabelTable,
+        conform: ConformSpecification
+    ) throws {
+        guard let distance = scan.grid.largestCornerDistanceMillimeters(from: labels.grid),
+            distance < 0.1
+        else {
+            throw DatasetError(
+                "scan and labels of case '\(name)' do not lie on the same grid; resample the labels"
+            )
+        }
+        self.name = name
+        conformed = try Preprocessing.conform(scan, to: conform)
+        let classOfLabel = table.classOfLabel()
+        classes = conformLabels(labels, like: conformed).labels.map { classOfLabel[Int($0)] }
+        reference = LabelMap(
+            grid: labels.grid, labels: labels.labels.map { classOfLabel[Int($0)] == 0 ? 0 : $0 })
+    }
+}

@@ -1,0 +1,172 @@
+public import ModelBundles
+import Preprocessing
+import SegmentationModels
+public import Tensors
+public import Volumes
+
+/// How a bundle is run.
+public struct SegmenterOptions: Sendable, Hashable {
+    /// The planes to use, or `nil` for all that the bundle has.
+    public var planes: [Plane]?
+    /// Where the networks run.
+    public var device: Device
+    /// How they are computed.
+    public var precision: Precision
+    /// Slices computed at once, or `nil` for a number that fits.
+    public var batchSize: Int?
+
+    /// Makes options.
+    public init(
+        planes: [Plane]? = nil, device: Device = .cpu, precision: Precision = .auto,
+        batchSize: Int? = nil
+    ) {
+        self.planes = planes
+        self.device = device
+        self.precision = precision
+        self.batchSize = batchSize
+    }
+}
+
+/// What is being done to a scan.
+public enum SegmentationStage: Sendable, Hashable, CustomStringConvertible {
+    /// Reorienting, resampling, normalising.
+    case conform
+    /// The network of a plane.
+    case network(Plane)
+    /// Bringing the labels back to the scan's own grid.
+    case restore
+
+    /// The stage as progress shows it.
+    public var description: String {
+        switch self {
+        case .conform: "conform"
+        case .network(let plane): plane.rawValue
+        case .restore: "restore"
+        }
+    }
+}
+
+/// The labels of one scan.
+public struct Segmentation: Sendable {
+    /// The labels on the scan's own grid, by the label table's indices.
+    public var labels: LabelMap
+    /// How long each stage took, in order.
+    public var stageSeconds: [(stage: SegmentationStage, seconds: Double)]
+    /// How the networks were computed.
+    public var precision: Precision
+    /// The planes that were used.
+    public var planes: [Plane]
+}
+
+/// Why a bundle cannot be run as asked.
+public struct SegmenterError: Error, CustomStringConvertible {
+    /// One sentence with a next step.
+    public var description: String
+}
+
+/// Segments scans with the networks of a bundle: conforms them, labels their slices, aggregates the
+/// planes and brings the labels back to the scan's own grid.
+public final class Segmenter {
+    private let bundle: ModelBundle
+    private let predictor: VolumePredictor
+    private let precision: Precision
+    private let planes: [Plane]
+
+    /// Loads the networks.
+    ///
+    /// - Parameters:
+    ///   - bundle: The model.
+    ///   - options: How it is run.
+    /// - Throws: ``SegmenterError`` where the bundle lacks a plane or the device is not there;
+    ///   errors of the bundle's weights and of the engine.
+    public init(bundle: ModelBundle, options: SegmenterOptions = SegmenterOptions()) throws {
+        let available = bundle.card.planes.map(\.plane)
+        let planes = options.planes ?? available
+        for plane in planes where !available.contains(plane) {
+            throw SegmenterError(
+                description: "model '\(bundle.card.name)' has no \(plane.rawValue) network; "
+                    + "choose from \(available.map(\.rawValue).joined(separator: ", "))")
+        }
+        if case .cuda(let index) = options.device {
+            let count = try Engine.cudaDeviceCount()
+            guard index < count else {
+                throw SegmenterError(
+                    description: "there is no CUDA device \(index): \(count) found; use --device "
+                        + "cpu, or an engine built against a CUDA LibTorch")
+            }
+        }
+        let classCount = bundle.card.labels.structures.count + 1
+        let networks = try bundle.card.planes.filter { planes.contains($0.plane) }.map { entry in
+            PlaneNetwork(
+                plane: entry.plane,
+                network: try bundle.makeNetwork(for: entry.plane, device: options.device),
+                weight: entry.aggregationWeight,
+                outputOfClass: outputOfClass(entry.outputClasses, classCount: classCount))
+        }
+        self.bundle = bundle
+        self.planes = networks.map(\.plane)
+        precision = options.precision.resolved(on: options.device)
+        predictor = VolumePredictor(
+            networks: networks, classCount: classCount, device: options.device,
+            precision: precision, batchSize: options.batchSize ?? 4)
+    }
+
+    /// Segments one scan.
+    ///
+    /// - Parameters:
+    ///   - scan: The scan, on any grid.
+    ///   - progress: Is told the stage and which part of the scan is done; what it throws stops
+    ///     the work.
+    /// - Returns: The labels on the scan's own grid.
+    /// - Throws: `PreprocessingError` where the scan holds no signal, `TensorError`, and what
+    ///   `progress` throws.
+    public func segment(
+        _ scan: Volume, progress: (SegmentationStage, Double) throws -> Void = { _, _ in }
+    ) throws -> Segmentation {
+        var stageSeconds: [(stage: SegmentationStage, seconds: Double)] = []
+        let clock = ContinuousClock()
+        var started = clock.now
+        func finish(_ stage: SegmentationStage) {
+            let now = clock.now
+            stageSeconds.append((stage, (now - started) / .seconds(1)))
+            started = now
+        }
+
+        try progress(.conform, 0)
+        let conformed = try conform(scan, to: bundle.card.conform)
+        finish(.conform)
+
+        var current: Plane?
+        let classes = try predictor.classes(of: conformed.volume) { plane, fraction in
+            if let last = current, last != plane { finish(.network(last)) }
+            current = plane
+            try progress(.network(plane), 0.02 + 0.93 * fraction)
+        }
+        if let last = current { finish(.network(last)) }
+
+        try progress(.restore, 0.95)
+        let labelOfClass = bundle.card.labels.labelOfClass
+        let labels = LabelMap(
+            grid: conformed.volume.grid, labels: classes.map { labelOfClass[Int($0)] })
+        let restored = conformed.labelsOnScanGrid(labels)
+        finish(.restore)
+        try progress(.restore, 1)
+        return Segmentation(
+            labels: restored, stageSeconds: stageSeconds, precision: precision, planes: planes)
+    }
+}
+
+/// Turns a card's list of the classes that each output stands for around.
+///
+/// - Parameters:
+///   - outputClasses: For each output its classes, or `nil` where they are the same.
+///   - classCount: Classes, background included.
+/// - Returns: For each class its output; background's where none is named.
+public func outputOfClass(_ outputClasses: [[Int]]?, classCount: Int) -> [Int] {
+    guard let outputClasses else { return Array(0..<classCount) }
+    var outputs = [Int](repeating: 0, count: classCount)
+    for (output, classes) in outputClasses.enumerated() {
+        for member in classes where outputs.indices.contains(member) { outputs[member] = output }
+    }
+    return outputs
+}

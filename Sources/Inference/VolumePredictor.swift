@@ -1,0 +1,196 @@
+import Preprocessing
+public import SegmentationModels
+public import Tensors
+public import Volumes
+
+/// A network for the slices of one plane, and what its outputs stand for.
+public struct PlaneNetwork {
+    /// How the volume is cut for it.
+    public var plane: Plane
+    /// The network.
+    public var network: SegmentationNetwork
+    /// Its weight in view aggregation.
+    public var weight: Double
+    /// For each class the network output that stands for it; several classes may share one, as
+    /// left and right do in sagittal slices.
+    public var outputOfClass: [Int]
+
+    /// Makes a plane's network.
+    public init(
+        plane: Plane, network: SegmentationNetwork, weight: Double, outputOfClass: [Int]
+    ) {
+        self.plane = plane
+        self.network = network
+        self.weight = weight
+        self.outputOfClass = outputOfClass
+    }
+}
+
+/// Labels conformed volumes slice by slice and joins the planes by view aggregation.
+///
+/// The probability of a class at a voxel is the weighted mean over the planes of the softmax of the
+/// slice that holds the voxel; the class of highest probability wins, and of equals the first.
+/// Source: Roy et al., arXiv:1801.04161, section 2.4.
+public final class VolumePredictor {
+    private let networks: [PlaneNetwork]
+    private let classCount: Int
+    private let device: Device
+    private let precision: Precision
+    private let batchSize: Int
+
+    /// Makes a predictor.
+    ///
+    /// - Parameters:
+    ///   - networks: One or more planes, on `device`.
+    ///   - classCount: Classes of the result, background included.
+    ///   - device: Where the networks are.
+    ///   - precision: How they are computed.
+    ///   - batchSize: How many slices are computed at once.
+    public init(
+        networks: [PlaneNetwork], classCount: Int, device: Device, precision: Precision,
+        batchSize: Int
+    ) {
+        precondition(!networks.isEmpty, "no plane to predict in")
+        self.networks = networks
+        self.classCount = classCount
+        self.device = device
+        self.precision = precision.resolved(on: device)
+        self.batchSize = max(1, batchSize)
+    }
+
+    /// Predicts the class of each voxel.
+    ///
+    /// - Parameters:
+    ///   - volume: Conformed intensities.
+    ///   - progress: Is told the plane at work and which part of all slices is done; what it throws
+    ///     stops the work.
+    /// - Returns: The classes, in storage order.
+    /// - Throws: `TensorError`, and what `progress` throws.
+    public func classes(
+        of volume: Volume, progress: (Plane, Double) throws -> Void = { _, _ in }
+    ) throws -> [UInt8] {
+        let size = volume.grid.size
+        let layouts = networks.map {
+            SliceLayout(
+                plane: $0.plane, orientation: volume.grid.orientation, size: size)
+        }
+        let sliceTotal = layouts.reduce(0) { $0 + $1.sliceCount }
+        var slicesDone = 0
+        return try withoutGradients {
+            let votes = Votes(size: size, classCount: classCount)
+            let totalWeight = networks.reduce(0) { $0 + $1.weight }
+            for (network, layout) in zip(networks, layouts) {
+                var first = 0
+                while first < layout.sliceCount {
+                    try progress(network.plane, Double(slicesDone) / Double(sliceTotal))
+                    let count = min(batchSize, layout.sliceCount - first)
+                    let logits = try self.logits(
+                        of: volume, network.network, layout, slices: first..<first + count)
+                    if networks.count == 1 && network.outputOfClass.count == logits.shape[1] {
+                        try votes.decide(logits, layout, firstSlice: first)
+                    } else {
+                        try votes.add(
+                            logits, layout, firstSlice: first,
+                            outputOfClass: network.outputOfClass,
+                            weight: network.weight / totalWeight)
+                    }
+                    first += count
+                    slicesDone += count
+                }
+                try progress(network.plane, Double(slicesDone) / Double(sliceTotal))
+            }
+            return try votes.classes()
+        }
+    }
+
+    private func logits(
+        of volume: Volume, _ network: SegmentationNetwork, _ layout: SliceLayout,
+        slices: Range<Int>
+    ) throws -> Tensor {
+        let context = network.architecture.contextSlices
+        let pixels = context * layout.voxelsPerSlice
+        var input = [Float](repeating: 0, count: slices.count * pixels)
+        input.withUnsafeMutableBufferPointer { input in
+            for (position, slice) in slices.enumerated() {
+                let start = position * pixels
+                layout.copySlice(
+                    slice, context: context, from: volume.voxels,
+                    into: UnsafeMutableBufferPointer(rebasing: input[start..<start + pixels]))
+            }
+        }
+        let images = try Tensor(
+            input, shape: [slices.count, context, layout.height, layout.width], device: device)
+        return try withAutocast(to: precision.autocastType, on: device) {
+            try network(images, mode: .inference)
+        }
+    }
+}
+
+/// The classes' probabilities of every voxel, added up over the planes.
+///
+/// With a single plane nothing needs adding up and each slice is decided at once.
+private final class Votes {
+    private let size: GridSize
+    private let classCount: Int
+    /// `[x, y, z]` extents of storage as a tensor `[z, y, x, classes]` in half precision.
+    private var sums: Tensor?
+    private var decided: [UInt8]
+
+    init(size: GridSize, classCount: Int) {
+        self.size = size
+        self.classCount = classCount
+        decided = []
+    }
+
+    /// Takes the likeliest output of each pixel as its class.
+    func decide(_ logits: Tensor, _ layout: SliceLayout, firstSlice: Int) throws {
+        if decided.isEmpty { decided = [UInt8](repeating: 0, count: size.count) }
+        let classes: [UInt8] = try logits.argmax(dimension: 1).elements()
+        let strides = (layout.sliceStride, layout.rowStride, layout.columnStride)
+        var position = 0
+        for slice in firstSlice..<firstSlice + logits.shape[0] {
+            for row in 0..<layout.height {
+                var target = slice * strides.0 + row * strides.1
+                for _ in 0..<layout.width {
+                    decided[target] = classes[position]
+                    position += 1
+                    target += strides.2
+                }
+            }
+        }
+    }
+
+    /// Adds a batch's probabilities.
+    func add(
+        _ logits: Tensor, _ layout: SliceLayout, firstSlice: Int, outputOfClass: [Int],
+        weight: Double
+    ) throws {
+        let sums =
+            try self.sums
+            ?? .zeros(
+                [size.z, size.y, size.x, classCount], type: .float16, device: logits.device)
+        self.sums = sums
+        var probabilities = try logits.permuted([0, 2, 3, 1]).converted(to: .float32)
+            .softmax(dimension: 3)
+        if outputOfClass != Array(0..<logits.shape[1]) {
+            probabilities = try probabilities.selected(dimension: 3, indices: outputOfClass)
+        }
+        // Storage axis a is dimension 2 - a; the slice's dimensions go where its axes lie.
+        let dimensions = [layout.stackAxis, layout.heightAxis, layout.widthAxis].map { 2 - $0 }
+        let part = try sums.narrowed(
+            dimension: dimensions[0], start: firstSlice, length: logits.shape[0])
+        try part.permuted(dimensions + [3]).addInPlace(probabilities, scale: weight)
+    }
+
+    /// The class with the most votes at each voxel.
+    func classes() throws -> [UInt8] {
+        guard let sums else { return decided }
+        var classes: [UInt8] = []
+        classes.reserveCapacity(size.count)
+        for slab in 0..<size.z {
+            classes += try sums.narrowed(dimension: 0, start: slab, length: 1)
+                .converted(to: .float32).argmax(dimension: 3).elements(as: UInt8.self)
+        }
+        return classes
+    }
+}

@@ -1,0 +1,84 @@
+import ModelBundles
+import NeuralNetworks
+import SegmentationModels
+import Tensors
+
+/// What is wrong with a checkpoint.
+struct CheckpointError: Error, CustomStringConvertible {
+    var description: String
+}
+
+/// A training at the end of a step: everything that the next step depends on.
+///
+/// Batches are drawn by their number, so that the step is all that is needed of them.
+struct Checkpoint {
+    /// Steps done.
+    var step: Int
+    /// Seconds of work so far.
+    var seconds: Double
+
+    private static let format = "sliceseg-checkpoint-1"
+
+    /// Writes the state of a training; the file is there in full or not at all.
+    ///
+    /// `identity` names the configuration, so that no other training goes on from it.
+    func write(
+        to path: String, identity: String, network: SegmentationNetwork,
+        average: SegmentationNetwork?, optimizer: any Optimizer
+    ) throws {
+        var tensors = network.namedParameters.map {
+            (name: "network." + $0.name, tensor: $0.parameter.value)
+        }
+        if let average {
+            tensors += average.namedParameters.map {
+                (name: "average." + $0.name, tensor: $0.parameter.value)
+            }
+        }
+        tensors += optimizer.state.map { (name: "optimizer." + $0.name, tensor: $0.tensor) }
+        tensors.append((name: "random", tensor: try Engine.randomState()))
+        try writeSafeTensors(
+            tensors,
+            metadata: [
+                "format": Self.format, "identity": identity, "step": String(step),
+                "seconds": String(seconds),
+            ], as: nil, to: path)
+    }
+
+    /// Puts a training back into the state of a file.
+    static func restore(
+        from path: String, identity: String, network: SegmentationNetwork,
+        average: SegmentationNetwork?, optimizer: any Optimizer
+    ) throws -> Checkpoint {
+        let stored = try readSafeTensors(at: path)
+        guard stored.metadata["format"] == format,
+            let step = stored.metadata["step"].flatMap(Int.init),
+            let seconds = stored.metadata["seconds"].flatMap(Double.init)
+        else {
+            throw CheckpointError(
+                description: "'\(path)' is not a checkpoint of this program; remove it to start "
+                    + "anew")
+        }
+        guard stored.metadata["identity"] == identity else {
+            throw CheckpointError(
+                description: "'\(path)' belongs to another configuration; go on with the one it "
+                    + "was started with, or choose another --output")
+        }
+        func copy(_ prefix: String, into network: SegmentationNetwork) throws {
+            for (name, parameter) in network.namedParameters {
+                let saved = try stored.tensor(named: prefix + name)
+                try parameter.value.copyInPlace(from: saved)
+            }
+        }
+        try withoutGradients {
+            try copy("network.", into: network)
+            if let average { try copy("average.", into: average) }
+            var state: [String: Tensor] = [:]
+            for (name, _) in optimizer.state {
+                state[name] = try stored.tensor(named: "optimizer." + name)
+            }
+            try optimizer.restore(state)
+            try Engine.setRandomState(try stored.tensor(named: "random"))
+        }
+        return Checkpoint(step: step, seconds: seconds)
+    }
+}

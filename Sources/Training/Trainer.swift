@@ -1,0 +1,318 @@
+import AtomicFiles
+public import Datasets
+import Foundation
+public import Inference
+import NeuralNetworks
+public import SegmentationMetrics
+public import SegmentationModels
+public import Tensors
+public import Volumes
+
+/// What a training reports while it runs.
+public struct TrainingProgress: Sendable {
+    /// The plane of the network.
+    public var plane: Plane
+    /// Steps done.
+    public var step: Int
+    /// Steps in all.
+    public var steps: Int
+    /// Mean loss since the last report.
+    public var loss: Double
+    /// The learning rate of the last step.
+    public var learningRate: Double
+    /// Slices a second since the last report.
+    public var slicesPerSecond: Double
+    /// Seconds that the rest will take at this speed.
+    public var secondsLeft: Double
+    /// Mean Dice over structures and held-out cases, where it was just measured.
+    public var validationDice: Double?
+}
+
+/// What stops a training.
+public struct TrainingError: Error, CustomStringConvertible {
+    /// One sentence with a next step.
+    public var description: String
+}
+
+/// Trains the network of one plane.
+///
+/// State lies in a folder: `checkpoint.safetensors`, from which a broken training goes on, and
+/// `log.tsv`. Source of the recipe: Roy et al., arXiv:1803.02579, section 3 (weighted cross-entropy,
+/// Dice as in arXiv:1801.04161), with AdamW, a cosine schedule and averaged weights in its place
+/// where the configuration says so.
+public final class PlaneTrainer {
+    private let configuration: TrainingConfiguration
+    private let plane: Plane
+    private let architecture: Architecture
+    private let outputOfClass: [Int]
+    private let table: LabelTable
+    private let directory: String
+    private let identity: String
+    private let device: Device
+
+    /// Makes a trainer.
+    ///
+    /// - Parameters:
+    ///   - configuration: The training's configuration.
+    ///   - plane: The plane to train for.
+    ///   - architecture: The network of this plane, with its number of outputs.
+    ///   - outputOfClass: For each class the output that stands for it.
+    ///   - table: The structures.
+    ///   - directory: Where checkpoint and log lie; it exists.
+    ///   - identity: Names configuration and data, so that a checkpoint is not mistaken.
+    ///   - device: Where the network is trained.
+    public init(
+        configuration: TrainingConfiguration, plane: Plane, architecture: Architecture,
+        outputOfClass: [Int], table: LabelTable, directory: String, identity: String,
+        device: Device
+    ) {
+        self.configuration = configuration
+        self.plane = plane
+        self.architecture = architecture
+        self.outputOfClass = outputOfClass
+        self.table = table
+        self.directory = directory
+        self.identity = identity + "/" + plane.rawValue
+        self.device = device
+    }
+
+    private var checkpointPath: String { directory + "/checkpoint.safetensors" }
+    private var logPath: String { directory + "/log.tsv" }
+
+    /// Trains, or goes on from the last checkpoint.
+    ///
+    /// - Parameters:
+    ///   - cases: The training cases.
+    ///   - validation: The cases held out.
+    ///   - resume: Whether to go on from a checkpoint, where there is one.
+    ///   - report: Is told how it goes every few steps.
+    /// - Returns: The trained network (averaged weights where they are asked for) and the seconds
+    ///   of work it took.
+    /// - Throws: ``TrainingError`` where the loss is no longer a number; the last checkpoint stays.
+    public func train(
+        cases: [TrainingCase], validation: [TrainingCase], resume: Bool,
+        report: (TrainingProgress) -> Void
+    ) throws -> (network: SegmentationNetwork, seconds: Double) {
+        let options = configuration.optimization
+        let dataset = SliceDataset(
+            cases: cases, plane: plane, context: architecture.contextSlices,
+            outputOfClass: outputOfClass.map(UInt8.init), multiple: 1 << architecture.depth)
+        try Engine.setSeed(options.seed)
+        let network = try SegmentationNetwork(architecture)
+        try network.move(to: device)
+        let average = options.averaging > 0 ? try SegmentationNetwork(architecture) : nil
+        if let average {
+            try average.move(to: device)
+            try copyParameters(of: network, into: average)
+        }
+        let optimizer = try makeOptimizer(network)
+        var checkpoint = Checkpoint(step: 0, seconds: 0)
+        if resume, FileManager.default.fileExists(atPath: checkpointPath) {
+            checkpoint = try .restore(
+                from: checkpointPath, identity: identity, network: network, average: average,
+                optimizer: optimizer)
+        }
+        var log = try TrainingLog(path: logPath, lastStep: checkpoint.step)
+
+        let weights = medianFrequencyWeights(
+            counts: dataset.classCounts,
+            bounds: options.classWeights[0]...options.classWeights[1])
+        let loss = SegmentationLoss(
+            classWeights: try Tensor(weights, shape: [weights.count], device: device),
+            diceFactor: options.diceFactor, smoothing: 1, absentClasses: .excluded)
+        let precision = options.precision.resolved(on: device)
+        let augmenter = SliceAugmenter(configuration.augmentation)
+        let prefetcher = BatchPrefetcher(first: checkpoint.step, depth: 2) { number in
+            dataset.batch(
+                number: number, size: options.batchSize, seed: options.seed,
+                balancedFraction: options.balancedFraction, augmenter: augmenter)
+        }
+        defer { prefetcher.stop() }
+
+        let clock = ContinuousClock()
+        var sectionStart = clock.now
+        var sectionLoss = 0.0
+        var sectionSteps = 0
+        let warmUp = Int(Double(options.steps) * options.warmUp)
+        while checkpoint.step < options.steps {
+            let rate =
+                options.learningRate
+                * options.learningRateSchedule.factor(
+                    at: checkpoint.step, of: options.steps, warmUp: warmUp)
+            optimizer.learningRate = rate
+            let value = try step(
+                prefetcher.next(), network: network, optimizer: optimizer, loss: loss,
+                precision: precision)
+            checkpoint.step += 1
+            if let average { try updateAverage(average, of: network, step: checkpoint.step) }
+            sectionLoss += value
+            sectionSteps += 1
+
+            let isLast = checkpoint.step == options.steps
+            let isValidation =
+                options.validateEvery > 0 && checkpoint.step % options.validateEvery == 0
+            let isCheckpoint = checkpoint.step % options.checkpointEvery == 0
+            guard isLast || isValidation || isCheckpoint || sectionSteps == 20 else { continue }
+
+            let seconds = (clock.now - sectionStart) / .seconds(1)
+            checkpoint.seconds += seconds
+            var progress = TrainingProgress(
+                plane: plane, step: checkpoint.step, steps: options.steps,
+                loss: sectionLoss / Double(sectionSteps), learningRate: rate,
+                slicesPerSecond: Double(sectionSteps * options.batchSize) / seconds,
+                secondsLeft: Double(options.steps - checkpoint.step) * seconds
+                    / Double(sectionSteps),
+                validationDice: nil)
+            if (isValidation || isLast) && !validation.isEmpty {
+                let dice = try validationDice(network: average ?? network, cases: validation)
+                progress.validationDice = dice
+            }
+            try log.append(progress, seconds: checkpoint.seconds)
+            report(progress)
+            if isLast || isCheckpoint || isValidation {
+                try checkpoint.write(
+                    to: checkpointPath, identity: identity, network: network, average: average,
+                    optimizer: optimizer)
+            }
+            sectionLoss = 0
+            sectionSteps = 0
+            sectionStart = clock.now
+        }
+        return (average ?? network, checkpoint.seconds)
+    }
+
+    private func makeOptimizer(_ network: SegmentationNetwork) throws -> any Optimizer {
+        let options = configuration.optimization
+        let parameters = network.trainableParameters
+        switch options.optimizer {
+        case .adamW:
+            return try AdamW(
+                parameters, learningRate: options.learningRate, weightDecay: options.weightDecay,
+                decayed: .weightsOnly)
+        case .sgd:
+            return try StochasticGradientDescent(
+                parameters, learningRate: options.learningRate, weightDecay: options.weightDecay)
+        }
+    }
+
+    /// Moves the network by one batch and returns its loss.
+    private func step(
+        _ batch: SliceBatch, network: SegmentationNetwork, optimizer: any Optimizer,
+        loss: SegmentationLoss, precision: Precision
+    ) throws -> Double {
+        let images = try Tensor(
+            batch.images, shape: [batch.count, batch.context, batch.height, batch.width],
+            device: device)
+        let target = try Tensor(
+            batch.classes, shape: [batch.count, batch.height, batch.width], device: device
+        ).converted(to: .int64)
+        let logits = try withAutocast(to: precision.autocastType, on: device) {
+            try network(images, mode: .training)
+        }
+        let value = try loss(logits: logits, target: target)
+        try value.backward()
+        let norm = try clipGradients(
+            of: optimizer.parameters, toNorm: configuration.optimization.gradientNorm)
+        let number = try value.item()
+        guard number.isFinite, norm.isFinite else {
+            throw TrainingError(
+                description: "the loss of the \(plane.rawValue) network is not a number any more; "
+                    + "'\(checkpointPath)' keeps the last good state: lower the learning rate")
+        }
+        try optimizer.step()
+        try network.clearGradients()
+        return number
+    }
+
+    private func copyParameters(
+        of source: SegmentationNetwork, into target: SegmentationNetwork
+    ) throws {
+        try withoutGradients {
+            for (from, to) in zip(source.namedParameters, target.namedParameters) {
+                try to.parameter.value.copyInPlace(from: from.parameter.value)
+            }
+        }
+    }
+
+    /// Moves the averaged weights toward the network's, faster at first.
+    private func updateAverage(
+        _ average: SegmentationNetwork, of network: SegmentationNetwork, step: Int
+    ) throws {
+        let decay = min(
+            configuration.optimization.averaging, Double(1 + step) / Double(10 + step))
+        try withoutGradients {
+            try Tensor.interpolateInPlace(
+                average.namedParameters.map(\.parameter.value),
+                toward: network.namedParameters.map(\.parameter.value), fraction: 1 - decay)
+        }
+    }
+
+    /// Mean Dice over structures and cases, on whole volumes and the scans' own grids.
+    private func validationDice(
+        network: SegmentationNetwork, cases: [TrainingCase]
+    ) throws -> Double {
+        let predictor = VolumePredictor(
+            networks: [
+                PlaneNetwork(
+                    plane: plane, network: network, weight: 1, outputOfClass: outputOfClass)
+            ],
+            classCount: table.structures.count + 1, device: device,
+            precision: configuration.optimization.precision, batchSize: 4)
+        let dice = try cases.flatMap { trainingCase in
+            try structureDice(of: trainingCase, predictor: predictor, table: table)
+                .compactMap(\.self)
+        }
+        return mean(of: dice) ?? 0
+    }
+}
+
+/// Dice of each structure of one case on the scan's own grid, `nil` where it is absent in both.
+///
+/// - Parameters:
+///   - trainingCase: The case.
+///   - predictor: The networks.
+///   - table: The structures.
+/// - Returns: One value a structure, in the table's order.
+/// - Throws: `TensorError`.
+public func structureDice(
+    of trainingCase: TrainingCase, predictor: VolumePredictor, table: LabelTable
+) throws -> [Double?] {
+    let conformed = trainingCase.conformed
+    let labelOfClass = table.labelOfClass
+    let classes = try predictor.classes(of: conformed.volume)
+    let labels = conformed.labelsOnScanGrid(
+        LabelMap(
+            grid: conformed.volume.grid, labels: classes.map { labelOfClass[Int($0)] }))
+    return overlapCounts(
+        of: labels, against: trainingCase.reference, labels: table.structures.map(\.index)
+    ).map(\.diceCoefficient)
+}
+
+/// The table of a training's progress, kept in step with its checkpoint.
+private struct TrainingLog {
+    private static let header =
+        "step\tloss\tlearning_rate\tslices_per_second\tseconds\tvalidation_dice"
+    private let path: String
+    private var lines: [String]
+
+    /// Opens a log, dropping rows of steps that the checkpoint does not know.
+    init(path: String, lastStep: Int) throws {
+        self.path = path
+        let text = lastStep > 0 ? (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" : ""
+        lines = [Self.header]
+        for line in text.split(separator: "\n").dropFirst() {
+            let step = line.split(separator: "\t").first.flatMap { Int($0) } ?? .max
+            if step <= lastStep { lines.append(String(line)) }
+        }
+    }
+
+    mutating func append(_ progress: TrainingProgress, seconds: Double) throws {
+        let dice = progress.validationDice.map { String(format: "%.4f", $0) } ?? "n/a"
+        lines.append(
+            "\(progress.step)\t"
+                + String(
+                    format: "%.4f\t%.6f\t%.1f\t%.0f\t", progress.loss, progress.learningRate,
+                    progress.slicesPerSecond, seconds) + dice)
+        try writeAtomically(lines.joined(separator: "\n") + "\n", to: path)
+    }
+}

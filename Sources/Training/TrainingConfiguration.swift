@@ -1,0 +1,228 @@
+public import Datasets
+public import Inference
+public import ModelBundles
+import NeuralNetworks
+public import Preprocessing
+public import SegmentationModels
+public import Volumes
+
+/// Where training cases come from: a folder of scans and label maps, or synthetic heads.
+public struct CaseSource: Sendable, Hashable, Codable {
+    /// Synthetic heads, made on the fly.
+    public struct Phantoms: Sendable, Hashable, Codable {
+        /// How many heads are made in all.
+        public var count: Int
+        /// The seed of the first; the others follow.
+        public var seed: UInt64
+        /// How many of them, the last ones, are held out.
+        public var validation: Int
+    }
+
+    /// The folder, relative to the configuration's own folder.
+    public var directory: String?
+    /// What follows a case's name in the names of scans.
+    public var scanSuffix: String?
+    /// What follows a case's name in the names of label maps.
+    public var labelSuffix: String?
+    /// The label table, relative to the configuration's own folder; its `mapping` column turns the
+    /// data set's labels into the model's.
+    public var labels: String
+    /// The names of the cases held out.
+    public var validation: [String]?
+    /// Synthetic heads in place of a folder.
+    public var phantoms: Phantoms?
+}
+
+/// The rule by which the learning rate changes.
+public enum ScheduleName: String, Sendable, Hashable, Codable {
+    /// Half a cosine down to 0.
+    case cosine
+    /// `(1 - t)^0.9`.
+    case polynomial
+    /// A tenth after every third of the steps.
+    case step
+    /// Always the same.
+    case constant
+}
+
+/// Which optimizer moves the weights.
+public enum OptimizerName: String, Sendable, Hashable, Codable {
+    /// AdamW; biases and normalisation do not decay.
+    case adamW
+    /// Stochastic gradient descent with momentum 0.95, the papers' choice.
+    case sgd
+}
+
+/// How a network is trained.
+public struct OptimizationOptions: Sendable, Hashable, Codable {
+    /// Batches in all.
+    public var steps = 1000
+    /// Slices a batch.
+    public var batchSize = 8
+    /// Which optimizer moves the weights.
+    public var optimizer = OptimizerName.adamW
+    /// The largest learning rate.
+    public var learningRate = 0.004
+    /// Weight decay.
+    public var weightDecay = 0.01
+    /// How the learning rate changes.
+    public var schedule = ScheduleName.cosine
+    /// The part of the steps over which the learning rate first grows.
+    public var warmUp = 0.05
+    /// Gradients are scaled down to this common norm.
+    public var gradientNorm = 5.0
+    /// Decay of the moving average of weights, which is what is kept; 0 for none.
+    public var averaging = 0.995
+    /// Bounds of the median-frequency class weights.
+    public var classWeights: [Double] = [0.1, 10]
+    /// Factor of the Dice term beside the cross-entropy.
+    public var diceFactor = 1.0
+    /// The part of slices drawn by structure.
+    public var balancedFraction = 0.5
+    /// How it is computed.
+    public var precision = Precision.auto
+    /// Seed of weights, batches and variations.
+    public var seed: UInt64 = 1
+    /// Steps between checkpoints.
+    public var checkpointEvery = 100
+    /// Steps between validations on whole volumes; 0 for only at the end.
+    public var validateEvery = 0
+
+    /// Makes the default options.
+    public init() {}
+
+    private enum Key: String, CodingKey, CaseIterable {
+        case steps, batchSize, optimizer, learningRate, weightDecay, schedule, warmUp, gradientNorm
+        case averaging, classWeights, diceFactor, balancedFraction, precision, seed
+        case checkpointEvery, validateEvery
+    }
+
+    /// Decodes options; what is left out takes its default, and an unknown name is an error.
+    public init(from decoder: any Decoder) throws {
+        try rejectUnknownKeys(in: decoder, known: Key.allCases.map(\.rawValue))
+        let container = try decoder.container(keyedBy: Key.self)
+        func value<Value: Decodable>(_ key: Key, default standard: Value) throws -> Value {
+            try container.decodeIfPresent(Value.self, forKey: key) ?? standard
+        }
+        steps = try value(.steps, default: steps)
+        batchSize = try value(.batchSize, default: batchSize)
+        optimizer = try value(.optimizer, default: optimizer)
+        learningRate = try value(.learningRate, default: learningRate)
+        weightDecay = try value(.weightDecay, default: weightDecay)
+        schedule = try value(.schedule, default: schedule)
+        warmUp = try value(.warmUp, default: warmUp)
+        gradientNorm = try value(.gradientNorm, default: gradientNorm)
+        averaging = try value(.averaging, default: averaging)
+        classWeights = try value(.classWeights, default: classWeights)
+        diceFactor = try value(.diceFactor, default: diceFactor)
+        balancedFraction = try value(.balancedFraction, default: balancedFraction)
+        precision = try value(.precision, default: precision)
+        seed = try value(.seed, default: seed)
+        checkpointEvery = try value(.checkpointEvery, default: checkpointEvery)
+        validateEvery = try value(.validateEvery, default: validateEvery)
+        let isSound =
+            steps > 0 && batchSize > 0 && learningRate > 0 && (0..<1).contains(averaging)
+            && (0..<1).contains(warmUp) && gradientNorm > 0 && checkpointEvery > 0
+            && validateEvery >= 0 && (0...1).contains(balancedFraction)
+            && classWeights.count == 2 && classWeights[0] >= 0 && classWeights[0] <= classWeights[1]
+        if !isSound {
+            throw DecodingError.dataCorrupted(
+                .init(
+                    codingPath: decoder.codingPath,
+                    debugDescription: "a number is out of range: steps, batchSize, learningRate, "
+                        + "gradientNorm and checkpointEvery are above 0, warmUp and averaging in "
+                        + "0..<1, balancedFraction in 0...1, classWeights are [least, most]"))
+        }
+    }
+
+    var learningRateSchedule: LearningRateSchedule {
+        switch schedule {
+        case .cosine: .cosine(floor: 0)
+        case .polynomial: .polynomial(power: 0.9)
+        case .step: .step(every: max(1, steps / 3), factor: 0.1)
+        case .constant: .constant
+        }
+    }
+}
+
+/// Everything that a training is made of: the contents of a configuration file.
+public struct TrainingConfiguration: Sendable, Codable {
+    /// The model's name.
+    public var name: String
+    /// What it is for, in a sentence.
+    public var summary: String
+    /// The cases.
+    public var cases: CaseSource
+    /// The model's space and intensities.
+    public var conform: ConformSpecification
+    /// The network; its classes follow from the label table.
+    public var architecture: Architecture
+    /// The planes, each with a network of its own, and their weights in view aggregation.
+    public var planes: [PlaneOptions]
+    /// How the networks are trained.
+    public var optimization: OptimizationOptions
+    /// How slices are varied.
+    public var augmentation: AugmentationOptions
+    /// The licence of the result.
+    public var licence: Licence
+
+    /// A plane to train a network for.
+    public struct PlaneOptions: Sendable, Hashable, Codable {
+        /// The plane.
+        public var plane: Plane
+        /// Its weight in view aggregation.
+        public var weight: Double
+    }
+
+    private enum Key: String, CodingKey, CaseIterable {
+        case name, summary, cases, conform, architecture, planes, optimization, augmentation
+        case licence
+    }
+
+    /// Decodes a configuration; optimization and augmentation may be left out.
+    public init(from decoder: any Decoder) throws {
+        try rejectUnknownKeys(in: decoder, known: Key.allCases.map(\.rawValue))
+        let container = try decoder.container(keyedBy: Key.self)
+        name = try container.decode(String.self, forKey: .name)
+        summary = try container.decode(String.self, forKey: .summary)
+        cases = try container.decode(CaseSource.self, forKey: .cases)
+        conform = try container.decode(ConformSpecification.self, forKey: .conform)
+        architecture = try container.decode(Architecture.self, forKey: .architecture)
+        planes = try container.decode([PlaneOptions].self, forKey: .planes)
+        optimization =
+            try container.decodeIfPresent(OptimizationOptions.self, forKey: .optimization)
+            ?? OptimizationOptions()
+        augmentation =
+            try container.decodeIfPresent(AugmentationOptions.self, forKey: .augmentation)
+            ?? AugmentationOptions()
+        licence = try container.decode(Licence.self, forKey: .licence)
+        if planes.isEmpty || Set(planes.map(\.plane)).count != planes.count {
+            throw DecodingError.dataCorruptedError(
+                forKey: .planes, in: container,
+                debugDescription: "name each plane once, and at least one")
+        }
+        if let problem = augmentation.problem {
+            throw DecodingError.dataCorruptedError(
+                forKey: .augmentation, in: container, debugDescription: problem)
+        }
+    }
+}
+
+/// Any key of a file.
+private struct AnyKey: CodingKey {
+    var stringValue: String
+    var intValue: Int? { nil }
+    init?(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+}
+
+/// A misspelt option would otherwise be ignored in silence.
+private func rejectUnknownKeys(in decoder: any Decoder, known: [String]) throws {
+    let container = try decoder.container(keyedBy: AnyKey.self)
+    for key in container.allKeys where !known.contains(key.stringValue) {
+        throw DecodingError.dataCorruptedError(
+            forKey: key, in: container,
+            debugDescription: "unknown option '\(key.stringValue)'; known are "
+                + known.joined(separator: ", "))
+    }
+}
