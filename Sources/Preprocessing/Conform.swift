@@ -141,9 +141,8 @@ public func conform(
     var conformed = toModel.applied(to: scan)
     var range = try replaceNonFinite(in: &conformed.voxels)
     if !isExact {
-        let background = Foreground(
-            of: conformed.voxels, minimum: range.lowerBound, maximum: range.upperBound
-        ).backgroundLevel
+        let background = Foreground.backgroundLevel(
+            of: conformed.voxels, minimum: range.lowerBound, maximum: range.upperBound)
         conformed = resampled(conformed, to: conformedGrid, outside: background)
         range = try replaceNonFinite(in: &conformed.voxels)
     }

@@ -22,20 +22,31 @@ package struct Foreground: Sendable, Hashable {
     ///   - minimum: The smallest of them.
     ///   - maximum: The largest of them.
     package init(of voxels: [Float], minimum: Float, maximum: Float) {
-        precondition(minimum < maximum, "no contrast: all intensities are \(minimum)")
-        var background: Float = 0
-        if minimum < 0 {
-            let histogram = IntensityHistogram(of: voxels)
-            let rank = (histogram.count - 1) / 100
-            background = min(0, histogram.values(atRanks: [rank], in: voxels)[0])
-            // Nearly all voxels may share the largest value.
-            if background >= maximum { background = minimum }
-        }
+        let background = Self.backgroundLevel(of: voxels, minimum: minimum, maximum: maximum)
         let above = IntensityHistogram(of: voxels, above: background)
         let rank = Int((Double(above.count - 1) * 0.99).rounded(.down))
         let bright = above.values(atRanks: [rank], in: voxels)[0]
         backgroundLevel = background
         threshold = background + (bright - background) / 8
+    }
+
+    /// The background level alone.
+    ///
+    /// - Parameters:
+    ///   - voxels: Finite intensities, not all equal.
+    ///   - minimum: The smallest of them.
+    ///   - maximum: The largest of them.
+    /// - Returns: An intensity below the largest.
+    package static func backgroundLevel(
+        of voxels: [Float], minimum: Float, maximum: Float
+    ) -> Float {
+        precondition(minimum < maximum, "no contrast: all intensities are \(minimum)")
+        guard minimum < 0 else { return 0 }
+        let histogram = IntensityHistogram(of: voxels)
+        let rank = (histogram.count - 1) / 100
+        let level = min(0, histogram.values(atRanks: [rank], in: voxels)[0])
+        // Nearly all voxels may share the largest value.
+        return level < maximum ? level : minimum
     }
 
     /// The smallest box that holds the foreground.
