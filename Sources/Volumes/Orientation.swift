@@ -121,8 +121,11 @@ public struct Orientation: Sendable, Hashable, CustomStringConvertible {
         let rotation = affine.nearestRotation
         var axes = [AnatomicalDirection?](repeating: nil, count: 3)
         var takenWorldAxes: Set<Int> = []
-        // nibabel goes through the columns in order and gives each the strongest free row.
-        for column in 0..<3 {
+        // Strongest column first, and columns that are alike in order, as nibabel 5.4 does:
+        // near 45 degrees an order by column would depend on how the volume is stored.
+        let strength = rotation.map { max(abs($0.x), abs($0.y), abs($0.z)) }
+        let order = (0..<3).sorted { (strength[$1], $0) < (strength[$0], $1) }
+        for column in order {
             let vector = rotation[column]
             let free = (0..<3).filter { !takenWorldAxes.contains($0) }
             var best = free[0]
