@@ -1,15 +1,13 @@
 // Stored numbers of every scalar datatype of NIfTI to and from floats and labels.
 //
-// One loop per datatype, so that the compiler can vectorise it. Long double is taken as this
-// machine's, as libnifti and numpy do.
+// One loop per datatype, so that the compiler can vectorise it. 128-bit floats are left out: under
+// one code, machines store different formats, and nothing in a file tells which.
 
 #include "CNIfTI.h"
 
 #include <math.h>
 #include <nifti/nifti1.h>
 #include <string.h>
-
-_Static_assert(sizeof(long double) == 16, "NIfTI's 128-bit float is the machine's long double");
 
 // X(datatype, C type, unsigned type of the same width, swap)
 #define SCALARS(X)                                             \
@@ -22,15 +20,9 @@ _Static_assert(sizeof(long double) == 16, "NIfTI's 128-bit float is the machine'
     X(DT_INT64, int64_t, uint64_t, __builtin_bswap64)          \
     X(DT_UINT64, uint64_t, uint64_t, __builtin_bswap64)        \
     X(DT_FLOAT32, float, uint32_t, __builtin_bswap32)          \
-    X(DT_FLOAT64, double, uint64_t, __builtin_bswap64)         \
-    X(DT_FLOAT128, long double, unsigned __int128, swap128)
+    X(DT_FLOAT64, double, uint64_t, __builtin_bswap64)
 
 static inline uint8_t keep(uint8_t bits) { return bits; }
-
-static inline unsigned __int128 swap128(unsigned __int128 bits) {
-    return (unsigned __int128)__builtin_bswap64((uint64_t)bits) << 64
-        | __builtin_bswap64((uint64_t)(bits >> 64));
-}
 
 size_t cnifti_datatype_size(int32_t datatype) {
     switch (datatype) {
@@ -122,8 +114,7 @@ static bool fits_integer(double value, int32_t datatype) {
 CNIfTIStatus cnifti_encode_floats(
     const float *values, size_t count, int32_t datatype, bool is_swapped, uint8_t *stored,
     size_t *bad_index) {
-    bool is_float =
-        datatype == DT_FLOAT32 || datatype == DT_FLOAT64 || datatype == DT_FLOAT128;
+    bool is_float = datatype == DT_FLOAT32 || datatype == DT_FLOAT64;
     switch (datatype) {
 #define ENCODE(code, type, bits_type, swap)                                      \
     case code:                                                                   \

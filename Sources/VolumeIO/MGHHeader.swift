@@ -72,7 +72,9 @@ private func mghAffine(_ bytes: [UInt8], size: GridSize) -> Affine {
     return centered(columns, at: vector(at: 78), size: size)
 }
 
-/// What FreeSurfer assumes without a valid geometry: coronal slices of 1 mm voxels.
+/// What FreeSurfer assumes without a valid geometry: coronal slices of 1 mm voxels, `LIA`.
+///
+/// nibabel 5.4 assumes `LSP`.
 private func assumedAffine(size: GridSize) -> Affine {
     centered(
         [SIMD3(-1, 0, 0), SIMD3(0, 0, -1), SIMD3(0, 1, 0)], at: .zero, size: size)

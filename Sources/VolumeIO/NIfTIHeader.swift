@@ -116,14 +116,15 @@ private func imageSizeAndType(
         case 1: name = "single bits"
         case 32, 1792, 2048: name = "complex numbers"
         case 128, 2304: name = "colors (RGB)"
+        case 1536: name = "128-bit floats, which machines store differently"
         default:
             throw VolumeIOError(
                 .invalidHeader, path, "has a header with the unknown datatype \(fields.datatype)",
                 "fetch or convert it again")
         }
         throw VolumeIOError(
-            .unsupportedDatatype, path, "holds \(name), not intensities",
-            "give a volume with one number per voxel")
+            .unsupportedDatatype, path, "holds \(name)",
+            "give a volume with one plain number per voxel")
     }
     guard used.count >= 3 else {
         throw VolumeIOError(
@@ -212,7 +213,9 @@ private func dataPath(
     return pair.image
 }
 
-/// Bytes before the first voxel. In one file, 0 means right behind the header and its mark.
+/// Bytes before the first voxel.
+///
+/// In one file, 0 means right behind the header and its four bytes about extensions.
 private func dataOffset(
     _ fields: CNIfTIHeader, headerSize: Int, path: String
 ) throws(VolumeIOError) -> Int {

@@ -12,6 +12,7 @@ internal import CNIfTI
     ///   - path: The file.
     ///   - level: gzip's level 1 to 9, or 0 for a plain file.
     ///   - namedPath: The name that errors give.
+    /// - Throws: `FileWriteError`.
     init(
         path: String, compressionLevel level: Int32, namedInErrors namedPath: String
     ) throws(FileWriteError) {

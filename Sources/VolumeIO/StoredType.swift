@@ -22,8 +22,6 @@ public enum StoredType: String, Sendable, Hashable, Codable, CaseIterable {
     case float32
     /// IEEE double precision.
     case float64
-    /// This machine's long double, in 16 bytes.
-    case float128
 
     /// Bytes of one number.
     public var byteCount: Int { cnifti_datatype_size(niftiCode) }
@@ -41,7 +39,6 @@ public enum StoredType: String, Sendable, Hashable, Codable, CaseIterable {
         case .uint32: 768
         case .int64: 1024
         case .uint64: 1280
-        case .float128: 1536
         }
     }
 

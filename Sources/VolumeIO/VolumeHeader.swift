@@ -20,8 +20,8 @@ public enum AffineSource: String, Sendable, Hashable, Codable, CaseIterable {
     case directionCosines
     /// The header gives no orientation, so that left and right are an assumption.
     ///
-    /// As in nibabel: NIfTI's first axis goes to the left and the volume's center is the origin;
-    /// MGH is `LIA` with 1 mm voxels.
+    /// NIfTI: the first axis goes to the left and the center is the origin, as in nibabel.
+    /// MGH: `LIA` with 1 mm voxels and the center at the origin, as in FreeSurfer.
     case assumed
 }
 

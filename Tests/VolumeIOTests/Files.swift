@@ -1,0 +1,44 @@
+import CNIfTI
+import Foundation
+import TestSupport
+
+/// The content of a file.
+func fileBytes(_ path: String) throws -> [UInt8] {
+    try [UInt8](Data(contentsOf: URL(filePath: path)))
+}
+
+/// Writes a file.
+func write(_ bytes: [UInt8], to path: String) throws {
+    try Data(bytes).write(to: URL(filePath: path))
+}
+
+/// A copy of a sound fixture with other numbers, little-endian, at some offsets.
+func patched(_ name: String, _ edits: [(offset: Int, bytes: [UInt8])]) throws -> [UInt8] {
+    var content = try fileBytes(fixturePath("volumes/" + name))
+    for edit in edits {
+        content.replaceSubrange(edit.offset..<edit.offset + edit.bytes.count, with: edit.bytes)
+    }
+    return content
+}
+
+/// The bytes of a number, lowest first.
+func littleEndian<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
+    (0..<Number.bitWidth / 8).map { UInt8(truncatingIfNeeded: number >> Number($0 * 8)) }
+}
+
+/// The bytes of a float, lowest first.
+func littleEndian(_ number: Float) -> [UInt8] { littleEndian(number.bitPattern) }
+
+/// Compresses bytes as the writer does.
+func gzipped(_ bytes: [UInt8]) throws -> [UInt8] {
+    try withTemporaryDirectory { folder in
+        var stream: OpaquePointer?
+        var errorNumber: Int32 = 0
+        let path = folder + "/a.gz"
+        guard cnifti_stream_create(path, 6, &stream, &errorNumber) == CNIFTI_OK, let stream,
+            cnifti_stream_write(stream, bytes, bytes.count, &errorNumber) == CNIFTI_OK,
+            cnifti_stream_finish(stream, &errorNumber) == CNIFTI_OK
+        else { throw CocoaError(.fileWriteUnknown) }
+        return try fileBytes(path)
+    }
+}
