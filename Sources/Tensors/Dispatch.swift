@@ -60,7 +60,6 @@ func dispatch(
                         case .boolean(let truth):
                             unsafe value.kind = CTORCH_VALUE_BOOLEAN
                             unsafe value.integer = truth ? 1 : 0
-                            unsafe value.kind = CTORCH_VALUE_STRING
                         case .integers(let list):
                             unsafe value.kind = CTORCH_VALUE_INTEGERS
                             unsafe value.count = Int64(list.count)
