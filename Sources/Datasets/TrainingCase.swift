@@ -1,6 +1,6 @@
 import Foundation
 public import Preprocessing
-public import VolumeIO
+import VolumeIO
 public import Volumes
 
 /// What is wrong with a folder of cases.

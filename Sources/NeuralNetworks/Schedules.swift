@@ -18,10 +18,10 @@ public enum LearningRateSchedule: Sendable, Hashable {
     /// - Parameters:
     ///   - step: 0 for the first.
     ///   - total: Steps of the whole training.
-    ///   - warmUp: Steps over which the factor first grows linearly to 1, reached at step `warmUp`.
+    ///   - warmUp: Steps over which the factor first grows linearly to 1, reached at step `warmUp - 1`.
     /// - Returns: A factor in `0...1`.
     public func factor(at step: Int, of total: Int, warmUp: Int = 0) -> Double {
-        if step < warmUp { return Double(step + 1) / Double(warmUp + 1) }
+        if step < warmUp { return Double(step + 1) / Double(warmUp) }
         let passed = step - warmUp
         let progress = min(1, Double(passed) / Double(max(1, total - warmUp)))
         switch self {

@@ -164,7 +164,8 @@ public final class PlaneTrainer {
                     / Double(sectionSteps),
                 validationDice: nil)
             if (isValidation || isLast) && !validation.isEmpty {
-                let dice = try validationDice(network: average ?? network, cases: validation)
+                let finished = try finishedNetwork(average ?? network, classWeights: weights)
+                let dice = try validationDice(network: finished, cases: validation)
                 progress.validationDice = dice
             }
             try log.append(progress, seconds: checkpoint.seconds)
@@ -178,7 +179,30 @@ public final class PlaneTrainer {
             sectionSteps = 0
             sectionStart = clock.now
         }
-        return (average ?? network, checkpoint.seconds)
+        let finished = try finishedNetwork(average ?? network, classWeights: weights)
+        return (finished, checkpoint.seconds)
+    }
+
+    /// A copy of the network as it is used: with the class weights of the loss taken out again.
+    ///
+    /// A network trained with the weights w learns probabilities proportional to w p, which makes
+    /// rare structures too large; subtracting log w from the classifier's biases gives p back.
+    /// Source: logit adjustment, Menon et al., arXiv:2007.07314, section 4.1.
+    private func finishedNetwork(
+        _ trained: SegmentationNetwork, classWeights: [Float]
+    ) throws -> SegmentationNetwork {
+        let finished = try SegmentationNetwork(architecture)
+        try finished.move(to: device)
+        try copyParameters(of: trained, into: finished)
+        let strength = Float(configuration.optimization.logitAdjustment)
+        let shifts = classWeights.map { $0 > 0 ? -strength * Float(log(Double($0))) : 0 }
+        guard let bias = finished.namedParameters.first(where: { $0.name == "classifier.bias" })
+        else { return finished }
+        try withoutGradients {
+            try bias.parameter.value.addInPlace(
+                Tensor(shifts, shape: [shifts.count], device: device))
+        }
+        return finished
     }
 
     private func makeOptimizer(_ network: SegmentationNetwork) throws -> any Optimizer {

@@ -75,6 +75,8 @@ public struct OptimizationOptions: Sendable, Hashable, Codable {
     public var averaging = 0.995
     /// Bounds of the median-frequency class weights.
     public var classWeights: [Double] = [0.1, 10]
+    /// How far the class weights are taken out of the finished network's logits, 0 to 1.
+    public var logitAdjustment = 1.0
     /// Factor of the Dice term beside the cross-entropy.
     public var diceFactor = 1.0
     /// The part of slices drawn by structure.
@@ -93,7 +95,7 @@ public struct OptimizationOptions: Sendable, Hashable, Codable {
 
     private enum Key: String, CodingKey, CaseIterable {
         case steps, batchSize, optimizer, learningRate, weightDecay, schedule, warmUp, gradientNorm
-        case averaging, classWeights, diceFactor, balancedFraction, precision, seed
+        case averaging, classWeights, logitAdjustment, diceFactor, balancedFraction, precision, seed
         case checkpointEvery, validateEvery
     }
 
@@ -114,6 +116,7 @@ public struct OptimizationOptions: Sendable, Hashable, Codable {
         gradientNorm = try value(.gradientNorm, default: gradientNorm)
         averaging = try value(.averaging, default: averaging)
         classWeights = try value(.classWeights, default: classWeights)
+        logitAdjustment = try value(.logitAdjustment, default: logitAdjustment)
         diceFactor = try value(.diceFactor, default: diceFactor)
         balancedFraction = try value(.balancedFraction, default: balancedFraction)
         precision = try value(.precision, default: precision)
@@ -123,7 +126,8 @@ public struct OptimizationOptions: Sendable, Hashable, Codable {
         let isSound =
             steps > 0 && batchSize > 0 && learningRate > 0 && (0..<1).contains(averaging)
             && (0..<1).contains(warmUp) && gradientNorm > 0 && checkpointEvery > 0
-            && validateEvery >= 0 && (0...1).contains(balancedFraction)
+            && validateEvery >= 0 && (0...1).contains(logitAdjustment)
+            && (0...1).contains(balancedFraction)
             && classWeights.count == 2 && classWeights[0] >= 0 && classWeights[0] <= classWeights[1]
         if !isSound {
             throw DecodingError.dataCorrupted(

@@ -21,7 +21,9 @@ public struct LabelColor: Sendable, Hashable, Codable {
 
     /// Reads `#cd3e4e` or `205,62,78`.
     public init?(_ text: String) {
-        if text.hasPrefix("#"), text.utf8.count == 7, let value = UInt32(text.dropFirst(), radix: 16) {
+        if text.hasPrefix("#"), text.utf8.count == 7,
+            let value = UInt32(text.dropFirst(), radix: 16)
+        {
             self.init(
                 red: UInt8(value >> 16), green: UInt8(value >> 8 & 255), blue: UInt8(value & 255))
             return

@@ -1,0 +1,288 @@
+import AtomicFiles
+import Crypto
+import Datasets
+import Foundation
+import Inference
+import ModelBundles
+import Preprocessing
+import SegmentationMetrics
+import SegmentationModels
+import Tensors
+import Training
+import VolumeIO
+import Volumes
+import Yams
+
+/// What is wrong with a training's configuration.
+public struct TrainingRunError: Error, CustomStringConvertible {
+    /// One sentence with a next step.
+    public var description: String
+}
+
+/// Trains every plane of a configuration and writes a model bundle.
+///
+/// Below the output folder lie `configuration.yaml`, a folder a plane with `checkpoint.safetensors`
+/// and `log.tsv`, and at the end `bundle/`, `accuracy.tsv` (Dice of each structure and held-out case)
+/// and `training.json`.
+///
+/// - Parameters:
+///   - configurationPath: A YAML file; see `pipelines/`.
+///   - outputDirectory: Made where it is missing.
+///   - resume: Whether to go on from the checkpoints of an earlier run of the same configuration.
+///   - device: `auto`, `cpu`, `cuda` or `cuda:i`.
+///   - threads: Threads of the network's operations, or `nil` for all cores.
+///   - report: Is told each line of progress.
+/// - Throws: One sentence on what is wrong with configuration, cases or checkpoints.
+public func runTraining(
+    configurationPath: String, outputDirectory: String, resume: Bool, device: String,
+    threads: Int?, report: @escaping @Sendable (String) -> Void
+) throws {
+    let started = ContinuousClock().now
+    let text = try readText(configurationPath)
+    let configuration = try decodeConfiguration(text, path: configurationPath)
+    let folder = (configurationPath as NSString).deletingLastPathComponent
+    let mapping = try readMapping(configuration.cases.labels, relativeTo: folder)
+    try Engine.load()
+    if let threads { try Engine.setThreadCount(threads) }
+    let device = try resolveDevice(device)
+    try FileManager.default.createDirectory(
+        atPath: outputDirectory, withIntermediateDirectories: true)
+    try writeAtomically(text, to: outputDirectory + "/configuration.yaml")
+
+    let (training, validation) = try loadCases(
+        configuration, mapping: mapping, folder: folder, report: report)
+    let identity = hexadecimal(SHA256.hash(data: Data(text.utf8)))
+    var networks: [PlaneNetwork] = []
+    var planeModels: [PlaneModel] = []
+    var seconds = 0.0
+    for options in configuration.planes {
+        let outputClasses =
+            options.plane == .sagittal ? sagittalOutputs(of: mapping.table) : nil
+        let classCount = mapping.table.structures.count + 1
+        var architecture = configuration.architecture
+        architecture.classes = outputClasses?.count ?? classCount
+        let outputOfClass = outputOfClass(outputClasses, classCount: classCount)
+        let directory = outputDirectory + "/" + options.plane.rawValue
+        try FileManager.default.createDirectory(
+            atPath: directory, withIntermediateDirectories: true)
+        let trainer = PlaneTrainer(
+            configuration: configuration, plane: options.plane, architecture: architecture,
+            outputOfClass: outputOfClass, table: mapping.table, directory: directory,
+            identity: identity, device: device)
+        let result = try trainer.train(cases: training, validation: validation, resume: resume) {
+            report(line(of: $0))
+        }
+        seconds += result.seconds
+        networks.append(
+            PlaneNetwork(
+                plane: options.plane, network: result.network, weight: options.weight,
+                outputOfClass: outputOfClass))
+        planeModels.append(
+            PlaneModel(
+                plane: options.plane, aggregationWeight: options.weight,
+                weightsFile: "weights-\(options.plane.rawValue).safetensors", sha256: "",
+                outputClasses: outputClasses))
+    }
+
+    var card = ModelCard(
+        formatVersion: 1, name: configuration.name, summary: configuration.summary,
+        architecture: configuration.architecture, conform: configuration.conform,
+        labels: mapping.table, planes: planeModels, licence: configuration.licence,
+        training: TrainingRecord(
+            cases: training.map(\.name), validationCases: validation.map(\.name),
+            steps: configuration.optimization.steps,
+            batchSize: configuration.optimization.batchSize,
+            seed: configuration.optimization.seed, seconds: seconds.rounded(),
+            software: "SliceSeg \(softwareVersion), LibTorch \(try Engine.versionDescription())",
+            notes: "configuration SHA-256 \(identity)"),
+        accuracy: [])
+    card.architecture.classes = mapping.table.structures.count + 1
+    if !validation.isEmpty {
+        card.accuracy = try measureAccuracy(
+            networks, cases: validation, table: mapping.table, dataset: configuration.name,
+            device: device, precision: configuration.optimization.precision,
+            tablePath: outputDirectory + "/accuracy.tsv", report: report)
+    }
+    let bundle = try ModelBundle.write(
+        card: card, networks: networks.map { ($0.plane, $0.network) },
+        to: outputDirectory + "/bundle")
+    let elapsed = (ContinuousClock().now - started) / .seconds(1)
+    report(
+        "Wrote the model '\(card.name)' to '\(bundle.directory)' after "
+            + String(format: "%.0f s (%.0f s of training in all).", elapsed, seconds))
+}
+
+// MARK: - Reading
+
+private func readText(_ path: String) throws -> String {
+    guard let data = FileManager.default.contents(atPath: path) else {
+        throw TrainingRunError(
+            description: "'\(path)' cannot be read; check the path and its permissions")
+    }
+    guard let text = String(data: data, encoding: .utf8) else {
+        throw TrainingRunError(description: "'\(path)' is not UTF-8 text; save it as UTF-8")
+    }
+    return text
+}
+
+private func decodeConfiguration(_ text: String, path: String) throws -> TrainingConfiguration {
+    do {
+        return try YAMLDecoder().decode(TrainingConfiguration.self, from: text)
+    } catch let error as DecodingError {
+        let (place, problem) =
+            switch error {
+            case .keyNotFound(let key, let context):
+                (context.codingPath + [key], "it is missing")
+            case .typeMismatch(_, let context), .valueNotFound(_, let context),
+                .dataCorrupted(let context):
+                (context.codingPath, context.debugDescription)
+            @unknown default: ([], "\(error)")
+            }
+        let field = place.map(\.stringValue).joined(separator: ".")
+        throw TrainingRunError(
+            description: "'\(path)' is not a training configuration: "
+                + (field.isEmpty ? "" : "at '\(field)': ") + problem)
+    }
+}
+
+private func readMapping(_ path: String, relativeTo folder: String) throws -> LabelMapping {
+    let path = resolve(path, relativeTo: folder)
+    return try LabelMapping.parse(try readText(path), path: path)
+}
+
+private func resolve(_ path: String, relativeTo folder: String) -> String {
+    path.hasPrefix("/") || folder.isEmpty ? path : folder + "/" + path
+}
+
+private func loadCases(
+    _ configuration: TrainingConfiguration, mapping: LabelMapping, folder: String,
+    report: (String) -> Void
+) throws -> (training: [TrainingCase], validation: [TrainingCase]) {
+    let source = configuration.cases
+    var training: [TrainingCase] = []
+    var validation: [TrainingCase] = []
+    func add(_ name: String, scan: Volume, labels: LabelMap, isHeldOut: Bool) throws {
+        let prepared = try TrainingCase(
+            name: name, scan: scan, labels: mapping.apply(to: labels), table: mapping.table,
+            conform: configuration.conform)
+        if isHeldOut { validation.append(prepared) } else { training.append(prepared) }
+    }
+    if let phantoms = source.phantoms {
+        for number in 0..<phantoms.count {
+            let seed = phantoms.seed &+ UInt64(number)
+            let (scan, labels) = makePhantom(seed: seed)
+            try add(
+                "phantom-\(seed)", scan: scan, labels: labels,
+                isHeldOut: number >= phantoms.count - phantoms.validation)
+        }
+    } else if let directory = source.directory {
+        let heldOut = Set(source.validation ?? [])
+        let files = try CaseFiles.find(
+            in: resolve(directory, relativeTo: folder), scanSuffix: source.scanSuffix ?? "",
+            labelSuffix: source.labelSuffix ?? "_dseg")
+        if let unknown = heldOut.subtracting(files.map(\.name)).sorted().first {
+            throw TrainingRunError(
+                description: "the held-out case '\(unknown)' is not in '\(directory)'; correct "
+                    + "'cases.validation' in the configuration")
+        }
+        for file in files {
+            let scan = try readVolume(at: file.scanPath)
+            let (labels, _) = try readLabelMap(at: file.labelPath)
+            try add(
+                file.name, scan: scan.volume, labels: labels,
+                isHeldOut: heldOut.contains(file.name))
+        }
+    } else {
+        throw TrainingRunError(
+            description: "the configuration names neither 'cases.directory' nor 'cases.phantoms'")
+    }
+    guard !training.isEmpty else {
+        throw TrainingRunError(
+            description: "every case is held out; leave some for training in 'cases.validation'")
+    }
+    report("\(training.count) cases to train on, \(validation.count) held out.")
+    return (training, validation)
+}
+
+// MARK: - Planes
+
+/// The outputs of a sagittal network: left and right structures look alike from the side, so each
+/// pair of `Left-X` and `Right-X` shares one.
+private func sagittalOutputs(of table: LabelTable) -> [[Int]] {
+    var outputs: [[Int]] = [[0]]
+    var outputOfName: [String: Int] = [:]
+    for (position, structure) in table.structures.enumerated() {
+        var name = structure.name
+        for side in ["Left-", "Right-"] where name.hasPrefix(side) {
+            name = String(name.dropFirst(side.count))
+        }
+        if let output = outputOfName[name] {
+            outputs[output].append(position + 1)
+        } else {
+            outputOfName[name] = outputs.count
+            outputs.append([position + 1])
+        }
+    }
+    return outputs
+}
+
+private func line(of progress: TrainingProgress) -> String {
+    let minutes = progress.secondsLeft / 60
+    let dice = progress.validationDice.map { String(format: "  validation Dice %.4f", $0) } ?? ""
+    return "\(progress.plane.rawValue)  step \(progress.step)/\(progress.steps)  "
+        + String(
+            format: "loss %.4f  rate %.5f  %.1f slices/s  %.1f min left", progress.loss,
+            progress.learningRate, progress.slicesPerSecond, minutes) + dice
+}
+
+// MARK: - Accuracy
+
+/// Measures Dice on the held-out cases for each plane alone and for all together.
+private func measureAccuracy(
+    _ networks: [PlaneNetwork], cases: [TrainingCase], table: LabelTable, dataset: String,
+    device: Device, precision: Precision, tablePath: String, report: (String) -> Void
+) throws -> [AccuracyRecord] {
+    var views: [(name: String, networks: [PlaneNetwork])] =
+        networks.count > 1 ? [("all planes", networks)] : []
+    views += networks.filter { $0.plane != .sagittal || networks.count == 1 }
+        .map { ($0.plane.rawValue, [$0]) }
+    var rows = "planes\tcase\tindex\tname\tdice\n"
+    var records: [AccuracyRecord] = []
+    for view in views {
+        let predictor = VolumePredictor(
+            networks: view.networks, classCount: table.structures.count + 1, device: device,
+            precision: precision, batchSize: 4)
+        var all: [[Double]] = table.structures.map { _ in [] }
+        for trainingCase in cases {
+            let dice = try structureDice(of: trainingCase, predictor: predictor, table: table)
+            for (position, structure) in table.structures.enumerated() {
+                let value = dice[position].map { String(format: "%.4f", $0) } ?? "n/a"
+                rows +=
+                    "\(view.name)\t\(trainingCase.name)\t\(structure.index)\t"
+                    + "\(structure.name)\t\(value)\n"
+                if let defined = dice[position] { all[position].append(defined) }
+            }
+        }
+        let means = all.map { mean(of: $0) }
+        let overall = mean(of: means.compactMap(\.self)) ?? 0
+        var perStructure: [String: Double] = [:]
+        for (structure, value) in zip(table.structures, means) {
+            if let value { perStructure[structure.name] = (value * 1e4).rounded() / 1e4 }
+        }
+        records.append(
+            AccuracyRecord(
+                dataset: dataset, cases: cases.map(\.name), metric: "Dice",
+                mean: (overall * 1e4).rounded() / 1e4, perStructure: perStructure,
+                notes: "\(view.name); held-out cases, on the scans' own grids; mean over "
+                    + "structures of the mean over cases"))
+        report(
+            "Held-out Dice, \(view.name): "
+                + String(format: "%.4f", overall) + " over \(table.structures.count) structures.")
+    }
+    try writeAtomically(rows, to: tablePath)
+    return records
+}
+
+private func hexadecimal(_ digest: SHA256.Digest) -> String {
+    digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+}
