@@ -1,0 +1,83 @@
+import Crypto
+import Foundation
+
+extension ModelCard {
+    /// The card's file in a bundle.
+    static let fileName = "model.json"
+
+    /// Reads a card and checks it.
+    ///
+    /// - Parameter path: The path of a `model.json`.
+    /// - Returns: The card.
+    /// - Throws: ``ModelBundleError``.
+    public static func read(at path: String) throws(ModelBundleError) -> ModelCard {
+        let data = try readFile(at: path)
+        // The format first: a card of another one may differ in any field.
+        let version: Int = try decode(FormatVersion.self, from: data, path: path).formatVersion
+        guard version == currentFormatVersion else {
+            throw ModelBundleError(
+                .unknownFormat, path,
+                "has format version \(version) and this program reads version "
+                    + "\(currentFormatVersion); "
+                    + (version > currentFormatVersion
+                        ? "use a newer SliceSeg" : "train or fetch the model again"))
+        }
+        let card: ModelCard = try decode(ModelCard.self, from: data, path: path)
+        if let problem = card.problem ?? card.planes.lazy.compactMap(\.fileProblem).first {
+            throw ModelBundleError(
+                .invalidCard, path, problem + "; fetch the model again or correct the card")
+        }
+        return card
+    }
+
+    private struct FormatVersion: Decodable {
+        var formatVersion: Int
+    }
+
+    private static func decode<Value: Decodable>(
+        _ type: Value.Type, from data: Data, path: String
+    ) throws(ModelBundleError) -> Value {
+        do {
+            return try JSONDecoder().decode(type, from: data)
+        } catch {
+            let reason = (error as? DecodingError)?.explanation ?? "\(error)"
+            throw ModelBundleError(
+                .invalidCard, path,
+                "is not a model card: \(reason); fetch the model again or correct the card")
+        }
+    }
+
+    /// The card as it stands in `model.json`: fields sorted by name, one a line.
+    ///
+    /// - Parameter path: The file it is for, named in errors.
+    /// - Returns: The text in UTF-8.
+    /// - Throws: ``ModelBundleError`` where a number is not finite.
+    func encoded(for path: String) throws(ModelBundleError) -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        do {
+            return try encoder.encode(self) + Data("\n".utf8)
+        } catch {
+            let field = (error as? EncodingError)?.fieldName ?? "a field"
+            throw ModelBundleError(
+                .invalidCard, path,
+                "cannot be written: \(field) is not a finite number; leave it out or correct it")
+        }
+    }
+}
+
+extension EncodingError {
+    fileprivate var fieldName: String {
+        switch self {
+        case .invalidValue(_, let context):
+            "'" + context.codingPath.map(\.stringValue).joined(separator: ".") + "'"
+        @unknown default: "a field"
+        }
+    }
+}
+
+/// The SHA-256 of some bytes in hexadecimal.
+func sha256(_ data: some DataProtocol) -> String {
+    SHA256.hash(data: data)
+        .map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+}

@@ -1,0 +1,231 @@
+public import Preprocessing
+public import SegmentationModels
+public import Volumes
+
+/// Everything about a model but its weights: `model.json` in a bundle.
+public struct ModelCard: Sendable, Equatable, Codable {
+    /// The format that this program writes and reads.
+    public static let currentFormatVersion = 1
+
+    /// The format of the card.
+    public var formatVersion: Int
+    /// The model's name, as it is given to `--model`.
+    public var name: String
+    /// What it is for, in a sentence or two.
+    public var summary: String
+    /// The network of every plane; `classes` counts background and each label.
+    public var architecture: Architecture
+    /// The space and intensities that scans are brought to first.
+    public var conform: ConformSpecification
+    /// The structures it finds, in the order of the classes 1, 2, ….
+    public var labels: LabelTable
+    /// The planes it has a network for.
+    public var planes: [PlaneModel]
+    /// The terms it may be used under.
+    public var licence: Licence
+    /// How it was trained.
+    public var training: TrainingRecord
+    /// How well it does, by data set and metric.
+    public var accuracy: [AccuracyRecord]
+
+    /// Makes a card of the current format.
+    public init(
+        name: String, summary: String, architecture: Architecture, conform: ConformSpecification,
+        labels: LabelTable, planes: [PlaneModel], licence: Licence, training: TrainingRecord,
+        accuracy: [AccuracyRecord] = []
+    ) {
+        formatVersion = Self.currentFormatVersion
+        self.name = name
+        self.summary = summary
+        self.architecture = architecture
+        self.conform = conform
+        self.labels = labels
+        self.planes = planes
+        self.licence = licence
+        self.training = training
+        self.accuracy = accuracy
+    }
+
+    /// The entry of a plane, if the model has a network for it.
+    public subscript(plane: Plane) -> PlaneModel? { planes.first { $0.plane == plane } }
+
+    /// The architecture of a plane's network: that of the card with as many classes as the plane
+    /// tells apart.
+    ///
+    /// - Parameter plane: The plane.
+    /// - Returns: The architecture, or `nil` where the model has no network for the plane.
+    public func architecture(of plane: Plane) -> Architecture? {
+        guard let entry = self[plane] else { return nil }
+        var architecture = architecture
+        architecture.classes = entry.outputClasses?.count ?? labels.structures.count + 1
+        return architecture
+    }
+
+    /// Where the card contradicts itself, as a part of a sentence, or `nil` where all is well.
+    ///
+    /// The names and hashes of weights files are left to reading.
+    public var problem: String? {
+        if formatVersion != Self.currentFormatVersion {
+            return "has format version \(formatVersion), not \(Self.currentFormatVersion)"
+        }
+        if name.isEmpty { return "has an empty 'name'" }
+        if let problem = architecture.problem { return "has a wrong architecture: \(problem)" }
+        let count = labels.structures.count
+        if !(1...255).contains(count) { return "lists \(count) labels; 1 to 255 can be" }
+        if architecture.classes != count + 1 {
+            return "lists \(count) labels and \(architecture.classes) classes; there must be one "
+                + "class for each label and one for background"
+        }
+        if planes.isEmpty { return "lists no planes" }
+        if Set(planes.map(\.plane)).count != planes.count { return "lists a plane twice" }
+        for entry in planes {
+            if let problem = entry.problem(classCount: count + 1) {
+                return "has a wrong \(entry.plane.rawValue) plane: \(problem)"
+            }
+        }
+        return nil
+    }
+}
+
+/// The network of one plane.
+public struct PlaneModel: Sendable, Equatable, Codable {
+    /// The plane whose slices it labels.
+    public var plane: Plane
+    /// Its weight in view aggregation, relative to those of the other planes.
+    public var aggregationWeight: Double
+    /// The file of its weights in the bundle's folder.
+    public var weightsFile: String
+    /// The SHA-256 of that file, in hexadecimal.
+    public var sha256: String
+    /// For each output of the network the classes (0 = background, 1… = labels in the table's
+    /// order) that it stands for; `nil` where output and class are the same.
+    ///
+    /// A sagittal slice does not tell left from right, so one output stands for both sides.
+    public var outputClasses: [[Int]]?
+
+    /// Makes an entry; file and hash are filled in when the bundle is written.
+    public init(
+        plane: Plane, aggregationWeight: Double = 1, weightsFile: String = "", sha256: String = "",
+        outputClasses: [[Int]]? = nil
+    ) {
+        self.plane = plane
+        self.aggregationWeight = aggregationWeight
+        self.weightsFile = weightsFile
+        self.sha256 = sha256
+        self.outputClasses = outputClasses
+    }
+
+    fileprivate func problem(classCount: Int) -> String? {
+        if !(aggregationWeight > 0 && aggregationWeight.isFinite) {
+            return "the aggregation weight \(aggregationWeight) is not a positive number"
+        }
+        guard let outputClasses else { return nil }
+        if outputClasses.count < 2 { return "it has fewer than two outputs" }
+        if outputClasses.contains([]) { return "an output stands for no class" }
+        let members = outputClasses.joined()
+        if let outside = members.first(where: { !(0..<classCount).contains($0) }) {
+            return "an output stands for class \(outside), and the classes are 0 to "
+                + "\(classCount - 1)"
+        }
+        if Set(members).count != members.count { return "two outputs stand for one class" }
+        if members.count != classCount {
+            let missing = (0..<classCount).filter { !members.contains($0) }
+            return "no output stands for \(missing.count == 1 ? "class" : "the classes") "
+                + missing.map(String.init).joined(separator: ", ")
+        }
+        return nil
+    }
+
+    /// What is wrong with the file's name or hash as they were read.
+    var fileProblem: String? {
+        if weightsFile.isEmpty || weightsFile.contains("/") || weightsFile.hasPrefix(".") {
+            return "names the weights file '\(weightsFile)', which is not a plain file name"
+        }
+        let digits = Set("0123456789abcdef")
+        if sha256.count != 64 || !sha256.allSatisfy(digits.contains) {
+            return "has a SHA-256 for '\(weightsFile)' that is not 64 hexadecimal digits"
+        }
+        return nil
+    }
+}
+
+/// The terms that a model may be used under.
+public struct Licence: Sendable, Equatable, Codable {
+    /// The licence of the weights, as an SPDX name where there is one.
+    public var weights: String
+    /// The licence of the data that they were trained on.
+    public var data: String
+    /// Whom to name, and what to cite.
+    public var credit: String
+
+    /// Makes the terms.
+    public init(weights: String, data: String, credit: String) {
+        self.weights = weights
+        self.data = data
+        self.credit = credit
+    }
+}
+
+/// How a model was trained.
+public struct TrainingRecord: Sendable, Equatable, Codable {
+    /// The cases it learned from.
+    public var cases: [String]
+    /// The cases that chose between states of it; never those of the accuracy on a test.
+    public var validationCases: [String]
+    /// Steps of the optimiser for each network.
+    public var steps: Int
+    /// Slices a step.
+    public var batchSize: Int
+    /// The seed of everything random.
+    public var seed: UInt64
+    /// Seconds of work, all networks together.
+    public var seconds: Double
+    /// Program and engine with their versions.
+    public var software: String
+    /// Anything else that a reader should know.
+    public var notes: String
+
+    /// Makes a record.
+    public init(
+        cases: [String], validationCases: [String], steps: Int, batchSize: Int, seed: UInt64,
+        seconds: Double, software: String, notes: String
+    ) {
+        self.cases = cases
+        self.validationCases = validationCases
+        self.steps = steps
+        self.batchSize = batchSize
+        self.seed = seed
+        self.seconds = seconds
+        self.software = software
+        self.notes = notes
+    }
+}
+
+/// How well a model does on some cases.
+public struct AccuracyRecord: Sendable, Equatable, Codable {
+    /// The data set.
+    public var dataset: String
+    /// The cases it was measured on.
+    public var cases: [String]
+    /// The metric, such as `Dice`.
+    public var metric: String
+    /// The mean over structures and cases.
+    public var mean: Double
+    /// The mean over cases for each structure, by its name.
+    public var perStructure: [String: Double]
+    /// How it was measured.
+    public var notes: String
+
+    /// Makes a record.
+    public init(
+        dataset: String, cases: [String], metric: String, mean: Double,
+        perStructure: [String: Double], notes: String
+    ) {
+        self.dataset = dataset
+        self.cases = cases
+        self.metric = metric
+        self.mean = mean
+        self.perStructure = perStructure
+        self.notes = notes
+    }
+}
