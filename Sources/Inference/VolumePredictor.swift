@@ -1,3 +1,4 @@
+import NeuralNetworks
 import Preprocessing
 public import SegmentationModels
 public import Tensors

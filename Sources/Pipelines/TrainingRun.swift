@@ -85,7 +85,7 @@ public func runTraining(
     }
 
     var card = ModelCard(
-        formatVersion: 1, name: configuration.name, summary: configuration.summary,
+        name: configuration.name, summary: configuration.summary,
         architecture: configuration.architecture, conform: configuration.conform,
         labels: mapping.table, planes: planeModels, licence: configuration.licence,
         training: TrainingRecord(

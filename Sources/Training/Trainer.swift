@@ -3,7 +3,8 @@ public import Datasets
 import Foundation
 public import Inference
 import NeuralNetworks
-public import SegmentationMetrics
+import Preprocessing
+import SegmentationMetrics
 public import SegmentationModels
 public import Tensors
 public import Volumes
