@@ -27,10 +27,11 @@ let package = Package(
     targets: [
         // C boundaries. Debian's libnifti ships no pkg-config file and its headers ask for
         // <znzlib.h> without the folder it lies in; `forward` holds a header that points there.
+        // libnifti2 reads both versions of NIfTI.
         .target(
             name: "CNIfTI",
             cSettings: [.headerSearchPath("forward")],
-            linkerSettings: [.linkedLibrary("niftiio"), .linkedLibrary("znz"), .linkedLibrary("z")]
+            linkerSettings: [.linkedLibrary("nifti2"), .linkedLibrary("z")]
         ),
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
         // Only the C header and the loader are built here; `library/` is C++ over LibTorch, built
@@ -67,7 +68,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "Datasets", dependencies: ["VolumeIO", "Preprocessing", "Tensors", "Volumes"],
+            name: "Datasets", dependencies: ["VolumeIO", "Preprocessing", "Volumes"],
             swiftSettings: strict),
         .target(
             name: "Training",
@@ -103,6 +104,46 @@ let package = Package(
                 "Pipelines",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            swiftSettings: strict),
+
+        // Tests mirror the modules.
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "TensorTestSupport", dependencies: ["NeuralNetworks", "Tensors", "TestSupport"],
+            path: "Tests/TensorTestSupport", swiftSettings: strict),
+        .testTarget(
+            name: "AtomicFilesTests", dependencies: ["AtomicFiles", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "VolumesTests", dependencies: ["Volumes", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "VolumeIOTests",
+            dependencies: ["VolumeIO", "Volumes", "AtomicFiles", "CNIfTI", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PreprocessingTests", dependencies: ["Preprocessing", "Volumes"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SegmentationMetricsTests", dependencies: ["SegmentationMetrics", "Volumes"],
+            swiftSettings: strict),
+        .testTarget(name: "CTorchTests", dependencies: ["CTorch"], swiftSettings: strict),
+        .testTarget(
+            name: "TensorsTests", dependencies: ["Tensors", "TensorTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "NeuralNetworksTests",
+            dependencies: ["NeuralNetworks", "Tensors", "TensorTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SegmentationModelsTests",
+            dependencies: ["SegmentationModels", "NeuralNetworks", "Tensors", "TensorTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DatasetsTests",
+            dependencies: ["Datasets", "Preprocessing", "VolumeIO", "Volumes", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ReportsTests", dependencies: ["Reports", "SegmentationMetrics", "Volumes"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
