@@ -21,7 +21,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -41,7 +40,10 @@ let package = Package(
             linkerSettings: [.linkedLibrary("dl")]
         ),
 
+        .systemLibrary(name: "COpenSSL"),
+
         .target(name: "AtomicFiles", swiftSettings: boundary),
+        .target(name: "ContentHash", dependencies: ["COpenSSL"], swiftSettings: boundary),
         .target(name: "Volumes", swiftSettings: strict),
         .target(
             name: "VolumeIO", dependencies: ["Volumes", "AtomicFiles", "CNIfTI"],
@@ -57,7 +59,7 @@ let package = Package(
             name: "ModelBundles",
             dependencies: [
                 "SegmentationModels", "NeuralNetworks", "Tensors", "Volumes", "Preprocessing",
-                "AtomicFiles", .product(name: "Crypto", package: "swift-crypto"),
+                "AtomicFiles", "ContentHash",
             ],
             resources: [.copy("Bundles")], swiftSettings: strict),
         .target(
@@ -79,15 +81,15 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "Reports", dependencies: ["SegmentationMetrics", "Volumes", "AtomicFiles", "CPNG"],
+            name: "Reports",
+            dependencies: ["SegmentationMetrics", "Volumes", "AtomicFiles", "CPNG"],
             swiftSettings: boundary),
         .target(
             name: "Pipelines",
             dependencies: [
                 "Training", "Inference", "Reports", "VolumeIO", "Datasets", "ModelBundles",
                 "SegmentationModels", "SegmentationMetrics", "Preprocessing", "NeuralNetworks",
-                "Tensors", "Volumes", "AtomicFiles",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Tensors", "Volumes", "AtomicFiles", "ContentHash",
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
@@ -114,6 +116,8 @@ let package = Package(
         .testTarget(
             name: "AtomicFilesTests", dependencies: ["AtomicFiles", "TestSupport"],
             swiftSettings: strict),
+        .testTarget(
+            name: "ContentHashTests", dependencies: ["ContentHash"], swiftSettings: strict),
         .testTarget(
             name: "VolumesTests", dependencies: ["Volumes", "TestSupport"], swiftSettings: strict),
         .testTarget(

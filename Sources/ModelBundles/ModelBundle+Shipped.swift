@@ -2,11 +2,7 @@ import Foundation
 
 extension ModelBundle {
     /// The models shipped with the package, or those of the folder in `SLICESEG_MODELS`, by name.
-    public static func shippedNames() -> [String] {
-        guard let folder = shippedFolder() else { return [] }
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        return names.filter { holdsCard(path(of: $0, in: folder)) }.sorted()
-    }
+    public static func shippedNames() -> [String] { names(in: shippedFolder()) }
 
     /// Loads a shipped model.
     ///
@@ -14,8 +10,9 @@ extension ModelBundle {
     /// - Returns: The bundle.
     /// - Throws: ``ModelBundleError``.
     public static func shipped(named name: String) throws(ModelBundleError) -> ModelBundle {
-        let names = shippedNames()
-        guard names.contains(name), let folder = shippedFolder() else {
+        let folder = shippedFolder()
+        let names = names(in: folder)
+        guard let folder, names.contains(name) else {
             throw ModelBundleError(.unknownModel, name, "is not a shipped model; " + choice(names))
         }
         return try load(at: path(of: name, in: folder))
@@ -29,8 +26,17 @@ extension ModelBundle {
     /// - Returns: The bundle.
     /// - Throws: ``ModelBundleError``.
     public static func find(_ nameOrDirectory: String) throws(ModelBundleError) -> ModelBundle {
-        let names = shippedNames()
-        if names.contains(nameOrDirectory) { return try shipped(named: nameOrDirectory) }
+        try find(nameOrDirectory, shippedIn: shippedFolder())
+    }
+
+    /// Loads a model as ``find(_:)`` does, the shipped ones from a folder.
+    package static func find(
+        _ nameOrDirectory: String, shippedIn folder: String?
+    ) throws(ModelBundleError) -> ModelBundle {
+        let names = names(in: folder)
+        if let folder, names.contains(nameOrDirectory) {
+            return try load(at: path(of: nameOrDirectory, in: folder))
+        }
         if nameOrDirectory.contains("/") || FileManager.default.fileExists(atPath: nameOrDirectory)
         {
             return try load(at: nameOrDirectory)
@@ -38,6 +44,12 @@ extension ModelBundle {
         throw ModelBundleError(
             .unknownModel, nameOrDirectory,
             "is neither a shipped model nor a folder; " + choice(names))
+    }
+
+    private static func names(in folder: String?) -> [String] {
+        guard let folder else { return [] }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.filter { holdsCard(path(of: $0, in: folder)) }.sorted()
     }
 
     private static func choice(_ names: [String]) -> String {

@@ -1,4 +1,5 @@
 import AtomicFiles
+import ContentHash
 import Foundation
 import NeuralNetworks
 public import SegmentationModels

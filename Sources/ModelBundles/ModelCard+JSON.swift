@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 
 extension ModelCard {
@@ -74,10 +73,4 @@ extension EncodingError {
         @unknown default: "a field"
         }
     }
-}
-
-/// The SHA-256 of some bytes in hexadecimal.
-func sha256(_ data: some DataProtocol) -> String {
-    SHA256.hash(data: data)
-        .map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
 }

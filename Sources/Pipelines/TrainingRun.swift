@@ -1,5 +1,5 @@
 import AtomicFiles
-import Crypto
+import ContentHash
 import Datasets
 import Foundation
 import Inference
@@ -51,7 +51,7 @@ public func runTraining(
 
     let (training, validation) = try loadCases(
         configuration, mapping: mapping, folder: folder, report: report)
-    let identity = hexadecimal(SHA256.hash(data: Data(text.utf8)))
+    let identity = sha256(Data(text.utf8))
     var networks: [PlaneNetwork] = []
     var planeModels: [PlaneModel] = []
     var seconds = 0.0
@@ -281,8 +281,4 @@ private func measureAccuracy(
     }
     try writeAtomically(rows, to: tablePath)
     return records
-}
-
-private func hexadecimal(_ digest: SHA256.Digest) -> String {
-    digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
 }

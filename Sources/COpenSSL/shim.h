@@ -1,0 +1,2 @@
+// OpenSSL's message digests, of which SHA-256 is used.
+#include <openssl/evp.h>
