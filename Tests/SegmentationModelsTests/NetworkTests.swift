@@ -18,9 +18,11 @@ private struct BlockConfig: Decodable {
     }
 }
 
-/// PyTorch computes the same; 1e-4 allows for the order of additions in single precision. In double
-/// precision only the rounding of weights, inputs and expected values to single precision is left,
-/// which sums and batch normalisation magnify.
+/// How near to PyTorch each type comes.
+///
+/// 1e-4 allows for the order of additions in single precision. In double precision only the
+/// rounding of weights, inputs and expected values to single precision is left, which sums and
+/// batch normalisation magnify.
 private let tolerances: [(type: ElementType, tolerance: Double)] = [
     (.float32, 1e-4), (.float64, 1e-5),
 ]

@@ -42,6 +42,13 @@ public func networkFixtures<Config: Decodable & Sendable>(
     }
 }
 
+/// Reads a file in JSON beside the index.
+public func decodeNetworkFixture<Value: Decodable>(
+    _ name: String, as type: Value.Type = Value.self
+) throws -> Value {
+    try decodeFixture("networks/" + name)
+}
+
 /// How far a tensor is from what PyTorch computed: `|a - b| / max(0.1, largest |b|)`.
 ///
 /// - Returns: The largest such number; infinite where a shape differs or a value is not finite.
