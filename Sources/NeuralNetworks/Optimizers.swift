@@ -141,6 +141,7 @@ public final class StochasticGradientDescent: Optimizer {
     private let momentum: Double
     private let weightDecay: Double
     private let isNesterov: Bool
+    /// One a parameter; none without momentum, as the kernel wants it.
     private let momenta: [Tensor]
 
     /// Makes an optimizer.
@@ -155,7 +156,7 @@ public final class StochasticGradientDescent: Optimizer {
         self.momentum = momentum
         self.weightDecay = weightDecay
         self.isNesterov = isNesterov
-        momenta = try zerosLike(parameters)
+        momenta = momentum == 0 ? [] : try zerosLike(parameters)
     }
 
     /// Moves every parameter once.
