@@ -57,6 +57,9 @@ const CTorchAPI *ctorch_load(const char *path, const char **error) {
                 "the network engine libCTorch.so was not found beside the program or in .deps/lib; "
                 "run 'make setup', or name it in SLICESEG_CTORCH");
         } else {
+            // Threads that wait must sleep: where several programs share the cores, spinning ones
+            // hold up the very threads they wait for. OpenMP reads this as it is loaded.
+            setenv("OMP_WAIT_POLICY", "passive", 0);
             void *library = dlopen(found, RTLD_NOW | RTLD_GLOBAL);
             typedef const CTorchAPI *(*Entry)(int32_t);
             Entry entry = library != NULL ? (Entry)dlsym(library, "ctorch_api") : NULL;
