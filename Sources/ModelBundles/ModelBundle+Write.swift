@@ -121,7 +121,8 @@ private func replaceDirectory(
     do {
         try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
     } catch {
-        throw FileWriteError(path: directory, errorNumber: errorNumber(of: error))
+        let number = errorNumber(of: error)
+        throw FileWriteError(path: directory, errorNumber: number == EEXIST ? ENOTDIR : number)
     }
     let number = nextNumber.withLock { number in
         number += 1
@@ -194,7 +195,7 @@ private func errorNumber(of error: any Error) -> Int32 {
     case .fileWriteNoPermission, .fileReadNoPermission: return EACCES
     case .fileWriteOutOfSpace: return ENOSPC
     case .fileWriteVolumeReadOnly: return EROFS
-    case .fileWriteFileExists: return ENOTDIR
+    case .fileWriteFileExists: return EEXIST
     default: return EIO
     }
 }

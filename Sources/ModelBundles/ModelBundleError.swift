@@ -1,5 +1,3 @@
-import Foundation
-
 /// Tells what is wrong with a model bundle or with a file of tensors.
 public struct ModelBundleError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What kind of trouble it is.
@@ -54,12 +52,10 @@ extension DecodingError {
         case .typeMismatch(let type, let context):
             "field '\(Self.fieldName(context.codingPath))' should be \(Self.kind(of: type))"
         case .dataCorrupted(let context):
-            if context.codingPath.isEmpty {
-                Self.syntaxProblem(context)
-            } else {
-                "field '\(Self.fieldName(context.codingPath))' is wrong: "
+            context.codingPath.isEmpty
+                ? context.debugDescription.trimmed
+                : "field '\(Self.fieldName(context.codingPath))' is wrong: "
                     + context.debugDescription.trimmed
-            }
         @unknown default: "it cannot be decoded: \(self)"
         }
     }
@@ -81,18 +77,6 @@ extension DecodingError {
         case is [Any].Type: "a list"
         default: "\(type)"
         }
-    }
-
-    private static func syntaxProblem(_ context: Context) -> String {
-        guard let cause = context.underlyingError else { return context.debugDescription.trimmed }
-        // Foundation says where the text stops being JSON only in the error underneath.
-        let text = "\(cause)"
-        let marker = "NSDebugDescription="
-        guard let start = text.range(of: marker)?.upperBound else {
-            return context.debugDescription.trimmed
-        }
-        let rest = text[start...].prefix { $0 != "}" }
-        return "it is not JSON: " + String(rest).trimmed
     }
 }
 

@@ -36,14 +36,21 @@ extension ModelCard {
     private static func decode<Value: Decodable>(
         _ type: Value.Type, from data: Data, path: String
     ) throws(ModelBundleError) -> Value {
+        let reason: String
         do {
+            _ = try StrictJSON.parsed([UInt8](data))
             return try JSONDecoder().decode(type, from: data)
+        } catch let error as JSONError {
+            reason = error.reason
+        } catch DecodingError.dataCorrupted(let context) where context.codingPath.isEmpty {
+            // All that is left of Foundation's nameless complaints: the text itself is JSON.
+            reason = "a number is too large or not whole for its field"
         } catch {
-            let reason = (error as? DecodingError)?.explanation ?? "\(error)"
-            throw ModelBundleError(
-                .invalidCard, path,
-                "is not a model card: \(reason); fetch the model again or correct the card")
+            reason = (error as? DecodingError)?.explanation ?? "\(error)"
         }
+        throw ModelBundleError(
+            .invalidCard, path,
+            "is not a model card: \(reason); fetch the model again or correct the card")
     }
 
     /// The card as it stands in `model.json`: fields sorted by name, one a line.

@@ -1,4 +1,4 @@
-/// Why a header cannot be used, as a part of a sentence.
+/// Why a text cannot be used, as a part of a sentence.
 struct JSONError: Error {
     var reason: String
 
@@ -7,8 +7,8 @@ struct JSONError: Error {
 
 /// A JSON value, read without forgiveness.
 ///
-/// Foundation's decoder keeps one of two fields of the same name without a word; in the header of a
-/// file of weights that would hide a tensor.
+/// Foundation's decoder keeps one of two fields of the same name without a word, which in the header
+/// of a file of weights would hide a tensor; and it does not say where a text stops being JSON.
 enum StrictJSON {
     case object([String: StrictJSON])
     case array([StrictJSON])
@@ -28,25 +28,29 @@ enum StrictJSON {
 }
 
 private struct StrictJSONParser {
-    private static let wordBytes = Set("+-.abcdefghijklmnopqrstuvwxyzE0123456789".utf8)
-
     let bytes: [UInt8]
     var position = 0
 
     init(bytes: [UInt8]) { self.bytes = bytes }
 
     var next: UInt8? { position < bytes.count ? bytes[position] : nil }
-    var failure: JSONError { JSONError("its header is not JSON at byte \(position)") }
+
+    var failure: JSONError {
+        let before = bytes[..<position]
+        let lineStart = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+        let line = before.count { $0 == UInt8(ascii: "\n") } + 1
+        return JSONError(
+            "the text is not JSON at line \(line), byte \(position - lineStart + 1)")
+    }
 
     mutating func skipSpace() {
         while let byte = next, [0x20, 0x09, 0x0A, 0x0D].contains(byte) { position += 1 }
     }
 
+    /// Steps over a character that may have white space before it.
     mutating func takes(_ character: Character) -> Bool {
         skipSpace()
-        guard let byte = next, byte == character.asciiValue else { return false }
-        position += 1
-        return true
+        return skip(character)
     }
 
     mutating func value(depth: Int) throws(JSONError) -> StrictJSON {
@@ -56,15 +60,38 @@ private struct StrictJSONParser {
         if takes("{") { return .object(try fields(depth: depth)) }
         if takes("[") { return .array(try items(depth: depth)) }
         if next == UInt8(ascii: "\"") { return .string(try string()) }
-        let start = position
-        while let byte = next, Self.wordBytes.contains(byte) { position += 1 }
-        let word = String(decoding: bytes[start..<position], as: UTF8.self)
-        if ["true", "false", "null"].contains(word) { return .literal(word) }
-        guard word.wholeMatch(of: /-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/) != nil else {
-            position = start
-            throw failure
+        for word in ["true", "false", "null"] where bytes[position...].starts(with: word.utf8) {
+            position += word.utf8.count
+            return .literal(word)
         }
-        return .number(word)
+        return .number(try number())
+    }
+
+    private mutating func number() throws(JSONError) -> String {
+        let start = position
+        skip("-")
+        if !skip("0") { try digits() }
+        if skip(".") { try digits() }
+        if skip("e") || skip("E") {
+            if !skip("+") { skip("-") }
+            try digits()
+        }
+        return String(decoding: bytes[start..<position], as: UTF8.self)
+    }
+
+    private mutating func digits() throws(JSONError) {
+        let start = position
+        while let byte = next, byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
+            position += 1
+        }
+        guard position > start else { throw failure }
+    }
+
+    @discardableResult
+    private mutating func skip(_ character: Character) -> Bool {
+        guard let byte = next, byte == character.asciiValue else { return false }
+        position += 1
+        return true
     }
 
     private mutating func fields(depth: Int) throws(JSONError) -> [String: StrictJSON] {
@@ -76,7 +103,7 @@ private struct StrictJSONParser {
             guard takes(":") else { throw failure }
             let value = try value(depth: depth + 1)
             guard fields.updateValue(value, forKey: name) == nil else {
-                throw JSONError("its header has '\(name)' twice")
+                throw JSONError("'\(name)' stands twice in one JSON object")
             }
         } while takes(",")
         guard takes("}") else { throw failure }
