@@ -22,8 +22,8 @@ public struct TrainingRunError: Error, CustomStringConvertible {
 /// Trains every plane of a configuration and writes a model bundle.
 ///
 /// Below the output folder lie `configuration.yaml`, a folder a plane with `checkpoint.safetensors`
-/// and `log.tsv`, and at the end `bundle/`, `accuracy.tsv` (Dice of each structure and held-out case)
-/// and `training.json`.
+/// and `log.tsv`, and at the end `bundle/` and, where cases are held out, `accuracy.tsv` (Dice of
+/// each structure and held-out case).
 ///
 /// - Parameters:
 ///   - configurationPath: A YAML file; see `pipelines/`.

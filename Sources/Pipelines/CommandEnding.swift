@@ -1,0 +1,45 @@
+import Foundation
+
+/// What a command-line parser says to an error.
+public enum ParserReply: Sendable, Hashable {
+    /// The user asked for help or the version.
+    case text(String)
+    /// The command line is wrong.
+    case wrongUsage(String)
+    /// The command has said all and ends with this status.
+    case status(Int32)
+}
+
+/// Ends a command after an error: help goes to the standard output, else one sentence to the
+/// standard error, and the exit status says which it was.
+///
+/// - Parameters:
+///   - command: The program's name.
+///   - error: What it threw.
+///   - reply: What the parser says to it, or `nil` where the error is not the parser's.
+public func endCommand(
+    _ command: String, after error: any Error, reply: () -> ParserReply?
+) -> Never {
+    switch reply() {
+    case .text(let text):
+        print(text)
+        exit(ExitStatus.success.rawValue)
+    case .status(let status):
+        exit(status)
+    case .wrongUsage(let message):
+        // The parser may break its message into lines and end it with a full stop.
+        var line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+        while line.last == "." { line.removeLast() }
+        complain("\(command): \(line); see '\(command) --help'.")
+        exit(ExitStatus.wrongUsage.rawValue)
+    case nil:
+        complain("\(command): \(sentence(for: error))")
+        exit(ExitStatus(for: error).rawValue)
+    }
+}
+
+/// Writes a line to the standard error.
+public func complain(_ line: String) {
+    // A closed standard error leaves nobody to tell.
+    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+}

@@ -1,0 +1,162 @@
+import AtomicFiles
+import Foundation
+
+/// `dataset_description.json`, by which BIDS tools know what a folder holds.
+struct DatasetDescription: Codable {
+    struct Generator: Codable {
+        var name: String
+        var version: String?
+
+        enum CodingKeys: String, CodingKey {
+            case name = "Name"
+            case version = "Version"
+        }
+    }
+
+    static let fileName = "dataset_description.json"
+
+    var name: String
+    var bidsVersion: String?
+    var datasetType: String?
+    var generatedBy: [Generator]?
+
+    enum CodingKeys: String, CodingKey {
+        case name = "Name"
+        case bidsVersion = "BIDSVersion"
+        case datasetType = "DatasetType"
+        case generatedBy = "GeneratedBy"
+    }
+
+    /// That of a folder of segmentations.
+    static let segmentations = DatasetDescription(
+        name: "SliceSeg segmentations", bidsVersion: "1.10.0", datasetType: "derivative",
+        generatedBy: [Generator(name: "SliceSeg", version: softwareVersion)])
+
+    /// Whether this program wrote it.
+    var isOurs: Bool { generatedBy?.contains { $0.name == "SliceSeg" } == true }
+
+    /// The description in a folder, or `nil` where there is none that can be read.
+    static func read(in folder: String) -> DatasetDescription? {
+        decodeJSON(DatasetDescription.self, at: joined(folder, fileName))
+    }
+}
+
+/// What is known of one scan after a run: a line of `--json`, an entry of `run.json`.
+public struct ScanRecord: Sendable, Codable, Hashable {
+    /// What became of a scan.
+    public enum Status: String, Sendable, Codable, Hashable {
+        /// It was segmented in this run.
+        case done
+        /// It had been segmented before, from the same bytes by the same model.
+        case skipped
+        /// It could not be segmented.
+        case failed
+    }
+
+    /// The outputs' name below the output folder.
+    public var name: String
+    /// The scan's file.
+    public var scan: String
+    /// What became of it.
+    public var status: Status
+    /// Why it failed, one sentence.
+    public var reason: String?
+    /// The label map.
+    public var labels: String?
+    /// What is odd about the scan or its labels.
+    public var warnings: [String]?
+    /// How long it took.
+    public var seconds: Double?
+}
+
+/// `run.json`: what a run was asked to do and what came of it.
+struct RunRecord: Codable {
+    struct Model: Codable {
+        var name: String
+        var identity: String
+    }
+    struct Counts: Codable {
+        var scans: Int
+        var done: Int
+        var skipped: Int
+        var failed: Int
+    }
+
+    var software: String
+    var version: String
+    var engine: String?
+    var arguments: [String]
+    var model: Model
+    var options: Provenance.Options
+    var started: String
+    var seconds: Double
+    var counts: Counts
+    var scans: [ScanRecord]
+}
+
+/// `NAME_dseg.json`: from what and how a label map was made.
+struct Provenance: Codable {
+    struct Scan: Codable {
+        var path: String
+        var sha256: String
+    }
+    struct Options: Codable, Hashable {
+        var planes: [String]
+        var precision: String
+        var device: String
+        var batchSize: Int?
+        var threads: Int?
+    }
+    struct Computation: Codable {
+        var device: String
+        var precision: String
+        var engine: String
+        var threads: Int
+    }
+    struct Stage: Codable {
+        var stage: String
+        var seconds: Double
+    }
+    struct Labels: Codable {
+        var file: String
+        var sha256: String
+    }
+
+    var software: String
+    var version: String
+    var scan: Scan
+    var model: RunRecord.Model
+    var options: Options
+    var computation: Computation
+    var labels: Labels
+    var started: String
+    var seconds: Double
+    var stages: [Stage]
+    var warnings: [String]
+
+    /// That at a path, or `nil` where there is none of ours that can be read.
+    static func read(at path: String) -> Provenance? {
+        decodeJSON(Provenance.self, at: path).flatMap { $0.software == "SliceSeg" ? $0 : nil }
+    }
+}
+
+/// Reads a file of JSON, or `nil` where it is missing or of another kind.
+func decodeJSON<Value: Decodable>(_ type: Value.Type, at path: String) -> Value? {
+    guard isRegularFile(path), let data = FileManager.default.contents(atPath: path) else {
+        return nil
+    }
+    return try? JSONDecoder().decode(type, from: data)
+}
+
+/// The text of a JSON file for people to read, with its keys sorted.
+func jsonText(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+}
+
+/// A point in time as ISO 8601 writes it, in UTC.
+func timestamp(_ date: Date) -> String { date.formatted(.iso8601) }
+
+/// Seconds to a hundredth, as records keep them.
+func rounded(_ seconds: Double) -> Double { (seconds * 100).rounded() / 100 }

@@ -1,0 +1,100 @@
+public import Inference
+public import Volumes
+
+/// What `segment-brain` is asked to do.
+public struct SegmentationRequest: Sendable {
+    /// What is shown while it runs.
+    public enum Output: Sendable, Hashable {
+        /// Progress on the standard error.
+        case progress
+        /// Failures only.
+        case quiet
+        /// A JSON object a scan on the standard output.
+        case json
+    }
+
+    /// Scans, folders and lists.
+    public var inputs: [String]
+    /// The output folder.
+    public var output: String
+    /// The model's name or folder.
+    public var model = "brain-mri"
+    /// The planes, or `nil` for all that the model has.
+    public var planes: [Plane]?
+    /// The device's name.
+    public var device = "auto"
+    /// How networks are computed.
+    public var precision = Precision.auto
+    /// Threads of the networks, or `nil` for all cores.
+    public var threads: Int?
+    /// Slices computed at once, or `nil` for a number that fits.
+    public var batchSize: Int?
+    /// Whether scans that are done are done again.
+    public var overwrites = false
+    /// A folder of reference label maps, or `nil`.
+    public var reference: String?
+    /// What is shown.
+    public var shows = Output.progress
+    /// The command line, for the record.
+    public var arguments: [String] = []
+
+    /// Makes a request with the defaults.
+    ///
+    /// - Parameter paths: The inputs and, as the last one, the output folder.
+    /// - Throws: ``UsageError`` where there are fewer than two.
+    public init(paths: [String]) throws(UsageError) {
+        guard paths.count >= 2, let output = paths.last else {
+            throw UsageError(
+                "name the scans (files, folders or lists) and then the output folder")
+        }
+        inputs = Array(paths.dropLast())
+        self.output = output
+    }
+}
+
+/// Reads a list of planes as a command line has it.
+///
+/// - Parameter text: Such as `coronal,axial`.
+/// - Returns: The planes.
+/// - Throws: ``UsageError`` where one is unknown or named twice.
+public func parsePlanes(_ text: String) throws(UsageError) -> [Plane] {
+    var planes: [Plane] = []
+    for name in text.split(separator: ",", omittingEmptySubsequences: false) {
+        guard let plane = Plane(rawValue: String(name)) else {
+            throw UsageError(
+                "'\(name)' is not a plane; write coronal, axial and sagittal with commas between")
+        }
+        guard !planes.contains(plane) else {
+            throw UsageError("the plane '\(name)' is named twice; name each once")
+        }
+        planes.append(plane)
+    }
+    return planes
+}
+
+/// Reads a precision as a command line has it.
+///
+/// - Parameter text: `auto`, `bf16` or `fp32`.
+/// - Returns: The precision.
+/// - Throws: ``UsageError`` where it is another text.
+public func parsePrecision(_ text: String) throws(UsageError) -> Precision {
+    guard let precision = Precision(rawValue: text) else {
+        throw UsageError("'\(text)' is not a precision; write auto, bf16 or fp32")
+    }
+    return precision
+}
+
+/// Checks a number of threads or slices.
+///
+/// - Parameters:
+///   - number: The number, or `nil` where none was given.
+///   - option: The option, for the error.
+/// - Returns: The same number.
+/// - Throws: ``UsageError`` where it is not in 1...1024.
+public func parseCount(_ number: Int?, option: String) throws(UsageError) -> Int? {
+    guard let number else { return nil }
+    guard (1...1024).contains(number) else {
+        throw UsageError("\(option) must be 1 to 1024, not \(number)")
+    }
+    return number
+}

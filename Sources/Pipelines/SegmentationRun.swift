@@ -1,0 +1,381 @@
+import AtomicFiles
+import Datasets
+import Foundation
+import Inference
+import ModelBundles
+import Reports
+import SegmentationMetrics
+import Tensors
+import VolumeIO
+import Volumes
+
+/// What came of a run over scans.
+public struct SegmentationReport: Sendable {
+    /// Whether all scans are done.
+    public var status: ExitStatus
+    /// How well they agree with references, where those were given.
+    public var evaluation: EvaluationReport?
+}
+
+/// Segments scans and writes what is known of them.
+///
+/// For each scan come labels, their table, volumes, a picture and the provenance, which is written
+/// last; for the run `volumes.tsv`, `failures.tsv`, `run.json` and `dataset_description.json`. Scans
+/// that are done are left out: those with the same bytes, model and options. A scan that fails is
+/// named with its reason and the others go on. Ctrl-C leaves no unfinished file and ends the process
+/// with status 130.
+///
+/// - Parameter request: What to do.
+/// - Returns: What came of it.
+/// - Throws: ``UsageError`` before anything is done where the request cannot be met; errors of the
+///   model; `FileWriteError` where the run's own files cannot be written.
+public func segmentScans(_ request: SegmentationRequest) throws -> SegmentationReport {
+    let run = try SegmentationRun(request)
+    return try run.run()
+}
+
+/// Loads a model, and calls a name that stands for nothing wrong usage.
+func loadModel(_ name: String) throws -> ModelBundle {
+    do {
+        return try ModelBundle.find(name)
+    } catch {
+        let standsForNothing =
+            error.code == .unknownModel || (error.code == .unreadable && !isDirectory(name))
+        guard standsForNothing else { throw error }
+        throw UsageError("\(error)")
+    }
+}
+
+/// A scan as it is handed to the network.
+private enum PreparedScan: Sendable {
+    case done([StructureVolume])
+    case ready(LoadedVolume, hash: String, note: String?, seconds: Double)
+    case failed(String)
+}
+
+private final class SegmentationRun {
+    private let request: SegmentationRequest
+    private let scans: [ScanFile]
+    private let references: [LabelMapFile]?
+    private let bundle: ModelBundle
+    private let options: Provenance.Options
+    private let display: ProgressDisplay
+    private let output = InterruptibleOutput()
+    private let started = Date()
+    private var segmenter: Segmenter?
+    private var device: Device?
+    private var records: [ScanRecord] = []
+    private var volumes: [ScanVolumes] = []
+    private var failures: [ScanFailure] = []
+
+    /// Checks all that can be checked before the first scan is read.
+    init(_ request: SegmentationRequest) throws {
+        self.request = request
+        let scans = try findScans(in: request.inputs, output: request.output)
+        if request.device != "auto" { _ = try resolveDevice(request.device) }
+        let bundle = try loadModel(request.model)
+        let available = bundle.card.planes.map(\.plane)
+        for plane in request.planes ?? [] where !available.contains(plane) {
+            throw UsageError(
+                "the model '\(bundle.card.name)' has no \(plane.rawValue) network; choose from "
+                    + available.map(\.rawValue).joined(separator: ", "))
+        }
+        let planes = available.filter { request.planes?.contains($0) ?? true }
+        if let reference = request.reference {
+            guard pathExists(reference) else {
+                throw UsageError("the references '\(reference)' do not exist; check the path")
+            }
+            references = try LabelMapFile.find(at: reference)
+        } else {
+            references = nil
+        }
+        try prepareOutputDirectory(request.output)
+        let description = joined(request.output, DatasetDescription.fileName)
+        if pathExists(description), !holdsOurResults(request.output) {
+            throw UsageError(
+                "'\(request.output)' is another dataset, as its \(DatasetDescription.fileName) "
+                    + "says; choose another output folder")
+        }
+        self.scans = scans
+        self.bundle = bundle
+        options = Provenance.Options(
+            planes: planes.map(\.rawValue), precision: request.precision.rawValue,
+            device: request.device, batchSize: request.batchSize, threads: request.threads)
+        let mode: ProgressDisplay.Mode =
+            switch request.shows {
+            case .progress: .automatic
+            case .quiet: .quiet
+            case .json: .json
+            }
+        display = ProgressDisplay(mode: mode, total: scans.count)
+    }
+
+    func run() throws -> SegmentationReport {
+        // A file that grows beyond a limit is an error to report, not the end of the process.
+        signal(SIGXFSZ, SIG_IGN)
+        let signals = output.handleSignals()
+        defer { signals.end() }
+        defer { display.end() }
+        updateInterruptionMessage()
+        let clock = ContinuousClock()
+        let start = clock.now
+        try segmentAll()
+        var evaluation: EvaluationReport?
+        var measurement: Measurement?
+        if let references {
+            let measured = measureAgainst(references)
+            failures += measured.failures
+            evaluation = measured.report
+            measurement = measured
+        }
+        try writeRecords(measurement, seconds: (clock.now - start) / .seconds(1))
+        display.note(summary(seconds: (clock.now - start) / .seconds(1)))
+        return SegmentationReport(
+            status: failures.isEmpty ? .success : .failure, evaluation: evaluation)
+    }
+
+    // MARK: - Scans
+
+    private func segmentAll() throws {
+        // The next scan is read while the network computes on this one.
+        let prepare = ScanPreparation(
+            output: request.output, overwrites: request.overwrites,
+            modelIdentity: bundle.identity, options: options, table: bundle.card.labels)
+        let scans = scans
+        let reader = BatchPrefetcher<PreparedScan?>(first: 0, depth: 1) { number in
+            scans.indices.contains(number) ? prepare(scans[number]) : nil
+        }
+        defer { reader.stop() }
+        for scan in scans {
+            display.begin(scan.outputName)
+            display.advance(scan.outputName, stage: "read", fraction: 0)
+            guard let prepared = reader.next() else { break }
+            switch prepared {
+            case .failed(let reason): try fail(scan, reason)
+            case .done(let volumes): try skip(scan, volumes)
+            case .ready(let loaded, let hash, let note, let seconds):
+                if let note { display.note("\(scan.outputName): \(note)") }
+                // What is wrong with the model or the device concerns every scan.
+                let segmenter = try loadedSegmenter()
+                do {
+                    try segment(
+                        scan, loaded, hash: hash, readSeconds: seconds, segmenter: segmenter)
+                } catch {
+                    output.rollBack()
+                    try fail(scan, sentence(for: error, about: scan.path))
+                }
+            }
+            updateInterruptionMessage()
+        }
+    }
+
+    private func loadedSegmenter() throws -> Segmenter {
+        if let segmenter { return segmenter }
+        if let threads = request.threads { try Engine.setThreadCount(threads) }
+        let device = try resolveDevice(request.device)
+        let loaded = try Segmenter(
+            bundle: bundle,
+            options: SegmenterOptions(
+                planes: request.planes, device: device, precision: request.precision,
+                batchSize: request.batchSize))
+        self.device = device
+        segmenter = loaded
+        return loaded
+    }
+
+    private func segment(
+        _ scan: ScanFile, _ loaded: LoadedVolume, hash: String, readSeconds: Double,
+        segmenter: Segmenter
+    ) throws {
+        let clock = ContinuousClock()
+        let (start, startDate) = (clock.now, Date())
+        let name = scan.outputName
+        let segmentation = try segmenter.segment(loaded.volume) { [display] stage, fraction in
+            display.advance(name, stage: stage.description, fraction: fraction * 0.95)
+        }
+        display.advance(name, stage: "write", fraction: 0.95)
+        let table = bundle.card.labels
+        let measured = structureVolumes(
+            of: segmentation.labels, labels: table.structures.map(\.index))
+        let warnings = warnings(of: loaded, volumes: measured)
+        let outputs = ScanOutputs(of: scan, in: request.output)
+        try makeDirectory(outputs.folder)
+        try output.write(outputs.table) { try writeAtomically(bidsTable(of: table), to: $0) }
+        try output.write(outputs.volumes) {
+            try TSVTable.volumes(measured, table: table).write(to: $0)
+        }
+        let picture = qualityControlPicture(
+            scan: loaded.volume, labels: segmentation.labels, table: table, title: name)
+        let png = try picture.pngData()
+        try output.write(outputs.picture) { try writeAtomically(png, to: $0) }
+        try output.write(outputs.labels) {
+            try writeLabelMap(segmentation.labels, to: $0, like: loaded.header)
+        }
+        guard let labelHash = contentHash(ofFileAt: outputs.labels) else {
+            throw FileWriteError(path: outputs.labels, errorNumber: EIO)
+        }
+        let seconds = readSeconds + (clock.now - start) / .seconds(1)
+        let provenance = Provenance(
+            software: "SliceSeg", version: softwareVersion,
+            scan: .init(path: absolutePath(scan.path), sha256: hash),
+            model: .init(name: bundle.card.name, identity: bundle.identity), options: options,
+            computation: .init(
+                device: device?.description ?? request.device,
+                precision: segmentation.precision.rawValue,
+                engine: "LibTorch " + (try Engine.versionDescription()),
+                threads: try Engine.threadCount()),
+            labels: .init(
+                file: (outputs.labels as NSString).lastPathComponent, sha256: labelHash),
+            started: timestamp(startDate), seconds: rounded(seconds),
+            stages: [.init(stage: "read", seconds: rounded(readSeconds))]
+                + segmentation.stageSeconds.map {
+                    .init(stage: $0.stage.description, seconds: rounded($0.seconds))
+                },
+            warnings: warnings)
+        let text = try jsonText(provenance)
+        try output.write(outputs.provenance) { try writeAtomically(text, to: $0) }
+        output.commit()
+
+        volumes.append(ScanVolumes(scan: name, volumes: measured))
+        for warning in warnings { display.note("\(name): warning: \(warning)") }
+        display.finish(name, note: decimals(seconds, 1) + " s")
+        try record(
+            ScanRecord(
+                name: name, scan: scan.path, status: .done, labels: outputs.labels,
+                warnings: warnings.isEmpty ? nil : warnings, seconds: rounded(seconds)))
+    }
+
+    private func warnings(of loaded: LoadedVolume, volumes: [StructureVolume]) -> [String] {
+        var warnings: [String] = []
+        if loaded.nanVoxelCount > 0 {
+            warnings.append("\(loaded.nanVoxelCount) voxels are not a number and counted as 0")
+        }
+        if loaded.header.affineSource == .assumed {
+            warnings.append(
+                "the header gives no orientation, so left and right are an assumption; "
+                    + "check them in the picture")
+        }
+        if volumes.allSatisfy({ $0.voxelCount == 0 }) {
+            warnings.append("no structure was found; look at the picture and at the model's card")
+        }
+        return warnings
+    }
+
+    private func skip(_ scan: ScanFile, _ measured: [StructureVolume]) throws {
+        volumes.append(ScanVolumes(scan: scan.outputName, volumes: measured))
+        display.skip(scan.outputName, reason: "done before")
+        let outputs = ScanOutputs(of: scan, in: request.output)
+        try record(
+            ScanRecord(
+                name: scan.outputName, scan: scan.path, status: .skipped, labels: outputs.labels))
+    }
+
+    private func fail(_ scan: ScanFile, _ reason: String) throws {
+        failures.append(ScanFailure(scan: scan.outputName, reason: reason))
+        display.fail(scan.outputName, reason: reason)
+        if request.shows == .json { complain("\(scan.outputName): failed: \(reason)") }
+        try record(
+            ScanRecord(
+                name: scan.outputName, scan: scan.path, status: .failed, reason: reason))
+    }
+
+    private func record(_ record: ScanRecord) throws {
+        records.append(record)
+        try display.record(record)
+    }
+
+    // MARK: - The run
+
+    private func measureAgainst(_ references: [LabelMapFile]) -> Measurement {
+        let predictions = records.filter { $0.status != .failed }.compactMap { record in
+            record.labels.map { LabelMapFile(path: $0, relativeName: record.name) }
+        }
+        var matches = LabelMapMatches(predictions: predictions, references: references)
+        // References of scans that are not in this run say nothing about it.
+        matches.lonelyReferences = []
+        return measure(matches, table: bundle.card.labels)
+    }
+
+    private func writeRecords(_ measurement: Measurement?, seconds: Double) throws {
+        let counts = RunRecord.Counts(
+            scans: scans.count, done: count(.done), skipped: count(.skipped),
+            failed: count(.failed))
+        let record = RunRecord(
+            software: "SliceSeg", version: softwareVersion,
+            engine: segmenter == nil ? nil : "LibTorch " + (try Engine.versionDescription()),
+            arguments: request.arguments,
+            model: .init(name: bundle.card.name, identity: bundle.identity), options: options,
+            started: timestamp(started), seconds: rounded(seconds), counts: counts, scans: records)
+        let folder = request.output
+        try TSVTable.failures(failures).write(to: joined(folder, "failures.tsv"))
+        try TSVTable.volumes(ofScans: volumes, table: bundle.card.labels)
+            .write(to: joined(folder, "volumes.tsv"))
+        try writeAtomically(
+            try jsonText(DatasetDescription.segmentations),
+            to: joined(folder, DatasetDescription.fileName))
+        try measurement?.evaluation?.write(to: folder)
+        try writeAtomically(try jsonText(record), to: joined(folder, "run.json"))
+    }
+
+    private func count(_ status: ScanRecord.Status) -> Int {
+        records.count { $0.status == status }
+    }
+
+    private func summary(seconds: Double) -> String {
+        "\(scans.count) \(scans.count == 1 ? "scan" : "scans"): \(count(.done)) segmented, "
+            + "\(count(.skipped)) done before, \(count(.failed)) failed, in "
+            + decimals(seconds, 1) + " s. Results are in '\(request.output)'."
+    }
+
+    private func updateInterruptionMessage() {
+        let done = count(.done) + count(.skipped)
+        output.setMessage(
+            "Interrupted: \(done) of \(scans.count) scans are done in '\(request.output)'; run "
+                + "the same command again to go on.")
+    }
+}
+
+/// Reads a scan, unless an earlier run has done it.
+private struct ScanPreparation: Sendable {
+    let output: String
+    let overwrites: Bool
+    let modelIdentity: String
+    let options: Provenance.Options
+    let table: LabelTable
+
+    func callAsFunction(_ scan: ScanFile) -> PreparedScan {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let outputs = ScanOutputs(of: scan, in: output)
+        var note: String?
+        // A file that cannot be hashed cannot be read either; reading tells why.
+        let hash = contentHash(ofScanAt: scan.path)
+        if !overwrites {
+            guard !outputs.areForeign else {
+                return .failed(
+                    "'\(outputs.labels)' is there already and not from this program; choose "
+                        + "another output folder, or --overwrite to replace it")
+            }
+            if let hash {
+                let earlier = earlierResult(
+                    at: outputs, scanHash: hash, modelIdentity: modelIdentity, options: options,
+                    table: table)
+                switch earlier {
+                case .none: break
+                case .done(let volumes): return .done(volumes)
+                case .outdated(let reason): note = "done again, as \(reason)"
+                }
+            }
+        }
+        do {
+            let loaded = try readVolume(at: scan.path)
+            guard let hash else {
+                return .failed("'\(scan.path)' cannot be read a second time; run again")
+            }
+            return .ready(
+                loaded, hash: hash, note: note, seconds: (clock.now - start) / .seconds(1))
+        } catch {
+            return .failed(sentence(for: error, about: scan.path))
+        }
+    }
+}

@@ -1,0 +1,142 @@
+import Foundation
+import VolumeIO
+import Volumes
+
+/// What `sliceseg info` tells of a volume.
+public struct VolumeInformation: Sendable, Codable, Hashable {
+    /// The file.
+    public var path: String
+    /// `nifti1`, `nifti2` or `mgh`.
+    public var format: String
+    /// Voxels along the three storage axes.
+    public var size: [Int]
+    /// Millimetres along them.
+    public var spacing: [Double]
+    /// Where they point to, such as `RAS`.
+    public var orientation: String
+    /// The rows of the matrix from voxel index to RAS+ mm.
+    public var affine: [[Double]]
+    /// What of the header the affine was taken from.
+    public var affineSource: String
+    /// The type of the stored numbers.
+    public var datatype: String
+    /// The smallest intensity, scaled; `nil` where no voxel is finite.
+    public var minimum: Double?
+    /// The largest one.
+    public var maximum: Double?
+    /// The mean of the finite ones.
+    public var mean: Double?
+    /// Voxels that are not a number.
+    public var nanVoxels: Int
+
+    /// Reads a volume.
+    ///
+    /// - Parameter path: The file.
+    /// - Throws: `VolumeIOError`.
+    public init(path: String) throws {
+        let loaded = try readVolume(at: path)
+        let header = loaded.header
+        let grid = header.grid
+        self.path = path
+        format = header.format.rawValue
+        size = [grid.size.x, grid.size.y, grid.size.z]
+        spacing = (0..<3).map { grid.spacing[$0] }
+        orientation = grid.orientation.description
+        affine = (0..<3).map { row in (0..<4).map { grid.affine[row, $0] } }
+        affineSource = header.affineSource.rawValue
+        datatype = header.storedType.rawValue
+        nanVoxels = loaded.nanVoxelCount
+        var smallest = Float.infinity
+        var largest = -Float.infinity
+        var sum = 0.0
+        var count = 0
+        for value in loaded.volume.voxels where value.isFinite {
+            smallest = min(smallest, value)
+            largest = max(largest, value)
+            sum += Double(value)
+            count += 1
+        }
+        if count > 0 {
+            minimum = Double(smallest)
+            maximum = Double(largest)
+            mean = sum / Double(count)
+        }
+    }
+
+    /// The same as lines of text.
+    public var text: String {
+        func list(_ values: [Double]) -> String {
+            values.map { shortest($0) }.joined(separator: " x ")
+        }
+        var lines = [
+            path, "  size         \(size.map(String.init).joined(separator: " x ")) voxels",
+            "  spacing      \(list(spacing)) mm",
+            "  orientation  \(orientation)",
+        ]
+        for (position, row) in affine.enumerated() {
+            let numbers = row.map { value in
+                let text = decimals(value, 4)
+                return String(repeating: " ", count: max(0, 11 - text.count)) + text
+            }
+            let title = position == 0 ? "affine     " : "           "
+            lines.append("  \(title)" + numbers.joined())
+        }
+        func number(_ value: Double?) -> String { value.map(shortest) ?? "n/a" }
+        lines += [
+            "               from \(affineSource)",
+            "  datatype     \(datatype) in \(format)",
+            "  minimum      \(number(minimum))", "  maximum      \(number(maximum))",
+            "  mean         \(number(mean))",
+        ]
+        if nanVoxels > 0 { lines.append("  not a number \(nanVoxels) voxels") }
+        return lines.map { $0 + "\n" }.joined()
+    }
+
+    /// The same as a JSON object on one line.
+    public var json: String {
+        get throws {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            return String(decoding: try encoder.encode(self), as: UTF8.self)
+        }
+    }
+}
+
+/// Compares the grids of two volumes.
+///
+/// - Parameters:
+///   - first: A file.
+///   - second: Another one.
+/// - Returns: Whether they are one grid to 0.1 mm, and a sentence.
+/// - Throws: `VolumeIOError`.
+public func compareGrids(
+    _ first: String, _ second: String
+) throws -> (areEqual: Bool, sentence: String) {
+    let one = try readVolumeHeader(at: first).grid
+    let other = try readVolumeHeader(at: second).grid
+    guard let distance = one.largestCornerDistanceMillimeters(from: other) else {
+        return (
+            false,
+            "'\(first)' has \(one.size) voxels and '\(second)' \(other.size): the grids differ."
+        )
+    }
+    guard distance < gridToleranceMillimeters else {
+        return (
+            false,
+            "The corners of '\(first)' and '\(second)' lie up to \(decimals(distance, 3)) mm "
+                + "apart: the grids differ."
+        )
+    }
+    return (
+        true,
+        "'\(first)' and '\(second)' have the same grid: \(one.size) voxels, corners within "
+            + "\(decimals(distance, 3)) mm."
+    )
+}
+
+/// A number with at most four decimals.
+private func shortest(_ value: Double) -> String {
+    let rounded = (value * 1e4).rounded() / 1e4
+    return rounded == rounded.rounded() && abs(rounded) < 1e15
+        ? String(Int(rounded)) : String(rounded)
+}

@@ -1,0 +1,115 @@
+import ArgumentParser
+import Foundation
+import Pipelines
+
+/// The command `segment-brain`.
+@main
+struct SegmentBrain: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "segment-brain",
+        abstract: "Segments scans: labels, structure volumes and a picture for each of them.",
+        usage: "segment-brain <input> ... <output> [<options>]",
+        discussion: """
+            For scan NAME.nii.gz the output folder gets NAME_dseg.nii.gz (labels), \
+            NAME_dseg.tsv (their names), NAME_volumes.tsv, NAME_qc.png (look at it!) and \
+            NAME_dseg.json (provenance); for the run volumes.tsv, failures.tsv and run.json.
+            Scans that are done are left out, so that a run that was stopped goes on when it \
+            is started again.
+
+            EXAMPLES
+              segment-brain scans/ segmentations/
+              segment-brain t1.nii.gz t2.mgz out --planes coronal --precision fp32
+              segment-brain cases.txt out --reference manual/ --json
+
+            EXIT STATUS
+              0 all scans are done, 1 some failed (see failures.tsv), 2 the command line is
+              wrong, 130 interrupted.
+            """,
+        version: softwareVersion)
+
+    @Argument(
+        help: ArgumentHelp(
+            "Scans (.nii, .nii.gz, .mgz, .mgh, .hdr), folders that are searched with their "
+                + "subfolders, or a .txt list with a path a line; then the output folder.",
+            valueName: "input ... output"))
+    var paths: [String] = []
+
+    @Option(
+        help: ArgumentHelp("A shipped model's name or a model's folder.", valueName: "name|dir"))
+    var model = "brain-mri"
+
+    @Option(help: "The planes to use, such as coronal,axial; all that the model has by default.")
+    var planes: String?
+
+    @Option(help: ArgumentHelp("auto, cpu, cuda or cuda:1.", valueName: "device"))
+    var device = "auto"
+
+    @Option(help: ArgumentHelp("auto, bf16 or fp32.", valueName: "precision"))
+    var precision = "auto"
+
+    @Option(help: ArgumentHelp("Threads of the networks; all cores by default.", valueName: "n"))
+    var threads: Int?
+
+    @Option(help: ArgumentHelp("Slices that are computed at once.", valueName: "n"))
+    var batchSize: Int?
+
+    @Flag(help: "Do scans again that are done.")
+    var overwrite = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Reference label maps: measures Dice per structure and writes metrics.tsv and "
+                + "summary.json.", valueName: "dir"))
+    var reference: String?
+
+    @Flag(help: "Show failures only.")
+    var quiet = false
+
+    @Flag(help: "Write one JSON object a scan to the standard output.")
+    var json = false
+
+    func request() throws -> SegmentationRequest {
+        var request = try SegmentationRequest(paths: paths)
+        request.model = model
+        request.planes = try planes.map { try parsePlanes($0) }
+        request.device = device
+        request.precision = try parsePrecision(precision)
+        request.threads = try parseCount(threads, option: "--threads")
+        request.batchSize = try parseCount(batchSize, option: "--batch-size")
+        request.overwrites = overwrite
+        request.reference = reference
+        request.shows = json ? .json : quiet ? .quiet : .progress
+        request.arguments = Array(CommandLine.arguments.dropFirst())
+        return request
+    }
+
+    func run() throws {
+        let request = try request()
+        let report = try segmentScans(request)
+        if let evaluation = report.evaluation, request.shows != .json {
+            if request.shows == .progress {
+                print("\n" + evaluation.table, terminator: "")
+                for note in evaluation.notes { complain(note) }
+            }
+        }
+        for problem in report.evaluation?.problems ?? [] { complain(problem) }
+        if report.status != .success { throw ExitCode(report.status.rawValue) }
+    }
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            endCommand("segment-brain", after: error) { parserReply(to: error) }
+        }
+    }
+
+    /// What the parser says to an error, and its exit code.
+    private static func parserReply(to error: any Error) -> ParserReply? {
+        let code = exitCode(for: error)
+        if code == .success { return .text(fullMessage(for: error)) }
+        if code == .validationFailure { return .wrongUsage(message(for: error)) }
+        return (error as? ExitCode).map { .status($0.rawValue) }
+    }
+}

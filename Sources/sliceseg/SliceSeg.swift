@@ -1,0 +1,268 @@
+import ArgumentParser
+import Foundation
+import Pipelines
+
+/// The command `sliceseg`.
+@main
+struct SliceSeg: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sliceseg",
+        abstract: "Trains, measures and inspects slice-wise segmentation models.",
+        discussion: """
+            To segment scans, use segment-brain.
+
+            EXAMPLE
+              sliceseg evaluate --prediction segmentations --reference manual --output scores
+            """,
+        version: softwareVersion,
+        subcommands: [
+            Evaluate.self, Train.self, Describe.self, Models.self, Phantom.self, Info.self,
+            Verify.self,
+        ])
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            endCommand("sliceseg", after: error) { parserReply(to: error) }
+        }
+    }
+
+    /// What the parser says to an error, and its exit code.
+    private static func parserReply(to error: any Error) -> ParserReply? {
+        let code = exitCode(for: error)
+        if code == .success { return .text(fullMessage(for: error)) }
+        if code == .validationFailure { return .wrongUsage(message(for: error)) }
+        return (error as? ExitCode).map { .status($0.rawValue) }
+    }
+}
+
+/// `sliceseg evaluate`.
+struct Evaluate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measures label maps against references.",
+        discussion: """
+            Cases are matched by name: 1015_dseg, 1015_seg and 1015_glm are case 1015. Writes \
+            metrics.tsv, summary.json (as nnU-Net, and more) and failures.tsv.
+
+            EXAMPLE
+              sliceseg evaluate --prediction segmentations --reference manual --output scores
+            """)
+
+    @Option(help: ArgumentHelp("A label map or a folder of them.", valueName: "path"))
+    var prediction: String
+    @Option(help: ArgumentHelp("What they are measured against.", valueName: "path"))
+    var reference: String
+    @Option(help: ArgumentHelp("Where the tables go.", valueName: "dir"))
+    var output: String
+    @Option(
+        help: ArgumentHelp(
+            "A table of the structures to report (dseg.tsv); by default the one beside the "
+                + "predictions, else all values that occur.", valueName: "table"))
+    var labels: String?
+
+    func run() throws {
+        let report = try evaluate(
+            prediction: prediction, reference: reference, output: output, labels: labels)
+        print(report.table, terminator: "")
+        for line in report.notes + report.problems { complain(line) }
+        if report.status != .success { throw ExitCode(report.status.rawValue) }
+    }
+}
+
+/// `sliceseg train`.
+struct Train: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Trains a model by a configuration and writes it as a bundle.",
+        discussion: """
+            EXAMPLE
+              sliceseg train pipelines/phantom.yaml --output models/phantom
+            """)
+
+    @Argument(help: ArgumentHelp("The configuration; see pipelines/.", valueName: "config.yaml"))
+    var configuration: String
+    @Option(help: ArgumentHelp("Where checkpoints and the bundle go.", valueName: "dir"))
+    var output: String
+    @Flag(help: "Go on from the checkpoints of an earlier run of the same configuration.")
+    var resume = false
+    @Option(help: ArgumentHelp("auto, cpu, cuda or cuda:1.", valueName: "device"))
+    var device = "auto"
+    @Option(help: ArgumentHelp("Threads of the networks; all cores by default.", valueName: "n"))
+    var threads: Int?
+
+    func run() throws {
+        try runTraining(
+            configurationPath: configuration, outputDirectory: output, resume: resume,
+            device: device, threads: try parseCount(threads, option: "--threads"),
+            report: { complain($0) })
+    }
+}
+
+/// `sliceseg describe`.
+struct Describe: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Tells the layers, shapes and parameters of a model or an architecture.",
+        usage: """
+            sliceseg describe <model>
+            sliceseg describe --architecture <family> [<options>]
+            """,
+        discussion: """
+            EXAMPLES
+              sliceseg describe brain-mri
+              sliceseg describe --architecture uNet --recalibration channelAndSpatial
+            """)
+
+    @Argument(help: "A shipped model's name or a model's folder.")
+    var model: String?
+    @Option(help: ArgumentHelp("uNet, sdNet or denseNet.", valueName: "family"))
+    var architecture: String?
+    @Option(help: ArgumentHelp("Classes, background included.", valueName: "n"))
+    var classes = 28
+    @Option(help: ArgumentHelp("Channels of every block (64).", valueName: "n"))
+    var channels: Int?
+    @Option(help: ArgumentHelp("Edge length of the kernels (5).", valueName: "n"))
+    var kernel: Int?
+    @Option(help: ArgumentHelp("How many poolings (4).", valueName: "n"))
+    var depth: Int?
+    @Option(help: ArgumentHelp("Slices that enter as channels (1).", valueName: "n"))
+    var contextSlices: Int?
+    @Option(
+        help: ArgumentHelp(
+            "none, channel, spatial or channelAndSpatial (scSE).", valueName: "kind"))
+    var recalibration: String?
+    @Option(help: ArgumentHelp("Reduction ratio of cSE (2).", valueName: "n"))
+    var reductionRatio: Int?
+    @Option(
+        help: ArgumentHelp(
+            "How scSE joins its halves: addition, maximum, product, concatenation.",
+            valueName: "kind"))
+    var combination: String?
+    @Option(
+        help: ArgumentHelp(
+            "endOfBlock, beforePooling or afterPoolingAndUpsampling.", valueName: "kind"))
+    var placement: String?
+    @Option(help: ArgumentHelp("none or batch, for the U-Net.", valueName: "kind"))
+    var normalization: String?
+    @Option(
+        help: ArgumentHelp(
+            "bilinear, nearest or transposedConvolution, for the U-Net.", valueName: "kind"))
+    var upsampling: String?
+
+    func run() throws {
+        switch (model, architecture) {
+        case (let model?, nil):
+            print(try describeModel(model), terminator: "")
+        case (nil, let family?):
+            var choices = ArchitectureChoices(family: family)
+            choices.classes = classes
+            choices.channels = channels
+            choices.kernel = kernel
+            choices.depth = depth
+            choices.contextSlices = contextSlices
+            choices.recalibration = recalibration
+            choices.reductionRatio = reductionRatio
+            choices.combination = combination
+            choices.placement = placement
+            choices.normalization = normalization
+            choices.upsampling = upsampling
+            print(try describeArchitecture(choices), terminator: "")
+        default:
+            throw UsageError("name a model or an --architecture, one of the two")
+        }
+    }
+}
+
+/// `sliceseg models`.
+struct Models: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Lists the shipped models with licence and accuracy.",
+        discussion: """
+            EXAMPLE
+              sliceseg models
+            """)
+
+    func run() throws { print(try describeShippedModels(), terminator: "") }
+}
+
+/// `sliceseg phantom`.
+struct Phantom: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Writes synthetic heads with labels, in varied orientations and contrasts.",
+        discussion: """
+            EXAMPLE
+              sliceseg phantom --output heads --references labels --count 4 --seed 1
+            """)
+
+    @Option(help: ArgumentHelp("The folder of the scans.", valueName: "dir"))
+    var output: String
+    @Option(
+        help: ArgumentHelp(
+            "The folder of the label maps; by default 'references' in the output.",
+            valueName: "dir"))
+    var references: String?
+    @Option(help: ArgumentHelp("How many heads.", valueName: "n"))
+    var count: Int
+    @Option(help: ArgumentHelp("Which heads: the same seed gives the same.", valueName: "n"))
+    var seed: UInt64
+    @Flag(help: "Replace files that are there.")
+    var overwrite = false
+
+    func run() throws {
+        let scans = try writePhantoms(
+            to: output, references: references, count: count, seed: seed, overwrites: overwrite)
+        print("Wrote \(scans.count) synthetic heads to '\(output)'.")
+    }
+}
+
+/// `sliceseg info`.
+struct Info: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Tells size, spacing, affine, orientation, datatype and range of volumes.",
+        discussion: """
+            EXAMPLE
+              sliceseg info t1.nii.gz --json
+            """)
+
+    @Argument(help: "Volumes.")
+    var files: [String]
+    @Flag(help: "Write one JSON object a volume.")
+    var json = false
+
+    func run() throws {
+        var status = ExitStatus.success
+        for file in files {
+            do {
+                let information = try VolumeInformation(path: file)
+                print(json ? try information.json + "\n" : information.text, terminator: "")
+            } catch {
+                complain("sliceseg: \(sentence(for: error, about: file))")
+                status = .failure
+            }
+        }
+        if status != .success { throw ExitCode(status.rawValue) }
+    }
+}
+
+/// `sliceseg verify`.
+struct Verify: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Tells whether two volumes lie on the same grid.",
+        discussion: """
+            Exit status: 0 they do (corners within 0.1 mm), 1 they do not.
+
+            EXAMPLE
+              sliceseg verify t1.nii.gz t1_dseg.nii.gz
+            """)
+
+    @Argument(help: "A volume.")
+    var first: String
+    @Argument(help: "Another volume.")
+    var second: String
+
+    func run() throws {
+        let (areEqual, sentence) = try compareGrids(first, second)
+        print(sentence)
+        if !areEqual { throw ExitCode(ExitStatus.failure.rawValue) }
+    }
+}
