@@ -143,6 +143,13 @@ let package = Package(
             dependencies: ["SegmentationModels", "NeuralNetworks", "Tensors", "TensorTestSupport"],
             swiftSettings: strict),
         .testTarget(
+            name: "ModelBundlesTests",
+            dependencies: [
+                "ModelBundles", "SegmentationModels", "NeuralNetworks", "Tensors", "Volumes",
+                "Preprocessing", "AtomicFiles", "ContentHash", "TestSupport",
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "DatasetsTests",
             dependencies: ["Datasets", "Preprocessing", "VolumeIO", "Volumes", "TestSupport"],
             swiftSettings: strict),

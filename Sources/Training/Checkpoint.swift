@@ -21,10 +21,11 @@ struct Checkpoint {
 
     /// Writes the state of a training; the file is there in full or not at all.
     ///
-    /// `identity` names the configuration, so that no other training goes on from it.
+    /// `identity` names the configuration, so that no other training goes on from it. Dropout draws
+    /// from the generator of the `device`, whose state is kept.
     func write(
         to path: String, identity: String, network: SegmentationNetwork,
-        average: SegmentationNetwork?, optimizer: any Optimizer
+        average: SegmentationNetwork?, optimizer: any Optimizer, device: Device
     ) throws {
         var tensors = network.namedParameters.map {
             (name: "network." + $0.name, tensor: $0.parameter.value)
@@ -35,7 +36,7 @@ struct Checkpoint {
             }
         }
         tensors += optimizer.state.map { (name: "optimizer." + $0.name, tensor: $0.tensor) }
-        tensors.append((name: "random", tensor: try Engine.randomState()))
+        tensors.append((name: "random", tensor: try Engine.randomState(of: device)))
         try writeSafeTensors(
             tensors,
             metadata: [
@@ -47,7 +48,7 @@ struct Checkpoint {
     /// Puts a training back into the state of a file.
     static func restore(
         from path: String, identity: String, network: SegmentationNetwork,
-        average: SegmentationNetwork?, optimizer: any Optimizer
+        average: SegmentationNetwork?, optimizer: any Optimizer, device: Device
     ) throws -> Checkpoint {
         let stored = try readSafeTensors(at: path)
         guard stored.metadata["format"] == format,
@@ -66,6 +67,11 @@ struct Checkpoint {
         func copy(_ prefix: String, into network: SegmentationNetwork) throws {
             for (name, parameter) in network.namedParameters {
                 let saved = try stored.tensor(named: prefix + name)
+                guard saved.shape == parameter.value.shape else {
+                    throw CheckpointError(
+                        description: "'\(path)' holds '\(name)' in shape \(saved.shape) where the "
+                            + "network has \(parameter.value.shape); remove it to start anew")
+                }
                 try parameter.value.copyInPlace(from: saved)
             }
         }
@@ -77,7 +83,7 @@ struct Checkpoint {
                 state[name] = try stored.tensor(named: "optimizer." + name)
             }
             try optimizer.restore(state)
-            try Engine.setRandomState(try stored.tensor(named: "random"))
+            try Engine.setRandomState(try stored.tensor(named: "random"), of: device)
         }
         return Checkpoint(step: step, seconds: seconds)
     }

@@ -111,7 +111,7 @@ public final class PlaneTrainer {
         if resume, FileManager.default.fileExists(atPath: checkpointPath) {
             checkpoint = try .restore(
                 from: checkpointPath, identity: identity, network: network, average: average,
-                optimizer: optimizer)
+                optimizer: optimizer, device: device)
         }
         var log = try TrainingLog(path: logPath, lastStep: checkpoint.step)
 
@@ -153,8 +153,10 @@ public final class PlaneTrainer {
             let isValidation =
                 options.validateEvery > 0 && checkpoint.step % options.validateEvery == 0
             let isCheckpoint = checkpoint.step % options.checkpointEvery == 0
-            guard isLast || isValidation || isCheckpoint || sectionSteps == 20 else { continue }
+            let isKept = isLast || isValidation || isCheckpoint
+            guard isKept || sectionSteps == 20 else { continue }
 
+            if isKept { try checkIsFinite(network) }
             let seconds = (clock.now - sectionStart) / .seconds(1)
             checkpoint.seconds += seconds
             var progress = TrainingProgress(
@@ -171,10 +173,10 @@ public final class PlaneTrainer {
             }
             try log.append(progress, seconds: checkpoint.seconds)
             report(progress)
-            if isLast || isCheckpoint || isValidation {
+            if isKept {
                 try checkpoint.write(
                     to: checkpointPath, identity: identity, network: network, average: average,
-                    optimizer: optimizer)
+                    optimizer: optimizer, device: device)
             }
             sectionLoss = 0
             sectionSteps = 0
@@ -240,13 +242,31 @@ public final class PlaneTrainer {
             of: optimizer.parameters, toNorm: configuration.optimization.gradientNorm)
         let number = try value.item()
         guard number.isFinite, norm.isFinite else {
-            throw TrainingError(
-                description: "the loss of the \(plane.rawValue) network is not a number any more; "
-                    + "'\(checkpointPath)' keeps the last good state: lower the learning rate")
+            throw divergence
         }
         try optimizer.step()
         try network.clearGradients()
         return number
+    }
+
+    /// What is thrown where the loss or a weight is no number.
+    private var divergence: TrainingError {
+        let state =
+            FileManager.default.fileExists(atPath: checkpointPath)
+            ? "'\(checkpointPath)' keeps the last state before it"
+            : "it happened before a checkpoint"
+        return TrainingError(
+            description: "the loss of the \(plane.rawValue) network is not a number any more; "
+                + "\(state): lower the learning rate and start anew")
+    }
+
+    /// Throws where a last step has spoilt the weights, so that no checkpoint keeps them.
+    private func checkIsFinite(_ network: SegmentationNetwork) throws {
+        try withoutGradients {
+            for (_, parameter) in network.namedParameters {
+                guard try parameter.value.allFinite() else { throw divergence }
+            }
+        }
     }
 
     private func copyParameters(

@@ -31,6 +31,10 @@ public struct CaseSource: Sendable, Hashable, Codable {
     public var validation: [String]?
     /// Synthetic heads in place of a folder.
     public var phantoms: Phantoms?
+
+    fileprivate enum CodingKeys: String, CodingKey, CaseIterable {
+        case directory, scanSuffix, labelSuffix, labels, validation, phantoms
+    }
 }
 
 /// The rule by which the learning rate changes.
@@ -124,18 +128,22 @@ public struct OptimizationOptions: Sendable, Hashable, Codable {
         checkpointEvery = try value(.checkpointEvery, default: checkpointEvery)
         validateEvery = try value(.validateEvery, default: validateEvery)
         let isSound =
-            steps > 0 && batchSize > 0 && learningRate > 0 && (0..<1).contains(averaging)
+            steps > 0 && batchSize > 0 && learningRate > 0 && weightDecay >= 0 && diceFactor >= 0
+            && (0..<1).contains(averaging)
             && (0..<1).contains(warmUp) && gradientNorm > 0 && checkpointEvery > 0
             && validateEvery >= 0 && (0...1).contains(logitAdjustment)
             && (0...1).contains(balancedFraction)
-            && classWeights.count == 2 && classWeights[0] >= 0 && classWeights[0] <= classWeights[1]
+            && classWeights.count == 2 && classWeights[0] >= 0 && classWeights[1] > 0
+            && classWeights[0] <= classWeights[1]
         if !isSound {
             throw DecodingError.dataCorrupted(
                 .init(
                     codingPath: decoder.codingPath,
                     debugDescription: "a number is out of range: steps, batchSize, learningRate, "
-                        + "gradientNorm and checkpointEvery are above 0, warmUp and averaging in "
-                        + "0..<1, balancedFraction in 0...1, classWeights are [least, most]"))
+                        + "gradientNorm and checkpointEvery are above 0, weightDecay, diceFactor "
+                        + "and validateEvery not below, warmUp and averaging in 0..<1, "
+                        + "logitAdjustment and balancedFraction in 0...1, classWeights are "
+                        + "[least, most]"))
         }
     }
 
@@ -200,10 +208,22 @@ public struct TrainingConfiguration: Sendable, Codable {
             try container.decodeIfPresent(AugmentationOptions.self, forKey: .augmentation)
             ?? AugmentationOptions()
         licence = try container.decode(Licence.self, forKey: .licence)
+        // Elsewhere every part must be there, so that a misspelt one is missing.
+        try rejectUnknownKeys(
+            in: container.superDecoder(forKey: .cases),
+            known: CaseSource.CodingKeys.allCases.map(\.rawValue))
+        try rejectUnknownKeys(
+            in: container.superDecoder(forKey: .architecture), known: architectureOptions)
         if planes.isEmpty || Set(planes.map(\.plane)).count != planes.count {
             throw DecodingError.dataCorruptedError(
                 forKey: .planes, in: container,
                 debugDescription: "name each plane once, and at least one")
+        }
+        if let plane = planes.first(where: { !($0.weight > 0 && $0.weight.isFinite) }) {
+            throw DecodingError.dataCorruptedError(
+                forKey: .planes, in: container,
+                debugDescription: "the weight \(plane.weight) of the \(plane.plane.rawValue) plane "
+                    + "is not a positive number")
         }
         if let problem = augmentation.problem {
             throw DecodingError.dataCorruptedError(
@@ -211,6 +231,12 @@ public struct TrainingConfiguration: Sendable, Codable {
         }
     }
 }
+
+/// The options of an architecture; it decodes itself and leaves others unread.
+private let architectureOptions = [
+    "family", "classes", "channels", "kernel", "depth", "contextSlices", "recalibration",
+    "reductionRatio", "combination", "placement", "normalization", "upsampling", "dropout",
+]
 
 /// Any key of a file.
 private struct AnyKey: CodingKey {
