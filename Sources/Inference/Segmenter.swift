@@ -82,6 +82,11 @@ public final class Segmenter {
     public init(bundle: ModelBundle, options: SegmenterOptions = SegmenterOptions()) throws {
         let available = bundle.card.planes.map(\.plane)
         let planes = options.planes ?? available
+        guard !planes.isEmpty else {
+            throw SegmenterError(
+                description: "no plane to segment in; choose from "
+                    + available.map(\.rawValue).joined(separator: ", "))
+        }
         for plane in planes where !available.contains(plane) {
             throw SegmenterError(
                 description: "model '\(bundle.card.name)' has no \(plane.rawValue) network; "
@@ -140,7 +145,8 @@ public final class Segmenter {
         let classes = try predictor.classes(of: conformed.volume) { plane, fraction in
             if let last = current, last != plane { finish(.network(last)) }
             current = plane
-            try progress(.network(plane), 0.02 + 0.93 * fraction)
+            // In whole numbers, so that the last one is not above 0.95.
+            try progress(.network(plane), (2 + 93 * fraction) / 100)
         }
         if let last = current { finish(.network(last)) }
 

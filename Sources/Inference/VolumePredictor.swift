@@ -87,7 +87,9 @@ public final class VolumePredictor {
                     let count = min(batchSize, layout.sliceCount - first)
                     let logits = try self.logits(
                         of: volume, network.network, layout, slices: first..<first + count)
-                    if networks.count == 1 && network.outputOfClass.count == logits.shape[1] {
+                    if networks.count == 1
+                        && network.outputOfClass == Array(0..<logits.shape[1])
+                    {
                         try votes.decide(logits, layout, firstSlice: first)
                     } else {
                         try votes.add(
