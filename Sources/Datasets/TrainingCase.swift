@@ -29,7 +29,7 @@ public struct CaseFiles: Sendable, Hashable {
     ///   - labelSuffix: The same for label maps, such as `_dseg`.
     /// - Returns: The cases that have both files, by name.
     /// - Throws: ``DatasetError`` where the folder cannot be read, holds no case, or a case lacks
-    ///   one of its files.
+    ///   one of its files or has one twice.
     public static func find(
         in directory: String, scanSuffix: String, labelSuffix: String
     ) throws -> [CaseFiles] {
@@ -40,20 +40,31 @@ public struct CaseFiles: Sendable, Hashable {
         }
         var scans: [String: String] = [:]
         var labels: [String: String] = [:]
-        for file in names where !file.hasPrefix(".") {
+        func add(_ file: String, of name: String, to files: inout [String: String], as kind: String)
+            throws(DatasetError)
+        {
+            if let other = files.updateValue(file, forKey: name) {
+                throw DatasetError(
+                    "case '\(name)' in '\(directory)' has two \(kind), '\(other)' and '\(file)'; "
+                        + "move one away")
+            }
+        }
+        for file in names.sorted() where !file.hasPrefix(".") {
             guard let name = volumeName(ofPath: file) else { continue }
-            let path = directory + "/" + file
             if !labelSuffix.isEmpty, name.hasSuffix(labelSuffix) {
-                labels[String(name.dropLast(labelSuffix.count))] = path
+                try add(
+                    file, of: String(name.dropLast(labelSuffix.count)), to: &labels,
+                    as: "label maps")
             } else if name.hasSuffix(scanSuffix) {
-                scans[String(name.dropLast(scanSuffix.count))] = path
+                try add(
+                    file, of: String(name.dropLast(scanSuffix.count)), to: &scans, as: "scans")
             }
         }
         let complete = Set(scans.keys).intersection(labels.keys).sorted()
         if let lonely = Set(scans.keys).symmetricDifference(labels.keys).sorted().first {
             let missing = scans[lonely] == nil ? "a scan" : "a label map"
             throw DatasetError(
-                "case '\(lonely)' in '\(directory)' has no \(missing); add it or move the other "
+                "case '\(lonely)' in '\(directory)' lacks \(missing); add it or move the other "
                     + "file away")
         }
         guard !complete.isEmpty else {
@@ -63,7 +74,8 @@ public struct CaseFiles: Sendable, Hashable {
         }
         return complete.compactMap { name in
             guard let scan = scans[name], let label = labels[name] else { return nil }
-            return CaseFiles(name: name, scanPath: scan, labelPath: label)
+            return CaseFiles(
+                name: name, scanPath: directory + "/" + scan, labelPath: directory + "/" + label)
         }
     }
 }
