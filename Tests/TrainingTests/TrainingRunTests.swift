@@ -1,0 +1,235 @@
+import Datasets
+import Foundation
+import Inference
+import ModelBundles
+import NeuralNetworks
+import Pipelines
+import Synchronization
+import TestSupport
+import Testing
+import Training
+import Volumes
+import Yams
+
+/// The table of the synthetic heads as a file.
+private let labels =
+    "index\tname\tcolor\n"
+    + phantomLabelTable.structures.map { "\($0.index)\t\($0.name)\t\($0.color.hexadecimal)\n" }
+    .joined()
+
+/// A configuration of three planes and three steps; heads of 4 mm.
+private let configuration = """
+    name: tiny-heads
+    summary: Three steps on synthetic heads.
+    cases:
+      phantoms: {count: 3, seed: 5, validation: 1}
+      labels: labels.tsv
+    conform:
+      orientation: RAS
+      spacingMillimeters: [4, 4, 4]
+      intensity: {rule: robust-percentile, lower: 0.5, upper: 99.5}
+      marginVoxels: 1
+    architecture: {family: uNet, channels: 4, kernel: 3, depth: 2, normalization: batch}
+    planes:
+      - {plane: coronal, weight: 0.4}
+      - {plane: axial, weight: 0.4}
+      - {plane: sagittal, weight: 0.2}
+    optimization: {steps: 3, batchSize: 2, checkpointEvery: 2}
+    licence: {weights: MIT, data: none, credit: nobody}
+    """
+
+/// Writes a configuration and its label table, and trains.
+private func run(
+    _ text: String = configuration, in directory: String, resume: Bool = false,
+    files: [String] = []
+) throws -> [String] {
+    try labels.write(toFile: directory + "/labels.tsv", atomically: true, encoding: .utf8)
+    let path = directory + "/tiny.yaml"
+    try text.write(toFile: path, atomically: true, encoding: .utf8)
+    for file in files {
+        let url = URL(filePath: directory + "/" + file)
+        try FileManager.default.createDirectory(
+            at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data().write(to: url)
+    }
+    let lines = Mutex([String]())
+    try runTraining(
+        configurationPath: path, outputDirectory: directory + "/run", resume: resume,
+        device: "cpu", threads: nil
+    ) { line in lines.withLock { $0.append(line) } }
+    return lines.withLock { $0 }
+}
+
+struct TrainingRunTests {
+    @Test func `a configuration becomes a bundle that segments, with its accuracy`() throws {
+        try withTemporaryDirectory { directory in
+            let lines = try run(in: directory)
+            let output = directory + "/run"
+            #expect(
+                try directoryListing(output) == [
+                    "accuracy.tsv", "axial", "bundle", "configuration.yaml", "coronal", "sagittal",
+                ])
+            #expect(
+                try String(contentsOfFile: output + "/configuration.yaml", encoding: .utf8)
+                    == configuration)
+            for plane in ["axial", "coronal", "sagittal"] {
+                #expect(
+                    try directoryListing(output + "/" + plane)
+                        == ["checkpoint.safetensors", "log.tsv"])
+                #expect(try logRows(in: output + "/" + plane).map { $0[0] } == ["step", "2", "3"])
+                #expect(lines.contains { $0.hasPrefix("\(plane)  step 3/3  loss ") })
+            }
+            #expect(lines.first == "2 cases to train on, 1 held out.")
+            #expect(lines.last?.hasPrefix("Wrote the model 'tiny-heads' to ") == true)
+
+            let bundle = try ModelBundle.load(at: output + "/bundle")
+            let card = bundle.card
+            #expect(card.name == "tiny-heads")
+            #expect(card.labels == phantomLabelTable)
+            #expect(card.training.cases == ["phantom-5", "phantom-6"])
+            #expect(card.training.validationCases == ["phantom-7"])
+            #expect(card.training.steps == 3)
+            #expect(card.planes.map(\.plane) == [.coronal, .axial, .sagittal])
+            #expect(card.planes.map(\.aggregationWeight) == [0.4, 0.4, 0.2])
+            #expect(card.planes[0].outputClasses == nil)
+            // Background, seven pairs, and the brain stem as the seventh of the left side's eight.
+            #expect(
+                card.planes[2].outputClasses == [
+                    [0], [1, 9], [2, 10], [3, 11], [4, 12], [5, 13], [6, 14], [7], [8, 15],
+                ])
+
+            // Of the views, the sagittal one is not measured alone: it cannot tell the sides apart.
+            #expect(
+                card.accuracy.map { $0.notes.prefix(while: { $0 != ";" }) }
+                    == ["all planes", "coronal", "axial"])
+            let rows = try String(contentsOfFile: output + "/accuracy.tsv", encoding: .utf8)
+                .split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
+            #expect(rows.first == ["planes", "case", "index", "name", "dice"])
+            #expect(rows.count == 1 + 3 * phantomLabelTable.structures.count)
+            for row in rows.dropFirst() {
+                #expect(row[1] == "phantom-7")
+                #expect(row[4] == "n/a" || Double(row[4]).map { (0...1).contains($0) } == true)
+            }
+            for record in card.accuracy {
+                let view = rows.filter { $0[0] == record.notes.prefix(while: { $0 != ";" }) }
+                let values = view.compactMap { Double($0[4]) }
+                #expect(
+                    abs(record.mean - values.reduce(0, +) / Double(max(1, values.count))) < 1e-3)
+                for row in view where row[4] != "n/a" {
+                    #expect(record.perStructure[row[3]] == Double(row[4]), "\(row)")
+                }
+            }
+
+            let (scan, _) = makePhantom(seed: 99)
+            let result = try Segmenter(
+                bundle: bundle, options: SegmenterOptions(precision: .fp32)
+            ).segment(scan)
+            #expect(result.labels.grid == scan.grid)
+            let known = Set([0] + phantomLabelTable.structures.map(\.index))
+            #expect(Set(result.labels.labels).isSubset(of: known))
+
+            // What is done is not done again.
+            let weights = card.planes.map(\.sha256)
+            let again = try run(in: directory, resume: true)
+            #expect(!again.contains { $0.contains("  step ") })
+            #expect(
+                try ModelBundle.load(at: output + "/bundle").card.planes.map(\.sha256) == weights)
+        }
+    }
+
+    @Test func `a checkpoint of an edited configuration is refused`() throws {
+        try withTemporaryDirectory { directory in
+            let plane = configuration.replacing("count: 3", with: "count: 1")
+                .replacing("validation: 1", with: "validation: 0")
+                .replacing("  - {plane: axial, weight: 0.4}\n", with: "")
+                .replacing("  - {plane: sagittal, weight: 0.2}\n", with: "")
+            let lines = try run(plane, in: directory)
+            #expect(lines.first == "1 cases to train on, 0 held out.")
+            #expect(
+                try directoryListing(directory + "/run")
+                    == ["bundle", "configuration.yaml", "coronal"])
+            let error = try #require(throws: (any Error).self) {
+                try run(
+                    plane.replacing("batchSize: 2", with: "batchSize: 3"), in: directory,
+                    resume: true)
+            }
+            #expect("\(error)".contains("belongs to another configuration"), "\(error)")
+        }
+    }
+
+    @Test(arguments: [
+        (
+            "steps: 3", "stepz: 3",
+            "'DIR/tiny.yaml' is not a training configuration: at 'optimization.stepz': unknown "
+                + "option 'stepz'; known are steps,"
+        ),
+        (
+            "name: tiny-heads\n", "",
+            "'DIR/tiny.yaml' is not a training configuration: at 'name': it is missing"
+        ),
+        (
+            "phantoms: {count: 3, seed: 5, validation: 1}", "scanSuffix: _SS",
+            "the configuration names neither 'cases.directory' nor 'cases.phantoms'"
+        ),
+        (
+            "validation: 1}", "validation: 3}",
+            "every case is held out; leave some for training in 'cases.validation'"
+        ),
+        (
+            "phantoms: {count: 3, seed: 5, validation: 1}",
+            #"{directory: cases, scanSuffix: _SS, labelSuffix: _glm, validation: ["2"]}"#,
+            "'DIR/tiny.yaml' is not a training configuration: "
+        ),
+        (
+            "phantoms: {count: 3, seed: 5, validation: 1}",
+            "directory: cases\n  scanSuffix: _SS\n  labelSuffix: _glm\n  validation: [\"2\"]",
+            "the held-out case '2' is not in 'cases'; correct 'cases.validation' in the "
+                + "configuration"
+        ),
+        (
+            "labels.tsv", "colors.tsv",
+            "'DIR/colors.tsv' cannot be read; check the path and its permissions"
+        ),
+    ])
+    func `a configuration that cannot be followed is refused before any training`(
+        place: String, replacement: String, sentence: String
+    ) throws {
+        try withTemporaryDirectory { directory in
+            let error = try #require(throws: (any Error).self) {
+                try run(
+                    configuration.replacing(place, with: replacement), in: directory,
+                    files: ["cases/1_SS.nii", "cases/1_glm.nii"])
+            }
+            let text = "\(error)".replacing(directory, with: "DIR")
+            #expect(text.hasPrefix(sentence), "\(text)")
+        }
+    }
+
+    @Test func `a configuration that is not there is refused`() throws {
+        try withTemporaryDirectory { directory in
+            let path = directory + "/none.yaml"
+            let error = try #require(throws: TrainingRunError.self) {
+                try runTraining(
+                    configurationPath: path, outputDirectory: directory + "/run", resume: false,
+                    device: "cpu", threads: nil
+                ) { _ in }
+            }
+            #expect(
+                error.description == "'\(path)' cannot be read; check the path and its permissions")
+        }
+    }
+
+    @Test(arguments: ["brain-mri", "phantom"])
+    func `the shipped configurations are read, with their labels`(name: String) throws {
+        let folder = fixturePath("../pipelines")
+        let text = try String(contentsOfFile: "\(folder)/\(name).yaml", encoding: .utf8)
+        let configuration = try YAMLDecoder().decode(TrainingConfiguration.self, from: text)
+        #expect(configuration.name == name)
+        #expect(configuration.planes.count == 3)
+        let table = "\(folder)/\(configuration.cases.labels)"
+        let mapping = try LabelMapping.parse(
+            String(contentsOfFile: table, encoding: .utf8), path: table)
+        #expect(mapping.table.structures.count == (name == "phantom" ? 15 : 27))
+        if name == "phantom" { #expect(mapping.table == phantomLabelTable) }
+    }
+}
