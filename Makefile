@@ -16,8 +16,9 @@ demo: build
 	@echo
 	@echo "Look at $(DEMO)/segmentations: NAME_qc.png (pictures), NAME_volumes.tsv, volumes.tsv, metrics.tsv."
 
+# One thread an operation: tests run side by side.
 test: build
-	swift test -c release --parallel --explicit-target-dependency-import-check error
+	OMP_NUM_THREADS=1 swift test -c release --explicit-target-dependency-import-check error
 
 build: setup
 	$(BUILD)

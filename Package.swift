@@ -154,6 +154,33 @@ let package = Package(
             dependencies: ["Datasets", "Preprocessing", "VolumeIO", "Volumes", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
+            name: "InferenceTests",
+            dependencies: [
+                "Inference", "ModelBundles", "Datasets", "Preprocessing", "SegmentationModels",
+                "NeuralNetworks", "Tensors", "Volumes", "TestSupport",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "TrainingTests",
+            dependencies: [
+                "Training", "Pipelines", "Inference", "ModelBundles", "Datasets", "Preprocessing",
+                "SegmentationModels", "NeuralNetworks", "Tensors", "Volumes", "TestSupport",
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PipelinesTests",
+            dependencies: ["Pipelines", "VolumeIO", "Volumes", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "segment-brain", "sliceseg", "ContentHash", "Datasets", "ModelBundles",
+                "Preprocessing", "SegmentationModels", "Tensors", "VolumeIO", "Volumes",
+                "TestSupport",
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "ReportsTests", dependencies: ["Reports", "SegmentationMetrics", "Volumes"],
             swiftSettings: strict),
     ],
