@@ -116,6 +116,19 @@ struct ResumeTests {
         }
     }
 
+    @Test func `a checkpoint of another shape of network is refused by the weight's name`() throws {
+        try withTemporaryDirectory { directory in
+            var configuration = try makeConfiguration(#"{"steps": 1, "batchSize": 1}"#)
+            try train(configuration, in: directory)
+            configuration.architecture.channels = 4
+            let error = try #require(throws: (any Error).self) {
+                try train(configuration, in: directory, resume: true)
+            }
+            #expect("\(error)".contains("in shape [6, "), "\(error)")
+            #expect("\(error)".contains("remove it to start anew"), "\(error)")
+        }
+    }
+
     @Test(arguments: [0.0, 0.001, 0.5, 0.999])
     func `a checkpoint that was cut short is refused by its path`(part: Double) throws {
         try withTemporaryDirectory { directory in
