@@ -21,7 +21,9 @@ public func endCommand(
     _ command: String, after error: any Error, reply: () -> ParserReply?
 ) -> Never {
     switch reply() {
-    case .text(let text):
+    case .text(var text):
+        // Some help texts end with a line feed and some do not.
+        while text.last?.isNewline == true { text.removeLast() }
         print(text)
         exit(ExitStatus.success.rawValue)
     case .status(let status):

@@ -2,14 +2,20 @@ import Foundation
 import VolumeIO
 
 /// A label map in a file, with the names under which it may be matched to another one.
-struct LabelMapFile: Sendable, Hashable {
+package struct LabelMapFile: Sendable, Hashable {
     /// The file.
-    var path: String
+    package var path: String
     /// The case below the folder that was searched, such as `sub-01/t1`; without `_dseg`.
-    var relativeName: String
+    package var relativeName: String
+
+    /// Makes a label map's entry.
+    package init(path: String, relativeName: String) {
+        self.path = path
+        self.relativeName = relativeName
+    }
 
     /// The case's name alone.
-    var name: String { String(relativeName.split(separator: "/").last ?? "") }
+    package var name: String { String(relativeName.split(separator: "/").last ?? "") }
 
     /// What ends the name of a label map, the first is preferred.
     static let suffixes = ["_dseg", "_seg", "_glm"]
@@ -32,7 +38,7 @@ struct LabelMapFile: Sendable, Hashable {
     /// - Parameter path: A file, or a folder that is searched with its subfolders.
     /// - Returns: The label maps, by name.
     /// - Throws: ``UsageError`` where there is none.
-    static func find(at path: String) throws(UsageError) -> [LabelMapFile] {
+    package static func find(at path: String) throws(UsageError) -> [LabelMapFile] {
         guard pathExists(path) else {
             throw UsageError("'\(path)' does not exist; check the path")
         }
@@ -88,19 +94,21 @@ struct LabelMapFile: Sendable, Hashable {
 }
 
 /// Predictions and references of the same cases, and what is left over.
-struct LabelMapMatches {
+package struct LabelMapMatches {
     /// The pairs, in the order of the predictions.
-    var pairs: [(prediction: LabelMapFile, reference: LabelMapFile)] = []
+    package var pairs: [(prediction: LabelMapFile, reference: LabelMapFile)] = []
     /// Predictions without a reference.
-    var lonelyPredictions: [LabelMapFile] = []
+    package var lonelyPredictions: [LabelMapFile] = []
     /// References without a prediction.
-    var lonelyReferences: [LabelMapFile] = []
+    package var lonelyReferences: [LabelMapFile] = []
 
     /// Matches by name: first with the folders, then without, then without what scans' names end in.
     ///
     /// In the last two steps a pair counts only where neither of the two has another candidate.
     /// One prediction and one reference match whatever they are called, where `isSinglePair`.
-    init(predictions: [LabelMapFile], references: [LabelMapFile], isSinglePair: Bool = false) {
+    package init(
+        predictions: [LabelMapFile], references: [LabelMapFile], isSinglePair: Bool = false
+    ) {
         var open = predictions
         var free = references
         var found: [LabelMapFile: LabelMapFile] = [:]

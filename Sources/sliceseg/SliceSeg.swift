@@ -12,7 +12,7 @@ struct SliceSeg: ParsableCommand {
             To segment scans, use segment-brain.
 
             EXAMPLE
-              sliceseg evaluate --prediction segmentations --reference manual --output scores
+              sliceseg evaluate --prediction out --reference manual --output scores
             """,
         version: softwareVersion,
         subcommands: [
@@ -47,7 +47,7 @@ struct Evaluate: ParsableCommand {
             metrics.tsv, summary.json (as nnU-Net, and more) and failures.tsv.
 
             EXAMPLE
-              sliceseg evaluate --prediction segmentations --reference manual --output scores
+              sliceseg evaluate --prediction out --reference manual --output scores
             """)
 
     @Option(help: ArgumentHelp("A label map or a folder of them.", valueName: "path"))

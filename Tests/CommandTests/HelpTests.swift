@@ -1,0 +1,111 @@
+import Testing
+
+/// The texts that the commands show on request.
+@Suite struct `Help` {
+    @Test func `segment-brain tells its arguments, outputs, options and exit statuses`() throws {
+        let result = try run("segment-brain", ["--help"])
+        #expect(result.status == 0)
+        #expect(result.errors.isEmpty)
+        #expect(
+            result.output == """
+                OVERVIEW: Segments scans: labels, structure volumes and a picture for each of
+                them.
+
+                For scan NAME.nii.gz the output folder gets NAME_dseg.nii.gz (labels),
+                NAME_dseg.tsv (their names), NAME_volumes.tsv, NAME_qc.png (look at it!) and
+                NAME_dseg.json (provenance); for the run volumes.tsv, failures.tsv and
+                run.json.
+                Scans that are done are left out, so that a run that was stopped goes on when
+                it is started again.
+
+                EXAMPLES
+                  segment-brain scans/ segmentations/
+                  segment-brain t1.nii.gz t2.mgz out --planes coronal --precision fp32
+                  segment-brain cases.txt out --reference manual/ --json
+
+                EXIT STATUS
+                  0 all scans are done, 1 some failed (see failures.tsv), 2 the command line is
+                  wrong, 130 interrupted.
+
+                USAGE: segment-brain <input> ... <output> [<options>]
+
+                ARGUMENTS:
+                  <input ... output>      Scans (.nii, .nii.gz, .mgz, .mgh, .hdr), folders that
+                                          are searched with their subfolders, or a .txt list
+                                          with a path a line; then the output folder.
+
+                OPTIONS:
+                  --model <name|dir>      A shipped model's name or a model's folder. (default:
+                                          brain-mri)
+                  --planes <planes>       The planes to use, such as coronal,axial; all that
+                                          the model has by default.
+                  --device <device>       auto, cpu, cuda or cuda:1. (default: auto)
+                  --precision <precision> auto, bf16 or fp32. (default: auto)
+                  --threads <n>           Threads of the networks; all cores by default.
+                  --batch-size <n>        Slices that are computed at once.
+                  --overwrite             Do scans again that are done.
+                  --reference <dir>       Reference label maps: measures Dice per structure and
+                                          writes metrics.tsv and summary.json.
+                  --quiet                 Show failures only.
+                  --json                  Write one JSON object a scan to the standard output.
+                  --version               Show the version.
+                  -h, --help              Show help information.
+
+                """)
+    }
+
+    @Test func `sliceseg tells its subcommands, also when it is called without one`() throws {
+        let text = """
+            OVERVIEW: Trains, measures and inspects slice-wise segmentation models.
+
+            To segment scans, use segment-brain.
+
+            EXAMPLE
+              sliceseg evaluate --prediction out --reference manual --output scores
+
+            USAGE: sliceseg <subcommand>
+
+            OPTIONS:
+              --version               Show the version.
+              -h, --help              Show help information.
+
+            SUBCOMMANDS:
+              evaluate                Measures label maps against references.
+              train                   Trains a model by a configuration and writes it as a
+                                      bundle.
+              describe                Tells the layers, shapes and parameters of a model or
+                                      an architecture.
+              models                  Lists the shipped models with licence and accuracy.
+              phantom                 Writes synthetic heads with labels, in varied
+                                      orientations and contrasts.
+              info                    Tells size, spacing, affine, orientation, datatype
+                                      and range of volumes.
+              verify                  Tells whether two volumes lie on the same grid.
+
+              See 'sliceseg help <subcommand>' for detailed help.
+
+            """
+        for arguments in [["--help"], []] {
+            let result = try run("sliceseg", arguments)
+            #expect(result.status == 0)
+            #expect(result.output == text)
+        }
+    }
+
+    @Test(
+        arguments: ["evaluate", "train", "describe", "models", "phantom", "info", "verify"])
+    func `each subcommand has an example`(name: String) throws {
+        let result = try run("sliceseg", [name, "--help"])
+        #expect(result.status == 0)
+        #expect(result.output.contains("EXAMPLE"))
+        #expect(result.output.contains("\n  sliceseg \(name)"))
+        #expect(result.output.contains("USAGE: sliceseg \(name)"))
+    }
+
+    @Test(arguments: ["segment-brain", "sliceseg"])
+    func `both programs tell the same version`(program: String) throws {
+        let result = try run(program, ["--version"])
+        #expect(result.status == 0)
+        #expect(result.output == "0.1.0\n")
+    }
+}
