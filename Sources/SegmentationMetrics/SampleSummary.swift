@@ -94,8 +94,18 @@ public struct SampleSummary: Sendable, Hashable, Codable {
     public var standardDeviation: Double?
     /// The median, or `nil` where no value is defined.
     public var median: Double?
-    /// Where the mean lies with 95 % probability, or `nil` below two values.
+    /// The 25th percentile, or `nil` where no value is defined.
+    public var lowerQuartile: Double?
+    /// The 75th percentile, or `nil` where no value is defined.
+    public var upperQuartile: Double?
+    /// The smallest value, or `nil` where none is defined.
+    public var minimum: Double?
+    /// The largest value, or `nil` where none is defined.
+    public var maximum: Double?
+    /// Where the mean lies with 95 % probability by the bootstrap, or `nil` below two values.
     public var meanInterval: ConfidenceInterval?
+    /// The same by Student's t distribution, or `nil` below two values.
+    public var parametricMeanInterval: ConfidenceInterval?
 
     /// Summarises values; `nil` stands for an undefined one.
     ///
@@ -109,6 +119,11 @@ public struct SampleSummary: Sendable, Hashable, Codable {
         mean = SegmentationMetrics.mean(of: defined)
         standardDeviation = SegmentationMetrics.standardDeviation(of: defined)
         median = SegmentationMetrics.median(of: defined)
+        lowerQuartile = percentile(25, of: defined)
+        upperQuartile = percentile(75, of: defined)
+        minimum = defined.min()
+        maximum = defined.max()
         meanInterval = bootstrapMeanInterval(of: defined, seed: seed)
+        parametricMeanInterval = SegmentationMetrics.parametricMeanInterval(of: defined)
     }
 }

@@ -1,0 +1,179 @@
+public import Volumes
+
+/// Looks for failed segmentations of a run without a reference.
+///
+/// Each structure of each scan is measured in five ways (``QualityMeasure``), and each measure is
+/// divided by its threshold: its *severity*, at most ``ScanQuality/largestSeverity``. A severity
+/// above 1 raises a flag. A missing structure has the largest severity, and neither a z-score nor
+/// a flag for asymmetry beside it; it does not enter the distribution of the others either.
+///
+/// Structures named `Left-…` and `Right-…` with the same ending are pairs.
+///
+/// > Note: A run that fails in the same way everywhere has ordinary z-scores. The other measures
+/// > need no run.
+///
+/// - Parameters:
+///   - scans: The run's scans.
+///   - table: The structures that each one should hold.
+///   - thresholds: From where on a measure is flagged.
+/// - Returns: The scans by falling score; equal ones by name.
+/// - Precondition: each scan measures each structure of the table once; volumes are finite and
+///   not negative, fractions and disagreements lie in `0...1`.
+public func qualityControl(
+    of scans: [QualityInput], table: LabelTable, thresholds: QualityThresholds = .standard
+) -> [ScanQuality] {
+    let structures = scans.map { $0.structures(of: table) }
+    let scored = withZScores(structures, thresholds: thresholds)
+    let pairs = leftRightPairs(in: table)
+    return zip(scans, scored).map { scan, structures in
+        ScanQuality(
+            name: scan.name, structures: structures, pairs: pairs, thresholds: thresholds)
+    }.sorted { $0.score == $1.score ? $0.name < $1.name : $0.score > $1.score }
+}
+
+/// The positions in a table of a structure and of its counterpart on the other side.
+private struct LeftRightPair {
+    var name: String
+    var left: Int
+    var right: Int
+}
+
+private func leftRightPairs(in table: LabelTable) -> [LeftRightPair] {
+    let names = table.structures.map(\.name)
+    return names.indices.compactMap { left in
+        guard names[left].hasPrefix("Left-") else { return nil }
+        let name = String(names[left].dropFirst(5))
+        return names.firstIndex(of: "Right-" + name).map {
+            LeftRightPair(name: name, left: left, right: $0)
+        }
+    }
+}
+
+extension QualityInput {
+    /// The measurements in the order of a table, without z-scores and asymmetries.
+    fileprivate func structures(of table: LabelTable) -> [ScanQuality.Structure] {
+        let byLabel = Dictionary(grouping: measurements, by: \.label)
+        return table.structures.map { structure in
+            guard let found = byLabel[structure.index], found.count == 1 else {
+                preconditionFailure(
+                    "'\(name)' measures '\(structure.name)' \(byLabel[structure.index]?.count ?? 0)"
+                        + " times")
+            }
+            let volume = found[0].volumeCubicMillimeters
+            precondition(volume.isFinite && volume >= 0, "a volume of \(volume) mm3")
+            for share in [found[0].fractionOutsideLargest, found[0].planeDisagreement ?? 0] {
+                precondition((0...1).contains(share), "a share of \(share)")
+            }
+            return ScanQuality.Structure(
+                label: structure.index, name: structure.name, volumeCubicMillimeters: volume,
+                volumeZScore: nil, asymmetry: nil, fragmentCount: found[0].fragmentCount,
+                fractionOutsideLargest: found[0].fractionOutsideLargest,
+                planeDisagreement: found[0].planeDisagreement)
+        }
+    }
+}
+
+private func withZScores(
+    _ scans: [[ScanQuality.Structure]], thresholds: QualityThresholds
+) -> [[ScanQuality.Structure]] {
+    var scans = scans
+    for position in (scans.first ?? []).indices {
+        let holding = scans.indices.filter { scans[$0][position].volumeCubicMillimeters > 0 }
+        guard holding.count >= thresholds.scansForZScores else { continue }
+        let scores = robustZScores(
+            of: holding.map { scans[$0][position].volumeCubicMillimeters })
+        for (scan, score) in zip(holding, scores) { scans[scan][position].volumeZScore = score }
+    }
+    return scans
+}
+
+extension ScanQuality {
+    fileprivate init(
+        name: String, structures: [Structure], pairs: [LeftRightPair],
+        thresholds: QualityThresholds
+    ) {
+        self.name = name
+        self.structures = structures
+        var found: [QualityFlag] = []
+        for pair in pairs {
+            let left = structures[pair.left].volumeCubicMillimeters
+            let right = structures[pair.right].volumeCubicMillimeters
+            guard left + right > 0 else { continue }
+            let asymmetry = (left - right) / (left + right)
+            self.structures[pair.left].asymmetry = asymmetry
+            self.structures[pair.right].asymmetry = asymmetry
+            // A missing side has a flag of its own.
+            guard left > 0 && right > 0 else { continue }
+            found.append(
+                QualityFlag(
+                    .asymmetry, of: structures[pair.left], value: asymmetry,
+                    threshold: thresholds.asymmetry,
+                    reason: "\(pair.name): \(rounded(left)) mm3 on the left and "
+                        + "\(rounded(right)) mm3 on the right"))
+        }
+        for structure in structures {
+            found += structure.candidates(thresholds: thresholds)
+        }
+        flags = found.filter { $0.severity > 1 }.enumerated().sorted { first, second in
+            first.element.severity == second.element.severity
+                ? first.offset < second.offset : first.element.severity > second.element.severity
+        }.map(\.element)
+        score =
+            flags.isEmpty
+            ? found.map(\.severity).max() ?? 0 : flags.reduce(0) { $0 + $1.severity }
+    }
+}
+
+extension ScanQuality.Structure {
+    /// The structure's own measures as flags, whatever their severity.
+    fileprivate func candidates(thresholds: QualityThresholds) -> [QualityFlag] {
+        guard volumeCubicMillimeters > 0 else {
+            return [
+                QualityFlag(
+                    measure: .missing, label: label, value: 0,
+                    severity: ScanQuality.largestSeverity, reason: "\(name) is missing")
+            ]
+        }
+        var found = [
+            QualityFlag(
+                .fragments, of: self, value: fractionOutsideLargest,
+                threshold: thresholds.fractionOutsideLargest,
+                reason: "\(name): \(rounded(100 * fractionOutsideLargest)) % of the voxels lie "
+                    + "apart, in \(fragmentCount) fragments in all")
+        ]
+        if let volumeZScore {
+            found.append(
+                QualityFlag(
+                    .volume, of: self, value: volumeZScore, threshold: thresholds.volumeZScore,
+                    reason: "\(name): \(rounded(volumeCubicMillimeters)) mm3, "
+                        + "\(rounded(abs(volumeZScore))) robust standard deviations "
+                        + "\(volumeZScore < 0 ? "below" : "above") the run's median"))
+        }
+        if let planeDisagreement {
+            found.append(
+                QualityFlag(
+                    .planeDisagreement, of: self, value: planeDisagreement,
+                    threshold: thresholds.planeDisagreement,
+                    reason: "\(name): the planes disagree by \(rounded(100 * planeDisagreement)) "
+                        + "%"))
+        }
+        return found
+    }
+}
+
+extension QualityFlag {
+    fileprivate init(
+        _ measure: QualityMeasure, of structure: ScanQuality.Structure, value: Double,
+        threshold: Double, reason: String
+    ) {
+        self.init(
+            measure: measure, label: structure.label, value: value,
+            severity: min(abs(value) / threshold, ScanQuality.largestSeverity), reason: reason)
+    }
+}
+
+/// A positive number for people: one decimal below 100, none above.
+private func rounded(_ value: Double) -> String {
+    guard value >= 100 else { return "\((value * 10).rounded() / 10)" }
+    return value < 1e15 ? "\(Int(value.rounded()))" : "\(value)"
+}

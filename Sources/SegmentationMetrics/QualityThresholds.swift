@@ -1,0 +1,62 @@
+/// From where on quality control flags a measure.
+///
+/// Healthy anatomy as experts draw it hardly ever exceeds the standard values: the examples name
+/// the largest of the 15 manually labelled training scans of the Multi-Atlas Labelling Challenge.
+public struct QualityThresholds: Sendable, Hashable, Codable {
+    /// For a volume's robust z-score in the run, on either side.
+    public var volumeZScore: Double
+    /// For `|L - R| / (L + R)` of a pair's volumes.
+    public var asymmetry: Double
+    /// For the share of a structure's voxels outside of its largest fragment.
+    public var fractionOutsideLargest: Double
+    /// For the disagreement between planes, 0...1.
+    public var planeDisagreement: Double
+    /// How many scans of a run must hold a structure before its volumes have z-scores.
+    public var scansForZScores: Int
+
+    /// 3.5, which Iglewicz and Hoaglin (1993) recommend: a normal value in 2000 lies further out.
+    public static let standardVolumeZScore = 3.5
+
+    /// 1/3: one side is twice the other.
+    ///
+    /// Manual labels reach 0.30 in the lateral ventricles and
+    /// 0.08 elsewhere.
+    public static let standardAsymmetry = 1.0 / 3
+
+    /// 0.1: a tenth of the structure lies apart.
+    ///
+    /// Manual labels reach 0.03, but for the third and
+    /// fourth ventricles, which are thin enough to be cut by a voxel grid (0.28 and 0.10).
+    public static let standardFractionOutsideLargest = 0.1
+
+    /// 0.3: two planes agree by a Dice coefficient of 0.7, where the literature draws the line of
+    /// good overlap (Zijdenbos et al., IEEE Trans Med Imaging 13(4), 1994).
+    public static let standardPlaneDisagreement = 0.3
+
+    /// 5: among fewer the median distance from the median is mostly chance.
+    public static let standardScansForZScores = 5
+
+    /// The standard values.
+    public static let standard = QualityThresholds()
+
+    /// Makes thresholds.
+    ///
+    /// - Precondition: each one is positive.
+    public init(
+        volumeZScore: Double = standardVolumeZScore, asymmetry: Double = standardAsymmetry,
+        fractionOutsideLargest: Double = standardFractionOutsideLargest,
+        planeDisagreement: Double = standardPlaneDisagreement,
+        scansForZScores: Int = standardScansForZScores
+    ) {
+        let smallest = [
+            volumeZScore, asymmetry, fractionOutsideLargest, planeDisagreement,
+            Double(scansForZScores),
+        ].min()
+        precondition((smallest ?? 0) > 0, "a threshold is not positive")
+        self.volumeZScore = volumeZScore
+        self.asymmetry = asymmetry
+        self.fractionOutsideLargest = fractionOutsideLargest
+        self.planeDisagreement = planeDisagreement
+        self.scansForZScores = scansForZScores
+    }
+}
