@@ -24,6 +24,8 @@ public struct PhantomOptions: Sendable, Hashable, Codable {
     /// How the voxels are stored: the same head is only permuted and flipped.
     public var orientation: Orientation
     /// The contrasts to choose from, each as likely as the others; not empty.
+    ///
+    /// By default those of real sequences, without `random`, in which tissues may look alike.
     public var contrasts: [PhantomContrast]
     /// How often skull and scalp are left in; the other heads are skull-stripped, and outside of
     /// the brain they are exactly 0.
@@ -40,7 +42,8 @@ public struct PhantomOptions: Sendable, Hashable, Codable {
     /// Makes options; the defaults are heads of 2 mm voxels for a quick demonstration.
     public init(
         size: GridSize = GridSize(80, 96, 80), spacingMillimeters: SIMD3<Double> = SIMD3(2, 2, 2),
-        orientation: Orientation = .ras, contrasts: [PhantomContrast] = PhantomContrast.allCases,
+        orientation: Orientation = .ras,
+        contrasts: [PhantomContrast] = [.t1Weighted, .t2Weighted, .protonDensity],
         skullProbability: Double = 0.5, noise: ClosedRange<Double> = 0.01...0.04,
         biasAmplitude: ClosedRange<Double> = 0...0.3, deformationMillimeters: Double = 14,
         rotationDegrees: Double = 8
