@@ -139,7 +139,7 @@ public func structureMetrics(
         prediction.grid.size == reference.grid.size,
         "grids differ: \(prediction.grid.size) and \(reference.grid.size)")
     let census = LabelCensus.take(of: prediction, against: reference)
-    let wanted = labels ?? census.keys.filter { $0 != 0 }.sorted()
+    let wanted: [UInt16] = labels ?? census.keys.filter { $0 != 0 }.sorted()
     let surfaces = SurfaceComparison(spacing: reference.grid.spacing, options: options)
     // The largest structures first, so that no processor ends with one of them.
     let order = wanted.indices.sorted { a, b in

@@ -160,3 +160,8 @@ struct SurfaceElements {
             a.y * b.z - a.z * b.y, a.z * b.x - a.x * b.z, a.x * b.y - a.y * b.x)
     }
 }
+
+/// The areas in mm² of a surface in a cell, by pattern; for the tests.
+package func surfaceElementAreas(spacing: SIMD3<Double>) -> [Double] {
+    SurfaceElements(spacing: spacing).areas
+}
