@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 static CPNGStatus fail(CPNGStatus status, char *message, const char *text) {
     snprintf(message, CPNG_MESSAGE_SIZE, "%s", text);
@@ -79,6 +80,27 @@ CPNGStatus cpng_decode_rgb8(
     *count = size;
     *width = image.width;
     *height = image.height;
+    return CPNG_OK;
+}
+
+CPNGStatus cpng_compress(
+    const uint8_t *plain, size_t plain_count, uint8_t **bytes, size_t *count, char *message
+) {
+    *bytes = NULL;
+    *count = 0;
+    message[0] = '\0';
+    uLongf size = compressBound(plain_count);
+    uint8_t *buffer = malloc(size);
+    if (buffer == NULL) {
+        return fail(CPNG_ERROR_OUT_OF_MEMORY, message, "out of memory");
+    }
+    if (compress2(buffer, &size, plain, plain_count, 6) != Z_OK) {
+        free(buffer);
+        return fail(CPNG_ERROR_LIBRARY, message, "zlib could not compress");
+    }
+    uint8_t *shrunk = realloc(buffer, size);
+    *bytes = shrunk != NULL ? shrunk : buffer;
+    *count = size;
     return CPNG_OK;
 }
 

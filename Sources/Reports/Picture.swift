@@ -86,7 +86,7 @@ public struct Picture: Sendable, Hashable {
 }
 
 /// Runs a call of CPNG that hands over bytes, copies them and frees them.
-private func bytesFromC(
+func bytesFromC(
     _ call: (
         UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>, UnsafeMutablePointer<Int>,
         UnsafeMutablePointer<CChar>

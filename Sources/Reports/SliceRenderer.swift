@@ -222,7 +222,7 @@ private func central(_ percent: Int, percentOf counts: [Int]) -> Range<Int>? {
 }
 
 /// The range of values shown from black to white.
-private func displayWindow(of scan: Volume, view: AnatomicalView) -> ClosedRange<Float> {
+func displayWindow(of scan: Volume, view: AnatomicalView) -> ClosedRange<Float> {
     var step = 1
     while scan.voxels.count / (step * step * step) > 400_000 { step += 1 }
     var sample: [Float] = []

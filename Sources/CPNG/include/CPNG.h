@@ -2,7 +2,7 @@
 //
 // libpng's simplified API reports errors through fields of a struct that also holds its private
 // state, and needs a macro to size the output; neither can be used from Swift. Here one call
-// encodes a picture and one decodes it. Each returns a status and, when it is not CPNG_OK, a
+// encodes a picture, one decodes it, and one compresses plain bytes alike. Each returns a status and, when it is not CPNG_OK, a
 // message of libpng's in the caller's buffer.
 #ifndef CPNG_H
 #define CPNG_H
@@ -34,6 +34,12 @@ CPNGStatus cpng_decode_rgb8(
     const uint8_t *_Nonnull png, size_t png_count, uint32_t *_Nonnull width,
     uint32_t *_Nonnull height, uint8_t *_Nullable *_Nonnull rgb, size_t *_Nonnull count,
     char message[_Nonnull CPNG_MESSAGE_SIZE]);
+
+// Compresses bytes into a zlib stream (RFC 1950), as the pixels of a PNG file are; a browser
+// decodes it as "deflate". Ownership as above. zlib is the library that libpng builds on.
+CPNGStatus cpng_compress(
+    const uint8_t *_Nonnull plain, size_t plain_count, uint8_t *_Nullable *_Nonnull bytes,
+    size_t *_Nonnull count, char message[_Nonnull CPNG_MESSAGE_SIZE]);
 
 // Frees what the calls above returned; NULL is allowed.
 void cpng_bytes_free(uint8_t *_Nullable bytes);

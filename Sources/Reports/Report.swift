@@ -1,0 +1,208 @@
+import AtomicFiles
+import Foundation
+public import Volumes
+
+/// A quantity that a report shows for each case and structure.
+public struct ReportMetric: Sendable, Hashable {
+    /// Its name, such as `Dice`; unique in a report.
+    public var name: String
+    /// Its unit, such as `mm`; empty for a plain number.
+    public var unit: String
+    /// Whether large values are good ones; `nil` where neither end is better, as for volumes.
+    public var higherIsBetter: Bool?
+    /// Decimals shown.
+    public var decimals: Int
+
+    /// Makes a metric.
+    public init(name: String, unit: String = "", higherIsBetter: Bool?, decimals: Int = 3) {
+        self.name = name
+        self.unit = unit
+        self.higherIsBetter = higherIsBetter
+        self.decimals = decimals
+    }
+}
+
+/// One case of a report.
+public struct ReportCase: Sendable, Hashable {
+    /// The case's name; any text.
+    public var name: String
+    /// By metric and structure (label index), what was measured.
+    ///
+    /// What is absent or not finite is
+    /// undefined and enters no figure.
+    public var values: [String: [UInt16: Double]]
+    /// Why the case has failed, in one sentence; `nil` where it has not.
+    public var failure: String?
+    /// What a reader should look at, such as `Left-Amygdala is missing`.
+    public var flags: [String]
+
+    /// Makes a case.
+    public init(
+        name: String, values: [String: [UInt16: Double]], failure: String? = nil,
+        flags: [String] = []
+    ) {
+        self.name = name
+        self.values = values
+        self.failure = failure
+        self.flags = flags
+    }
+}
+
+/// What the viewer shows of a case: volumes on one grid, each of which may be missing.
+public struct ReportVolumes: Sendable {
+    /// The scan.
+    public var scan: Volume?
+    /// The segmentation under test.
+    public var prediction: LabelMap?
+    /// The segmentation it is measured against.
+    public var reference: LabelMap?
+
+    /// Collects the volumes of a case.
+    public init(scan: Volume? = nil, prediction: LabelMap? = nil, reference: LabelMap? = nil) {
+        self.scan = scan
+        self.prediction = prediction
+        self.reference = reference
+    }
+}
+
+/// One line about where a report comes from.
+public struct ReportFact: Sendable, Hashable {
+    /// What is told, such as `Model`.
+    public var name: String
+    /// The fact.
+    public var value: String
+
+    /// Makes a fact.
+    public init(name: String, value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
+/// Measured cases as a page to read: headline figures, box plots, a table of cases, a viewer.
+///
+/// The page needs nothing but a browser: no network, no server, no library. The numbers of all
+/// cases stand in it; the pictures of each case lie in a file beside it and are read when the case
+/// is opened.
+public struct Report: Sendable, Hashable {
+    /// The page's title.
+    public var title: String
+    /// A sentence under the title; may be empty.
+    public var summary: String
+    /// The structures, in the order of the plots.
+    public var table: LabelTable
+    /// What was measured; the first is what cases are ordered by.
+    public var metrics: [ReportMetric]
+    /// The cases.
+    public var cases: [ReportCase]
+    /// Where the numbers come from: versions, options, hashes, conventions.
+    public var provenance: [ReportFact]
+
+    /// Makes a report.
+    ///
+    /// - Precondition: no two metrics have one name.
+    public init(
+        title: String, summary: String = "", table: LabelTable, metrics: [ReportMetric],
+        cases: [ReportCase], provenance: [ReportFact] = []
+    ) {
+        precondition(
+            Set(metrics.map(\.name)).count == metrics.count,
+            "a name stands twice in \(metrics.map(\.name))")
+        self.title = title
+        self.summary = summary
+        self.table = table
+        self.metrics = metrics
+        self.cases = cases
+        self.provenance = provenance
+    }
+
+    /// The folder of the pictures, beside the page.
+    public static let folderOfPictures = "report-files"
+
+    /// The file of a case's pictures, relative to the page.
+    package static func pictureFile(ofCase position: Int) -> String {
+        let number = String(position + 1)
+        let zeros = String(repeating: "0", count: max(0, 4 - number.count))
+        return "\(folderOfPictures)/case-\(zeros)\(number).js"
+    }
+
+    /// Writes `report.html` and the pictures beside it, `report-files/case-0001.js` and so on.
+    ///
+    /// Each file appears whole or not at all, the page last; pictures of an earlier report that
+    /// this one does not have are removed. Volumes are asked for one case at a time.
+    ///
+    /// - Parameters:
+    ///   - directory: A folder that exists; a report there is replaced.
+    ///   - volumes: What to show of a case; `nil` for a case without pictures.
+    /// - Throws: `FileWriteError`, or what `volumes` throws.
+    public func write(
+        to directory: String, volumes: (ReportCase) throws -> ReportVolumes? = { _ in nil }
+    ) throws {
+        let folder = directory + "/" + Self.folderOfPictures
+        let stamp = stamp
+        var pictures = [String?](repeating: nil, count: cases.count)
+        for (position, reported) in cases.enumerated() {
+            guard let shown = try volumes(reported), let images = CaseImages(of: shown) else {
+                continue
+            }
+            let file = Self.pictureFile(ofCase: position)
+            if !FileManager.default.fileExists(atPath: folder) {
+                do {
+                    try FileManager.default.createDirectory(
+                        atPath: folder, withIntermediateDirectories: false)
+                } catch {
+                    throw FileWriteError(path: folder, errorNumber: errno)
+                }
+            }
+            try writeAtomically(
+                try images.script(stamp: stamp, caseNumber: position), to: directory + "/" + file)
+            pictures[position] = file
+        }
+        try writeAtomically(
+            page(pictures: pictures, stamp: stamp), to: directory + "/report.html")
+
+        let kept = Set(pictures.compactMap(\.self))
+        let found = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        for name in found where name.wholeMatch(of: /case-[0-9]{4,}\.js/) != nil {
+            let file = "\(Self.folderOfPictures)/\(name)"
+            guard !kept.contains(file) else { continue }
+            do {
+                try FileManager.default.removeItem(atPath: directory + "/" + file)
+            } catch {
+                throw FileWriteError(path: directory + "/" + file, errorNumber: errno)
+            }
+        }
+        if kept.isEmpty, !found.isEmpty { _ = unsafe rmdir(folder) }
+    }
+
+    /// A short text that changes with what the report says, so that a page never shows pictures
+    /// of another.
+    ///
+    /// Source: FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>.
+    private var stamp: String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in (title + pageData(pictures: [], stamp: "")).utf8 {
+            hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
+        }
+        return String(hash, radix: 16)
+    }
+
+    /// The values of one metric and structure, a value per case; `nil` where it is undefined.
+    func values(of metric: ReportMetric, structure: Structure) -> [Double?] {
+        cases.map { $0.value(of: metric, structure: structure) }
+    }
+}
+
+extension ReportCase {
+    /// What was measured, if it is defined.
+    func value(of metric: ReportMetric, structure: Structure) -> Double? {
+        guard let value = values[metric.name]?[structure.index], value.isFinite else { return nil }
+        return value
+    }
+
+    /// A metric's mean over the structures where it is defined.
+    func mean(of metric: ReportMetric, table: LabelTable) -> Double? {
+        let defined = table.structures.compactMap { value(of: metric, structure: $0) }
+        return defined.isEmpty ? nil : defined.reduce(0, +) / Double(defined.count)
+    }
+}

@@ -1,0 +1,347 @@
+import Foundation
+import SegmentationMetrics
+package import Volumes
+
+extension Report {
+    /// The page.
+    ///
+    /// - Parameters:
+    ///   - pictures: For each case the file of its pictures, relative to the page; `nil` without.
+    ///   - stamp: Ties the page to those files.
+    /// - Returns: HTML in UTF-8.
+    package func page(pictures: [String?], stamp: String) -> String {
+        """
+        <!doctype html>
+        <html lang="en">
+        <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta name="color-scheme" content="light dark">
+        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
+        script-src 'unsafe-inline' 'self' file:; style-src 'unsafe-inline'; img-src data:; \
+        base-uri 'none'; form-action 'none'">
+        <title>\(escapedForHTML(title))</title>
+        <style>
+        \(reportStyle)
+        </style>
+        </head>
+        <body>
+        <main>
+        <header>
+        <h1>\(escapedForHTML(title))</h1>
+        \(summary.isEmpty ? "" : "<p class=\"lead\">\(escapedForHTML(summary))</p>")
+        </header>
+        \(headline)
+        \(structuresSection)
+        \(casesSection(pictures: pictures))
+        \(provenanceSection)
+        </main>
+        \(reportViewer)
+        <div id="tip" role="status" hidden></div>
+        <script type="application/json" id="data">\(pageData(pictures: pictures, stamp: stamp))\
+        </script>
+        <script>
+        \(reportScript)
+        \(reportViewerScript)
+        </script>
+        </body>
+        </html>
+
+        """
+    }
+
+    /// The numbers of all cases as the page's script reads them.
+    func pageData(pictures: [String?], stamp: String) -> String {
+        JSONValue.object([
+            "stamp": .string(stamp),
+            "metrics": .array(
+                metrics.map { metric in
+                    .object([
+                        "name": .string(metric.name), "unit": .string(metric.unit),
+                        "decimals": .integer(metric.decimals),
+                        "direction": .integer(metric.higherIsBetter.map { $0 ? 1 : -1 } ?? 0),
+                    ])
+                }),
+            "structures": .array(
+                table.structures.map { structure in
+                    .object([
+                        "index": .integer(Int(structure.index)),
+                        "name": .string(visibleText(structure.name)),
+                        "color": .string(legibleColor(structure.color).hexadecimal),
+                    ])
+                }),
+            "cases": .array(
+                cases.enumerated().map { position, reported in
+                    .object([
+                        "name": .string(visibleText(reported.name)),
+                        "failure": .string(visibleText(reported.failure ?? "")),
+                        "flags": .array(reported.flags.map { .string(visibleText($0)) }),
+                        "file": .string(
+                            position < pictures.count ? pictures[position] ?? "" : ""),
+                        "values": .array(
+                            metrics.map { metric in
+                                .array(
+                                    table.structures.map { structure in
+                                        .number(
+                                            reported.value(of: metric, structure: structure)
+                                                .map(shortened) ?? .nan)
+                                    })
+                            }),
+                    ])
+                }),
+        ]).scriptText
+    }
+
+    // MARK: - Headline
+
+    private var headline: String {
+        var tiles: [String] = []
+        // A mean of volumes over structures says nothing: only what is good or bad stands here.
+        for metric in metrics.filter({ $0.higherIsBetter != nil }).prefix(4) {
+            let summary = SampleSummary(of: cases.map { $0.mean(of: metric, table: table) })
+            guard let mean = summary.mean else { continue }
+            let interval = summary.interval(decimals: metric.decimals)
+            tiles.append(
+                tile(
+                    name: metric.name, figure: fixedDecimals(mean, metric.decimals),
+                    unit: metric.unit,
+                    note: interval.map { "95 % interval \($0)" }
+                        ?? "no interval below three cases"))
+        }
+        let failures = cases.count { $0.failure != nil }
+        let flagged = cases.count { !$0.flags.isEmpty }
+        var notes: [String] = []
+        if failures > 0 { notes.append("\(failures) failed") }
+        if flagged > 0 { notes.append("\(flagged) flagged") }
+        tiles.append(
+            tile(
+                name: cases.count == 1 ? "Case" : "Cases", figure: String(cases.count), unit: "",
+                note: notes.isEmpty ? "none failed" : notes.joined(separator: ", ")))
+        let undefined = metrics.first.map { metric in
+            cases.reduce(0) { sum, reported in
+                sum
+                    + table.structures.count { reported.value(of: metric, structure: $0) == nil }
+            }
+        }
+        tiles.append(
+            tile(
+                name: "Structures", figure: String(table.structures.count), unit: "",
+                note: undefined.map {
+                    $0 == 0 ? "all defined in every case" : "\($0) undefined values left out"
+                } ?? ""))
+        return """
+            <section class="tiles" aria-label="Headline figures">
+            \(tiles.joined(separator: "\n"))
+            </section>
+            <p class="quiet">Figures are means over cases of each case's mean over its structures. \
+            Intervals are percentile bootstraps over cases.</p>
+            """
+    }
+
+    private func tile(name: String, figure: String, unit: String, note: String) -> String {
+        let unit = unit.isEmpty ? "" : " <small>\(escapedForHTML(unit))</small>"
+        return """
+            <div class="tile"><h2>\(escapedForHTML(name))</h2><p class="figure">\(figure)\(unit)\
+            </p><p class="quiet">\(note)</p></div>
+            """
+    }
+
+    // MARK: - Structures
+
+    private var structuresSection: String {
+        guard !metrics.isEmpty, !table.structures.isEmpty else { return "" }
+        let plots = metrics.enumerated().map { position, metric in
+            BoxPlots(report: self, metric: metric)
+                .html(position: position, isHidden: position > 0)
+        }
+        let options = metrics.enumerated().map {
+            "<option value=\"\($0)\">\(escapedForHTML($1.name))</option>"
+        }
+        let choice =
+            metrics.count < 2
+            ? ""
+            : """
+            <label>Metric <select id="plot-metric">\(options.joined())</select></label>
+            """
+        return """
+            <section aria-labelledby="structures">
+            <div class="bar"><h2 id="structures">By structure</h2><span class="controls">\
+            \(choice)<label>Order <select id="plot-order"><option value="table">as in the table\
+            </option><option value="worst">worst first</option></select></label></span></div>
+            \(plots.joined(separator: "\n"))
+            <p class="quiet key">The box holds the middle half of the cases, the line in it is the \
+            median, whiskers reach the last case within 1.5 box lengths, each dot is a case. The \
+            bar below is the 95 % interval of the mean. Click a dot to open its case.</p>
+            </section>
+            """
+    }
+
+    // MARK: - Cases
+
+    private func casesSection(pictures: [String?]) -> String {
+        let columns = metrics.enumerated().map { position, metric in
+            heading(
+                metric.unit.isEmpty ? metric.name : "\(metric.name), \(metric.unit)",
+                key: String(position), isNumber: true)
+        }
+        let names =
+            [heading("Case", key: "name", isNumber: false)] + columns + [
+                "<th scope=\"col\">Worst structure</th>",
+                heading("Notes", key: "notes", isNumber: false),
+            ]
+        let rows = worstFirst().map { row($0, hasPictures: pictures[$0] != nil) }
+        let structures = table.structures.enumerated().map {
+            "<option value=\"\($0)\">\(escapedForHTML($1.name))</option>"
+        }
+        return """
+            <section aria-labelledby="cases">
+            <div class="bar"><h2 id="cases">Cases</h2><span class="controls">\
+            <label>Find <input id="filter" type="search" placeholder="name or note" \
+            autocomplete="off" spellcheck="false"></label>\
+            <label>Values of <select id="of-structure"><option value="">all structures (mean)\
+            </option>\(structures.joined())</select></label>\
+            <label class="check"><input id="only-flagged" type="checkbox"> failed or flagged only\
+            </label></span></div>
+            <p class="quiet" id="shown" aria-live="polite">\(cases.count) cases, worst first</p>
+            <div class="scroll"><table id="case-table">
+            <thead><tr>\(names.joined())</tr></thead>
+            <tbody>
+            \(rows.joined(separator: "\n"))
+            </tbody></table></div>
+            </section>
+            """
+    }
+
+    private func heading(_ name: String, key: String, isNumber: Bool) -> String {
+        """
+        <th scope="col" class="\(isNumber ? "number" : "text")" data-key="\(key)">\
+        <button type="button">\
+        \(escapedForHTML(name))</button></th>
+        """
+    }
+
+    /// The positions of the cases: first those that failed, then by the first metric.
+    package func worstFirst() -> [Int] {
+        guard let metric = metrics.first, metric.higherIsBetter != nil else {
+            return cases.indices.sorted { first, second in
+                let weights = [first, second].map {
+                    (cases[$0].failure == nil ? 0 : 1000) + cases[$0].flags.count
+                }
+                return weights[0] == weights[1] ? first < second : weights[0] > weights[1]
+            }
+        }
+        let means = cases.map { $0.mean(of: metric, table: table) }
+        let sign = metric.higherIsBetter == false ? -1.0 : 1
+        return cases.indices.sorted { first, second in
+            let hasFailed = (cases[first].failure != nil, cases[second].failure != nil)
+            if hasFailed.0 != hasFailed.1 { return hasFailed.0 }
+            switch (means[first], means[second]) {
+            case (let a?, let b?) where a != b: return sign * a < sign * b
+            case (_?, nil): return true
+            case (nil, _?): return false
+            default: return first < second
+            }
+        }
+    }
+
+    private func row(_ position: Int, hasPictures: Bool) -> String {
+        let reported = cases[position]
+        let name = escapedForHTML(reported.name)
+        let title =
+            hasPictures ? "<button type=\"button\" class=\"open\">\(name)</button>" : name
+        let values = metrics.map { metric in
+            let mean = reported.mean(of: metric, table: table)
+            let text = mean.map { fixedDecimals($0, metric.decimals) } ?? "–"
+            return "<td class=\"number\">\(text)</td>"
+        }
+        let notes =
+            (reported.failure.map { ["<span class=\"failed\">failed</span> \(escapedForHTML($0))"] }
+                ?? []) + reported.flags.map { "<span class=\"flag\">\(escapedForHTML($0))</span>" }
+        return """
+            <tr data-case="\(position)"\(reported.failure == nil ? "" : " class=\"has-failed\"")>\
+            <th scope="row">\(title)</th>\(values.joined())\
+            <td class="worst">\(worstStructure(of: reported))</td>\
+            <td class="notes">\(notes.joined(separator: " "))</td></tr>
+            """
+    }
+
+    private func worstStructure(of reported: ReportCase) -> String {
+        guard let metric = metrics.first, let higherIsBetter = metric.higherIsBetter else {
+            return ""
+        }
+        let measured = table.structures.compactMap { structure in
+            reported.value(of: metric, structure: structure).map { (structure, $0) }
+        }
+        guard
+            let worst = measured.min(by: { higherIsBetter ? $0.1 < $1.1 : $0.1 > $1.1 })
+        else { return "" }
+        return """
+            \(swatch(worst.0.color))\(escapedForHTML(worst.0.name)) \
+            <span class="quiet">\(fixedDecimals(worst.1, metric.decimals))</span>
+            """
+    }
+
+    // MARK: - Provenance
+
+    private var provenanceSection: String {
+        guard !provenance.isEmpty else { return "" }
+        let facts = provenance.map {
+            "<dt>\(escapedForHTML($0.name))</dt><dd>\(escapedForHTML($0.value))</dd>"
+        }
+        return """
+            <section aria-labelledby="provenance">
+            <h2 id="provenance">Where this comes from</h2>
+            <dl>\(facts.joined(separator: "\n"))</dl>
+            </section>
+            """
+    }
+}
+
+extension SampleSummary {
+    /// The 95 % interval of the mean as text, or `nil` below three cases: from two it would be
+    /// their range.
+    func interval(decimals: Int) -> String? {
+        guard count > 2, let meanInterval else { return nil }
+        return fixedDecimals(meanInterval.lower, decimals) + "–"
+            + fixedDecimals(meanInterval.upper, decimals)
+    }
+}
+
+/// A dot in a structure's color.
+func swatch(_ color: LabelColor) -> String {
+    "<i class=\"swatch\" style=\"background:\(legibleColor(color).hexadecimal)\"></i>"
+}
+
+/// A number with six significant digits: more than a page shows, and short in the file.
+private func shortened(_ value: Double) -> Double {
+    guard value != 0, value.isFinite else { return value }
+    let scale = pow(10, 5 - floor(log10(abs(value))))
+    guard scale.isFinite, scale > 0 else { return value }
+    return (value * scale).rounded() / scale
+}
+
+/// A structure's color, made lighter where it would vanish over a dark picture.
+///
+/// The color keeps its hue: it is mixed with white until its relative luminance reaches 0.18, which
+/// gives a contrast of 4.6 to black.
+///
+/// Source: relative luminance and contrast of WCAG 2.2, <https://www.w3.org/TR/WCAG22/>.
+package func legibleColor(_ color: LabelColor) -> LabelColor {
+    func linear(_ channel: Double) -> Double {
+        let value = channel / 255
+        return value <= 0.04045 ? value / 12.92 : pow((value + 0.055) / 1.055, 2.4)
+    }
+    for step in 0...100 {
+        let channels = [color.red, color.green, color.blue].map {
+            (Double($0) + (255 - Double($0)) * Double(step) / 100).rounded()
+        }
+        let luminance =
+            0.2126 * linear(channels[0]) + 0.7152 * linear(channels[1])
+            + 0.0722 * linear(channels[2])
+        if luminance >= 0.18 {
+            return LabelColor(
+                red: UInt8(channels[0]), green: UInt8(channels[1]), blue: UInt8(channels[2]))
+        }
+    }
+    return color
+}
