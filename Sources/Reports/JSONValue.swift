@@ -6,7 +6,6 @@ indirect enum JSONValue {
     case string(String)
     case integer(Int)
     case number(Double)
-    case null
 
     /// The text, without a line feed at the end.
     var text: String { text(indentation: "") }
@@ -29,7 +28,6 @@ indirect enum JSONValue {
             return lines.isEmpty
                 ? "[]" : "[\n\(lines.joined(separator: ",\n"))\n\(indentation)]"
         case .string(let text): return Self.quoted(text)
-        case .null: return "null"
         case .integer(let value): return String(value)
         case .number(let value):
             if value.isNaN { return "NaN" }
