@@ -51,7 +51,7 @@ public func runTraining(
 
     let (training, validation) = try loadCases(
         configuration, mapping: mapping, folder: folder, report: report)
-    let identity = sha256(Data(text.utf8))
+    let identity = try trainingIdentity(of: configuration)
     var networks: [PlaneNetwork] = []
     var planeModels: [PlaneModel] = []
     var seconds = 0.0
@@ -94,7 +94,7 @@ public func runTraining(
             batchSize: configuration.optimization.batchSize,
             seed: configuration.optimization.seed, seconds: seconds.rounded(),
             software: "SliceSeg \(softwareVersion), LibTorch \(try Engine.versionDescription())",
-            notes: "configuration SHA-256 \(identity)"),
+            notes: "configuration SHA-256 \(sha256(Data(text.utf8)))"),
         accuracy: [])
     card.architecture.classes = mapping.table.structures.count + 1
     if !validation.isEmpty {
@@ -205,6 +205,17 @@ private func loadCases(
 }
 
 // MARK: - Planes
+
+/// What a checkpoint must agree with to be gone on from: all that the weights of a plane depend on.
+///
+/// The other planes do not count, so that one can be added to a model that is trained already.
+private func trainingIdentity(of configuration: TrainingConfiguration) throws -> String {
+    var relevant = configuration
+    relevant.planes = []
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    return sha256(try encoder.encode(relevant))
+}
 
 /// The outputs of a sagittal network: left and right structures look alike from the side, so each
 /// pair of `Left-X` and `Right-X` shares one.
