@@ -99,7 +99,7 @@ public func runTraining(
     card.architecture.classes = mapping.table.structures.count + 1
     if !validation.isEmpty {
         card.accuracy = try measureAccuracy(
-            networks, cases: validation, table: mapping.table, dataset: configuration.name,
+            networks, cases: validation, table: mapping.table, dataset: configuration.cases.name ?? configuration.name,
             device: device, precision: configuration.optimization.precision,
             tablePath: outputDirectory + "/accuracy.tsv", report: report)
     }
@@ -212,6 +212,7 @@ private func loadCases(
 private func trainingIdentity(of configuration: TrainingConfiguration) throws -> String {
     var relevant = configuration
     relevant.planes = []
+    relevant.cases.name = nil
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     return sha256(try encoder.encode(relevant))

@@ -18,6 +18,8 @@ public struct CaseSource: Sendable, Hashable, Codable {
         public var validation: Int
     }
 
+    /// What the data set is called, as the model's card names it beside figures.
+    public var name: String?
     /// The folder, relative to the configuration's own folder.
     public var directory: String?
     /// What follows a case's name in the names of scans.
@@ -33,7 +35,7 @@ public struct CaseSource: Sendable, Hashable, Codable {
     public var phantoms: Phantoms?
 
     fileprivate enum CodingKeys: String, CodingKey, CaseIterable {
-        case directory, scanSuffix, labelSuffix, labels, validation, phantoms
+        case name, directory, scanSuffix, labelSuffix, labels, validation, phantoms
     }
 }
 
