@@ -99,7 +99,8 @@ public func runTraining(
     card.architecture.classes = mapping.table.structures.count + 1
     if !validation.isEmpty {
         card.accuracy = try measureAccuracy(
-            networks, cases: validation, table: mapping.table, dataset: configuration.cases.name ?? configuration.name,
+            networks, cases: validation, table: mapping.table,
+            dataset: configuration.cases.name ?? configuration.name,
             device: device, precision: configuration.optimization.precision,
             tablePath: outputDirectory + "/accuracy.tsv", report: report)
     }
