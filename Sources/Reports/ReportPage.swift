@@ -6,7 +6,8 @@ extension Report {
     /// The page.
     ///
     /// - Parameters:
-    ///   - pictures: For each case the file of its pictures, relative to the page; `nil` without.
+    ///   - pictures: For each case the file of its pictures, relative to the page; `nil`, or the
+    ///     list's end, without.
     ///   - stamp: Ties the page to those files.
     /// - Returns: HTML in UTF-8.
     package func page(pictures: [String?], stamp: String) -> String {
@@ -189,7 +190,9 @@ extension Report {
                 "<th scope=\"col\">Worst structure</th>",
                 heading("Notes", key: "notes", isNumber: false),
             ]
-        let rows = worstFirst().map { row($0, hasPictures: pictures[$0] != nil) }
+        let rows = worstFirst().map {
+            row($0, hasPictures: $0 < pictures.count && pictures[$0] != nil)
+        }
         let structures = table.structures.enumerated().map {
             "<option value=\"\($0)\">\(escapedForHTML($1.name))</option>"
         }
