@@ -94,7 +94,7 @@ let reportStyle = #"""
     table { border-collapse: collapse; width: 100%; font-size: 13.5px; }
     th, td {
       padding: 6px 14px 6px 0; text-align: left; border-bottom: 1px solid var(--rule);
-      vertical-align: baseline; font-weight: 400;
+      vertical-align: top; font-weight: 400;
     }
     thead th { border-bottom-color: var(--quiet); white-space: nowrap; color: var(--quiet); }
     thead button { background: none; border: 0; padding: 2px 0; }
@@ -110,7 +110,7 @@ let reportStyle = #"""
       overflow-wrap: anywhere;
     }
     .open:hover { text-decoration: underline; text-underline-offset: 3px; }
-    .worst span { white-space: nowrap; }
+    .worst { white-space: nowrap; }
     .notes { color: var(--quiet); min-width: 10em; overflow-wrap: anywhere; }
     .failed, .flag {
       display: inline-block; padding: 0 7px; border-radius: 4px; color: var(--warn);
@@ -234,7 +234,11 @@ let reportStyle = #"""
       .controls, dialog, #tip, #shown, .key { display: none !important; }
       .row, tr, .tile { break-inside: avoid; }
       h2 { break-after: avoid; }
-      .row { min-height: 22px; grid-template-columns: 190px 1fr 160px; }
+      .row { min-height: 22px; font-size: 9pt; grid-template-columns: 190px 1fr 150px; }
+      .row { gap: 14px; }
+      .tiles { grid-template-columns: repeat(auto-fit, minmax(125px, 1fr)); gap: 16px 24px; }
+      .tile .figure { font-size: 24pt; }
+      .worst { white-space: normal; }
       .scroll { overflow: visible; }
       .open { color: inherit; }
       thead { display: table-header-group; }
