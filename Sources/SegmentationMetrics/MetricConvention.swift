@@ -11,7 +11,7 @@
 /// | Surface | marching-cubes elements at voxel corners, weighted by area | border voxels, each counting 1 | border voxels, each counting 1 |
 /// | Hausdorff | larger of both directions | larger of both directions | larger of both directions |
 /// | HD95 | larger of both directions' 95th percentiles by area, without interpolation | larger of both directions' 95th percentiles, interpolated | 95th percentile of both directions pooled, interpolated |
-/// | Mean | over both surfaces together, by area | over both surfaces together | mean of the two directions' means |
+/// | Mean | over both surfaces together, by area | over both surfaces together | over both surfaces together |
 /// | Root mean square | over both surfaces together, by area | over both surfaces together | over both surfaces together |
 /// | Surface Dice | share of area within the tolerance | share of border voxels | share of border voxels |
 /// | Both empty | undefined | undefined | undefined |
@@ -45,8 +45,8 @@ public enum MetricConvention: String, Sendable, Hashable, Codable, CaseIterable 
     /// last two are done here as well, because they decide which voxels count.
     case monai
 
-    /// Overlap as nnU-Net 2.8; distances as nnU-Net 1.7, which took them from MedPy 0.5 (the
-    /// second version measures no distances).
+    /// Overlap as nnU-Net 2.8; distances as nnU-Net 1.7, which took them from MedPy (0.5 here; older
+    /// versions took the mean of the two directions' means). nnU-Net 2 measures no distances.
     ///
     /// Neither has a surface Dice; it is MONAI's.
     case nnunet

@@ -70,7 +70,7 @@ struct StructureMask {
                             result[index] =
                                 bits
                                 & ~(left & right & words[index - above] & words[index + above]
-                                    & words[index - below] & words[index + below])
+                                & words[index - below] & words[index + below])
                         }
                     }
                 }

@@ -67,24 +67,25 @@ struct SurfaceAgreement {
         meanToReference = toReference.mean
         meanToPrediction = toPrediction.mean
         rootMeanSquare = (both.reduce(0) { $0 + $1.sum { $0 * $0 } } / total).squareRoot()
-        let tolerance = options.toleranceMillimeters
+        mean = both.reduce(0) { $0 + $1.sum(\.self) } / total
         switch options.convention {
-        case .surfaceDistance:
-            hausdorff95 = both.map { $0.weightedQuantile(0.95) }.max() ?? 0
-            mean = both.reduce(0) { $0 + $1.sum(\.self) } / total
-            surfaceDice = both.reduce(0) { $0 + $1.sum { $0 <= tolerance ? 1 : 0 } } / total
-        case .monai, .nnunet:
-            if options.convention == .monai {
-                hausdorff95 = both.map { singlePrecisionQuantile(0.95, of: $0.distances) }.max() ?? 0
-                mean = both.reduce(0) { $0 + $1.sum(\.self) } / total
-            } else {
-                let pooled = both.flatMap(\.distances)
-                hausdorff95 = percentile(95, of: pooled) ?? 0
-                mean = (meanToReference + meanToPrediction) / 2
-            }
-            surfaceDice =
-                both.reduce(0) { $0 + $1.sum { Float($0) <= Float(tolerance) ? 1 : 0 } } / total
+        case .surfaceDistance: hausdorff95 = both.map { $0.weightedQuantile(0.95) }.max() ?? 0
+        case .monai:
+            hausdorff95 = both.map { singlePrecisionQuantile(0.95, of: $0.distances) }.max() ?? 0
+        case .nnunet: hausdorff95 = percentile(95, of: both.flatMap(\.distances)) ?? 0
         }
+        let tolerance = options.toleranceMillimeters
+        let isInSinglePrecision = !options.convention.usesSurfaceElements
+        let agreeing = both.reduce(0) { sum, directed in
+            sum
+                + directed.sum { distance in
+                    let isWithin =
+                        isInSinglePrecision
+                        ? Float(distance) <= Float(tolerance) : distance <= tolerance
+                    return isWithin ? 1 : 0
+                }
+        }
+        surfaceDice = agreeing / total
     }
 }
 

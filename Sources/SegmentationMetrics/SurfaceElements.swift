@@ -126,6 +126,7 @@ struct SurfaceElements {
     /// - Parameters:
     ///   - between: The cut edges of the chain's two inner corners; they lie opposite each other.
     ///   - ends: The cut edges of its ends.
+    /// - Returns: The area vectors of four triangles.
     private static func hexagonVectors(
         between: [SIMD3<Int>], ends: [SIMD3<Int>]
     ) -> [SIMD3<Double>] {
