@@ -20,8 +20,8 @@ public struct SegmentationReport: Sendable {
 /// Segments scans and writes what is known of them.
 ///
 /// For each scan come labels, their table, volumes, a picture and the provenance, which is written
-/// last; for the run `volumes.tsv`, `failures.tsv`, `run.json` and `dataset_description.json`. Scans
-/// that are done are left out: those with the same bytes, model and options. A scan that fails is
+/// last; for the run `volumes.tsv`, `qc.tsv`, `failures.tsv`, `run.json` and
+/// `dataset_description.json`; with references also what ``evaluate(_:)`` writes. Scans that are done are left out: those with the same bytes, model and options. A scan that fails is
 /// named with its reason and the others go on. Ctrl-C leaves no unfinished file and ends the process
 /// with status 130.
 ///
@@ -48,7 +48,7 @@ func loadModel(_ name: String) throws -> ModelBundle {
 
 /// A scan as it is handed to the network.
 private enum PreparedScan: Sendable {
-    case done([StructureVolume])
+    case done([StructureVolume], QualityInput)
     case ready(LoadedVolume, hash: String, note: String?, seconds: Double)
     case failed(String)
 }
@@ -66,6 +66,7 @@ private final class SegmentationRun {
     private var device: Device?
     private var records: [ScanRecord] = []
     private var volumes: [ScanVolumes] = []
+    private var qualityInputs: [QualityInput] = []
     private var failures: [ScanFailure] = []
 
     /// Checks all that can be checked before the first scan is read.
@@ -152,7 +153,7 @@ private final class SegmentationRun {
             guard let prepared = reader.next() else { break }
             switch prepared {
             case .failed(let reason): try fail(scan, reason)
-            case .done(let volumes): try skip(scan, volumes)
+            case .done(let volumes, let quality): try skip(scan, volumes, quality)
             case .ready(let loaded, let hash, let note, let seconds):
                 if let note { display.note("\(scan.outputName): \(note)") }
                 // What is wrong with the model or the device concerns every scan.
@@ -237,6 +238,8 @@ private final class SegmentationRun {
         output.commit()
 
         volumes.append(ScanVolumes(scan: name, volumes: measured))
+        qualityInputs.append(
+            QualityInput(name: name, segmentation: segmentation.labels, table: table))
         for warning in warnings { display.note("\(name): warning: \(warning)") }
         display.finish(name, note: decimals(seconds, 1) + " s")
         try record(
@@ -261,8 +264,11 @@ private final class SegmentationRun {
         return warnings
     }
 
-    private func skip(_ scan: ScanFile, _ measured: [StructureVolume]) throws {
+    private func skip(
+        _ scan: ScanFile, _ measured: [StructureVolume], _ quality: QualityInput
+    ) throws {
         volumes.append(ScanVolumes(scan: scan.outputName, volumes: measured))
+        qualityInputs.append(quality)
         display.skip(scan.outputName, reason: "done before")
         let outputs = ScanOutputs(of: scan, in: request.output)
         try record(
@@ -287,8 +293,9 @@ private final class SegmentationRun {
     // MARK: - The run
 
     private func measureAgainst(_ references: [LabelMapFile]) -> Measurement {
-        let predictions = records.filter { $0.status != .failed }.compactMap { record in
-            record.labels.map { LabelMapFile(path: $0, relativeName: record.name) }
+        // A scan that failed has no label map and counts all the same.
+        let predictions = records.map {
+            LabelMapFile(path: $0.labels ?? "", relativeName: $0.name)
         }
         var matches = LabelMapMatches(predictions: predictions, references: references)
         // References of scans that are not in this run say nothing about it.
@@ -314,7 +321,45 @@ private final class SegmentationRun {
             try jsonText(DatasetDescription.segmentations),
             to: joined(folder, DatasetDescription.fileName))
         try measurement?.evaluation?.write(to: folder)
+        let quality = qualityControl(of: qualityInputs, table: bundle.card.labels)
+        try TSVTable.qualityControl(quality).write(to: joined(folder, "qc.tsv"))
+        if let evaluation = measurement?.evaluation {
+            try writePage(of: evaluation, quality: quality)
+        }
+        let suspicious = quality.filter { !$0.flags.isEmpty }
+        if let worst = suspicious.first {
+            display.note(
+                "Look at \(suspicious.count) of \(quality.count) scans first, see qc.tsv; the "
+                    + "worst is \(worst.name): \(worst.flags[0].reason)")
+        }
         try writeAtomically(try jsonText(record), to: joined(folder, "run.json"))
+    }
+
+    /// Writes `report.html`, with what quality control has found.
+    private func writePage(of evaluation: Evaluation, quality: [ScanQuality]) throws {
+        let scanOfCase = Dictionary(
+            records.map { ($0.name, $0.scan) }, uniquingKeysWith: { first, _ in first })
+        let flags = Dictionary(
+            quality.map { ($0.name, $0.flags.map(\.reason)) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        let page = evaluation.report(
+            title: "Segmentations by \(bundle.card.name)",
+            summary: "\(evaluation.cases.count) scans, measured against references.", flags: flags,
+            provenance: [
+                ReportFact(name: "Software", value: "SliceSeg \(softwareVersion)"),
+                ReportFact(name: "Model", value: "\(bundle.card.name) \(bundle.identity)"),
+                ReportFact(name: "Planes", value: options.planes.joined(separator: ", ")),
+                ReportFact(name: "References", value: absolutePath(request.reference ?? "")),
+            ])
+        try page.write(to: request.output) { shown in
+            guard let evaluated = evaluation.cases.first(where: { $0.name == shown.name }) else {
+                return nil
+            }
+            let scan = evaluated.failure == nil ? scanOfCase[shown.name] : nil
+            return reportVolumes(
+                of: evaluated, scan: scan.flatMap { try? readVolume(at: $0).volume })
+        }
     }
 
     private func count(_ status: ScanRecord.Status) -> Int {
@@ -362,7 +407,13 @@ private struct ScanPreparation: Sendable {
                     table: table)
                 switch earlier {
                 case .none: break
-                case .done(let volumes): return .done(volumes)
+                case .done(let volumes):
+                    if let (labels, _) = try? readLabelMap(at: outputs.labels) {
+                        return .done(
+                            volumes,
+                            QualityInput(name: scan.outputName, segmentation: labels, table: table))
+                    }
+                    note = "done again, as its label map cannot be read"
                 case .outdated(let reason): note = "done again, as \(reason)"
                 }
             }

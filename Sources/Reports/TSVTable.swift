@@ -61,6 +61,23 @@ public struct TSVTable: Sendable, Hashable {
         return lines.map { $0.joined(separator: "\t") + "\n" }.joined()
     }
 
+    /// The same as comma-separated values (RFC 4180, but lines end by a line feed): texts are quoted
+    /// where they must be, and what does not exist is empty.
+    public var csvText: String {
+        func quoted(_ text: String) -> String {
+            guard text.contains(where: { $0 == "," || $0 == "\"" }) else { return text }
+            return "\"" + text.replacing("\"", with: "\"\"") + "\""
+        }
+        let header = columns.map { quoted(visibleText($0)) }
+        let lines = rows.map { row in
+            row.map { field in
+                guard case .text = field else { return field.text == "n/a" ? "" : field.text }
+                return quoted(field.text)
+            }
+        }
+        return ([header] + lines).map { $0.joined(separator: ",") + "\n" }.joined()
+    }
+
     /// Writes the file, whole or not at all.
     ///
     /// - Parameter path: Where it goes; a file there is replaced.

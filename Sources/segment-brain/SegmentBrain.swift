@@ -12,7 +12,8 @@ struct SegmentBrain: ParsableCommand {
         discussion: """
             For scan NAME.nii.gz the output folder gets NAME_dseg.nii.gz (labels), \
             NAME_dseg.tsv (their names), NAME_volumes.tsv, NAME_qc.png (look at it!) and \
-            NAME_dseg.json (provenance); for the run volumes.tsv, failures.tsv and run.json.
+            NAME_dseg.json (provenance); for the run volumes.tsv, qc.tsv (unusual volumes, \
+            asymmetry, fragments; the most suspicious scan first), failures.tsv and run.json.
             Scans that are done are left out, so that a run that was stopped goes on when it \
             is started again.
 
@@ -58,8 +59,8 @@ struct SegmentBrain: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Reference label maps: measures Dice per structure and writes metrics.tsv and "
-                + "summary.json.", valueName: "dir"))
+            "Reference label maps: measures each structure and writes metrics.tsv and what "
+                + "else 'sliceseg evaluate' does.", valueName: "dir"))
     var reference: String?
 
     @Flag(help: "Show failures only.")

@@ -44,10 +44,15 @@ struct Evaluate: ParsableCommand {
         abstract: "Measures label maps against references.",
         discussion: """
             Cases are matched by name: 1015_dseg, 1015_seg and 1015_glm are case 1015. Writes \
-            metrics.tsv, summary.json (as nnU-Net, and more) and failures.tsv.
+            metrics.tsv, metrics_wide.csv, statistics.tsv, summary.json (as nnU-Net, and more) \
+            failures.tsv and report.html. A reference without a prediction counts as if nothing had been found.
 
-            EXAMPLE
+            Tools disagree on distances, so each number has a convention: surface-distance \
+            (DeepMind), monai or nnunet.
+
+            EXAMPLES
               sliceseg evaluate --prediction out --reference manual --output scores
+              sliceseg evaluate --prediction new --against old --reference manual --output scores
             """)
 
     @Option(help: ArgumentHelp("A label map or a folder of them.", valueName: "path"))
@@ -61,11 +66,39 @@ struct Evaluate: ParsableCommand {
             "A table of the structures to report (dseg.tsv); by default the one beside the "
                 + "predictions, else all values that occur.", valueName: "table"))
     var labels: String?
+    @Option(
+        help: ArgumentHelp(
+            "Another run's label maps: tests the differences of both (comparison.tsv).",
+            valueName: "path"))
+    var against: String?
+    @Option(
+        help: ArgumentHelp(
+            "Whose definitions are followed: surface-distance, monai or nnunet.",
+            valueName: "name"))
+    var convention = "surface-distance"
+    @Option(
+        help: ArgumentHelp(
+            "How far apart surfaces may lie to agree, for the surface Dice (NSD).",
+            valueName: "mm"))
+    var tolerance = 1.0
+    @Flag(help: "Carry predictions to the grids of their references where they differ.")
+    var resample = false
+    @Flag(inversion: .prefixedNo, help: "Write report.html, the page to read.")
+    var report = true
+    @Flag(help: "Write the summary as JSON to the standard output.")
+    var json = false
 
     func run() throws {
-        let report = try evaluate(
-            prediction: prediction, reference: reference, output: output, labels: labels)
-        print(report.table, terminator: "")
+        var request = EvaluationRequest(
+            prediction: prediction, reference: reference, output: output)
+        request.labels = labels
+        request.against = against
+        request.resamples = resample
+        request.writesPage = self.report
+        try request.choose(convention: convention, toleranceMillimeters: tolerance)
+        let report = try evaluate(request)
+        print(json ? report.json ?? "" : report.table, terminator: "")
+        if !json, !report.comparison.isEmpty { print("\n" + report.comparison, terminator: "") }
         for line in report.notes + report.problems { complain(line) }
         if report.status != .success { throw ExitCode(report.status.rawValue) }
     }

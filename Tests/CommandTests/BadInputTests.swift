@@ -94,7 +94,7 @@ struct BadScan: Sendable, CustomTestStringConvertible {
             #expect(
                 files(below: out).filter { $0.hasSuffix("_dseg.json") }
                     == ["a_dseg.json", "zz_dseg.json"])
-            #expect(files(below: out).count == 2 * 5 + 4)
+            #expect(files(below: out).count == 2 * 5 + 5)
             expectNothingUnfinished(in: out)
         }
     }
@@ -247,7 +247,7 @@ struct BadScan: Sendable, CustomTestStringConvertible {
             #expect(reason.contains("the file would be larger than allowed"))
             #expect(
                 files(below: out) == [
-                    "dataset_description.json", "failures.tsv", "run.json", "volumes.tsv",
+                    "dataset_description.json", "failures.tsv", "qc.tsv", "run.json", "volumes.tsv",
                 ])
         }
     }

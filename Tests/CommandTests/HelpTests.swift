@@ -13,7 +13,8 @@ import Testing
 
                 For scan NAME.nii.gz the output folder gets NAME_dseg.nii.gz (labels),
                 NAME_dseg.tsv (their names), NAME_volumes.tsv, NAME_qc.png (look at it!) and
-                NAME_dseg.json (provenance); for the run volumes.tsv, failures.tsv and
+                NAME_dseg.json (provenance); for the run volumes.tsv, qc.tsv (unusual volumes,
+                asymmetry, fragments; the most suspicious scan first), failures.tsv and
                 run.json.
                 Scans that are done are left out, so that a run that was stopped goes on when
                 it is started again.
@@ -44,8 +45,9 @@ import Testing
                   --threads <n>           Threads of the networks; all cores by default.
                   --batch-size <n>        Slices that are computed at once.
                   --overwrite             Do scans again that are done.
-                  --reference <dir>       Reference label maps: measures Dice per structure and
-                                          writes metrics.tsv and summary.json.
+                  --reference <dir>       Reference label maps: measures each structure and
+                                          writes metrics.tsv and what else 'sliceseg evaluate'
+                                          does.
                   --quiet                 Show failures only.
                   --json                  Write one JSON object a scan to the standard output.
                   --version               Show the version.

@@ -25,7 +25,8 @@ import Volumes
             #expect(
                 files(below: folder + "/out")
                     == (perScan.map { "a" + $0 } + perScan.map { "second visit/a" + $0 } + [
-                        "dataset_description.json", "failures.tsv", "run.json", "volumes.tsv",
+                        "dataset_description.json", "failures.tsv", "qc.tsv", "run.json",
+                        "volumes.tsv",
                     ]).sorted())
 
             let scan = try readVolumeHeader(at: folder + "/scans/a.nii.gz")
@@ -42,6 +43,16 @@ import Volumes
             #expect(all.map(\.first) == ["a", "second visit/a"])
             #expect(all.first.map { Array($0.dropFirst()) } == volumes.map { $0[3] })
             #expect(try rows(of: folder + "/out/failures.tsv").isEmpty)
+            let quality = try rows(of: folder + "/out/qc.tsv")
+            #expect(Set(quality.map { $0[0] }) == ["a", "second visit/a"])
+            let scores = quality.compactMap { Double($0[1]) }
+            #expect(scores.count == 2 && scores == scores.sorted(by: >))
+            for row in quality {
+                let missing = try rows(of: folder + "/out/\(row[0])_volumes.tsv").count {
+                    $0[2] == "0"
+                }
+                #expect(Int(row[3]) == missing)
+            }
 
             let provenance = try object(folder + "/out/a_dseg.json")
             let recorded = try #require(provenance["scan"] as? [String: String])
@@ -73,9 +84,11 @@ import Volumes
             let model = folder + "/model"
             #expect(try outcome("--model", model) == ["done", "done"])
             let volumes = try rows(of: folder + "/out/volumes.tsv")
+            let quality = try rows(of: folder + "/out/qc.tsv")
             #expect(try outcome("--model", model) == ["skipped", "skipped"])
             // The table of the run is the same where its rows come from earlier results.
             #expect(try rows(of: folder + "/out/volumes.tsv") == volumes)
+            #expect(try rows(of: folder + "/out/qc.tsv") == quality)
 
             try writeHead(to: folder + "/scans/b.nii.gz", seed: 3)
             #expect(try outcome("--model", model) == ["skipped", "done"])
@@ -147,6 +160,10 @@ import Volumes
             let path = folder + "/out/summary.json"
             let summary = String(decoding: try Data(contentsOf: URL(filePath: path)), as: UTF8.self)
             #expect(summary.contains("\"foreground_mean\""))
+            let page = folder + "/out/report.html"
+            let text = String(decoding: try Data(contentsOf: URL(filePath: page)), as: UTF8.self)
+            #expect(text.contains("Segmentations by tiny"))
+            #expect(files(below: folder + "/out/report-files") == ["case-0001.js"])
 
             // References on another grid are failures that count.
             try write(NIfTIFile().bytes, to: folder + "/references/a_dseg.nii")
@@ -162,6 +179,27 @@ import Volumes
             #expect(mismatch.errors.contains("40x48x40 voxels"))
             #expect(mismatch.errors.contains("8x9x10"))
             #expect(try rows(of: folder + "/out/failures.tsv").map(\.first) == ["a"])
+        }
+    }
+
+    @Test func `a scan that fails counts as if nothing had been found in it`() throws {
+        try withTemporaryDirectory { folder in
+            try writeTinyModel(to: folder + "/model")
+            try makeFolder(folder + "/references")
+            try writeHead(to: folder + "/a.nii.gz", labels: folder + "/references/a_dseg.nii.gz")
+            try write([1, 2, 3], to: folder + "/a.nii.gz")
+            let result = try run(
+                "segment-brain",
+                [
+                    folder + "/a.nii.gz", folder + "/out", "--model", folder + "/model",
+                    "--reference", folder + "/references", "--quiet",
+                ])
+            #expect(result.status == 1)
+            #expect(result.errorLines.count == 1, "\(result.errors)")
+            let dice = try rows(of: folder + "/out/metrics.tsv").filter { $0[3] == "dice" }
+            #expect(!dice.isEmpty && dice.allSatisfy { $0[0] == "a" })
+            #expect(dice.contains { $0[4] == "0.0" })
+            #expect(dice.allSatisfy { $0[4] == "0.0" || $0[4] == "n/a" })
         }
     }
 

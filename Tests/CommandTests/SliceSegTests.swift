@@ -1,7 +1,9 @@
 import Foundation
+import Preprocessing
 import TestSupport
 import Testing
 import VolumeIO
+import Volumes
 
 /// The subcommands of `sliceseg`.
 @Suite struct `sliceseg` {
@@ -30,11 +32,13 @@ import VolumeIO
                     folder + "/labels", "--output", folder + "/scores",
                 ])
             #expect(evaluation.status == 0, "\(evaluation.errors)")
-            let dice = try rows(of: folder + "/scores/metrics.tsv").filter { $0[3] == "Dice" }
+            let dice = try rows(of: folder + "/scores/metrics.tsv").filter { $0[3] == "dice" }
             #expect(!dice.isEmpty)
             #expect(dice.allSatisfy { $0[4] == "1.0" || $0[4] == "n/a" })
-            let last = try #require(evaluation.output.split(separator: "\n").last)
-            #expect(last.contains("mean of") && last.contains("1.000"))
+            let last = evaluation.output.split(separator: "\n").suffix(2)
+            #expect(
+                last.first?.contains("mean of") == true && last.first?.contains("1.000") == true)
+            #expect(last.last == "Convention surface-distance; NSD at 1.0 mm, HD95 in mm.")
         }
     }
 
@@ -62,7 +66,125 @@ import VolumeIO
             #expect(result.errors.contains("lie 3.00 mm apart"))
             #expect(
                 try rows(of: folder + "/scores/failures.tsv").map(\.first) == ["1036", "moved"])
-            #expect(Set(try rows(of: folder + "/scores/metrics.tsv").map(\.first)) == ["1015_SS"])
+            // What is missing counts; what cannot be compared does not.
+            let dice = try rows(of: folder + "/scores/metrics.tsv").filter { $0[3] == "dice" }
+            #expect(Set(dice.map { $0[0] }) == ["1015_SS", "1036"])
+            #expect(dice.allSatisfy { $0[4] == ($0[0] == "1036" ? "0.0" : "1.0") })
+        }
+    }
+
+    @Test func `evaluate follows the convention and the tolerance that it is told`() throws {
+        try withTemporaryDirectory { folder in
+            // A voxel is 2 mm long; the cube is shifted by one.
+            func cube(at x: Int) -> [UInt8] {
+                var file = NIfTIFile()
+                file.voxels = (0..<720).flatMap { index -> [UInt8] in
+                    let (i, j, k) = (index % 8, index / 8 % 9, index / 72)
+                    let isInside = (x..<x + 2).contains(i) && (3..<5).contains(j) && (4..<6) ~= k
+                    return [isInside ? 5 : 0, 0]
+                }
+                return file.bytes
+            }
+            try write(cube(at: 3), to: folder + "/p.nii")
+            try write(cube(at: 2), to: folder + "/r.nii")
+            func dice(_ options: String...) throws -> [String: Any] {
+                let result = try run(
+                    "sliceseg",
+                    [
+                        "evaluate", "--prediction", folder + "/p.nii", "--reference",
+                        folder + "/r.nii", "--output", folder + "/scores", "--json",
+                    ] + options)
+                #expect(result.status == 0, "\(result.errors)")
+                let value = try JSONSerialization.jsonObject(with: Data(result.output.utf8))
+                let summary = try #require(value as? [String: Any])
+                #expect(summary["tolerance_mm"] is Double)
+                let means = try #require(summary["mean"] as? [String: [String: Any]])
+                return try #require(means["5"])
+            }
+            let border = try dice("--convention", "monai", "--tolerance", "1.9")
+            #expect(border["Dice"] as? Double == 0.5)
+            #expect(border["surface_dice"] as? Double == 0.5)
+            #expect(border["hausdorff95_mm"] as? Double == 2)
+            #expect(border["mean_surface_distance_mm"] as? Double == 1)
+            let tolerant = try dice("--convention", "nnunet", "--tolerance", "2")
+            #expect(tolerant["surface_dice"] as? Double == 1)
+            // Two of six faces lie 2 mm apart, the others' edges are nearer; more than half agrees.
+            let elements = try dice("--tolerance", "1.9")
+            #expect((elements["surface_dice"] as? Double).map { $0 > 0.5 && $0 < 1 } == true)
+            let wide = try String(
+                contentsOfFile: folder + "/scores/metrics_wide.csv", encoding: .utf8)
+            #expect(wide.contains("p,5,label-5,both,0.5,"))
+            #expect(wide.contains(",surface-distance,1.9,"))
+        }
+    }
+
+    @Test func `evaluate compares two runs and writes a page`() throws {
+        try withTemporaryDirectory { folder in
+            for name in ["new", "old", "r"] { try makeFolder(folder + "/" + name) }
+            // The new run finds all of the first `n` voxels, the old one fewer in each case.
+            func map(_ count: Int) -> [UInt8] {
+                var file = NIfTIFile()
+                file.voxels = (0..<720).flatMap { [$0 < count ? 3 : 0, UInt8(0)] }
+                return file.bytes
+            }
+            for (number, found) in [10, 20, 30, 40, 50, 60].enumerated() {
+                let name = "<script>\(number)_dseg.nii"
+                try write(map(100), to: folder + "/r/" + name)
+                try write(map(100), to: folder + "/new/" + name)
+                try write(map(found), to: folder + "/old/" + name)
+            }
+            let arguments = [
+                "evaluate", "--prediction", folder + "/new", "--against", folder + "/old",
+                "--reference", folder + "/r", "--output", folder + "/scores",
+            ]
+            let result = try run("sliceseg", arguments)
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(result.output.contains("p (Holm)"))
+            let comparison = try rows(of: folder + "/scores/comparison.tsv")
+            let dice = try #require(comparison.first)
+            #expect(Array(dice[...5]) == ["dice", "1", "3", "label-3", "6", "0"])
+            // All six signs alike: 2 of the 2^6 assignments.
+            #expect(dice[13...15] == ["0.03125", "0.03125", "exact"])
+            let page = try String(contentsOfFile: folder + "/scores/report.html", encoding: .utf8)
+            #expect(page.contains("surface-distance"))
+            #expect(page.contains("&lt;script&gt;0"))
+            #expect(!page.contains("<script>0"))
+            #expect(files(below: folder + "/scores/report-files").count == 6)
+
+            let other = folder + "/other"
+            #expect(
+                try run("sliceseg", arguments.dropLast() + [other, "--no-report"]).status == 0)
+            #expect(
+                files(below: other) == [
+                    "comparison.tsv", "failures.tsv", "metrics.tsv", "metrics_wide.csv",
+                    "statistics.tsv", "summary.json",
+                ])
+        }
+    }
+
+    @Test func `evaluate resamples where it may`() throws {
+        try withTemporaryDirectory { folder in
+            try writeHead(to: folder + "/scan.nii.gz", labels: folder + "/r.nii.gz")
+            let (map, _) = try readLabelMap(at: folder + "/r.nii.gz")
+            let half = Grid(
+                size: GridSize(
+                    map.grid.size.x * 2, map.grid.size.y * 2, map.grid.size.z * 2),
+                affine: map.grid.affine
+                    * Affine(
+                        spacing: SIMD3(0.5, 0.5, 0.5), translation: SIMD3(-0.25, -0.25, -0.25)))
+            try writeLabelMap(resampled(map, to: half), to: folder + "/p.nii.gz", like: nil)
+            let arguments = [
+                "evaluate", "--prediction", folder + "/p.nii.gz", "--reference",
+                folder + "/r.nii.gz", "--output", folder + "/scores",
+            ]
+            let refused = try run("sliceseg", arguments)
+            #expect(refused.status == 1)
+            #expect(refused.errors.contains("allow it with --resample"))
+            let result = try run("sliceseg", arguments + ["--resample"])
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(result.errors.contains("p.nii.gz' was resampled to the grid of its reference"))
+            let dice = try rows(of: folder + "/scores/metrics.tsv").filter { $0[3] == "dice" }
+            #expect(!dice.isEmpty && dice.allSatisfy { $0[4] == "1.0" || $0[4] == "n/a" })
         }
     }
 
@@ -147,6 +269,18 @@ import VolumeIO
             (
                 ["evaluate", "--prediction", "p", "--reference", "r", "--output", "o"],
                 "'p' does not exist"
+            ),
+            (
+                [
+                    "evaluate", "--prediction", "p", "--reference", "r", "--output", "o",
+                    "--convention", "mine",
+                ], "'mine' is not a convention; write surface-distance, monai, nnunet"
+            ),
+            (
+                [
+                    "evaluate", "--prediction", "p", "--reference", "r", "--output", "o",
+                    "--tolerance=-1",
+                ], "--tolerance must be 0 mm or more"
             ),
             (["phantom", "--output", "o", "--count", "0", "--seed", "1"], "1 to 100000, not 0"),
             (["phantom", "--output", "o", "--count", "1", "--seed", "-1"], "--seed"),

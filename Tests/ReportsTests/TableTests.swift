@@ -124,7 +124,7 @@ private let black = LabelColor(red: 0, green: 0, blue: 0)
         var cases: [Case]
     }
 
-    private func evaluation() throws -> Evaluation {
+    private func evaluation(_ options: MetricOptions = MetricOptions()) throws -> Evaluation {
         let input = try JSONDecoder().decode(
             Input.self, from: Data(reportsFixture("evaluation.json")))
         let grid = Grid(size: GridSize(5, 4, 3), affine: .identity)
@@ -136,47 +136,195 @@ private let black = LabelColor(red: 0, green: 0, blue: 0)
                 EvaluatedCase(
                     name: example.name, predictionFile: "pred/\(example.name).nii.gz",
                     referenceFile: "ref/\(example.name).nii.gz",
-                    overlaps: overlapCounts(
+                    structures: structureMetrics(
                         of: LabelMap(grid: grid, labels: example.prediction),
                         against: LabelMap(grid: grid, labels: example.reference),
-                        labels: structures.map(\.index)))
-            }, table: try #require(LabelTable(structures)))
+                        labels: structures.map(\.index), options: options))
+            }, table: try #require(LabelTable(structures)), options: options)
     }
 
-    @Test func `the summary is what nnU-Net's formulas and Python's json give, byte for byte`()
-        throws
-    {
+    /// Two cubes of two voxels' edge, the second one voxel further, in voxels of 1 x 1 x 2 mm; and
+    /// a case without a prediction.
+    private func cubes() throws -> Evaluation {
+        let grid = Grid(
+            size: GridSize(6, 4, 4), affine: Affine(spacing: SIMD3(1, 1, 2)))
+        func cube(at x: Int) -> LabelMap {
+            var map = LabelMap(grid: grid, labels: [UInt16](repeating: 0, count: 96))
+            for k in 1...2 {
+                for j in 1...2 {
+                    for i in x...x + 1 { map.labels[grid.size.offset(i, j, k)] = 7 }
+                }
+            }
+            return map
+        }
+        let options = MetricOptions(convention: .monai, toleranceMillimeters: 0.5)
+        func metrics(_ prediction: LabelMap) -> [StructureMetrics] {
+            structureMetrics(
+                of: prediction, against: cube(at: 1), labels: [7, 8], options: options)
+        }
+        let table = try #require(
+            LabelTable([
+                Structure(index: 7, name: "cube, \"red\"", color: black),
+                Structure(index: 8, name: "absent", color: black),
+            ]))
+        let nothing = LabelMap(grid: grid, labels: [UInt16](repeating: 0, count: 96))
+        return Evaluation(
+            cases: [
+                EvaluatedCase(
+                    name: "a", predictionFile: "a", referenceFile: "ra",
+                    structures: metrics(cube(at: 2))),
+                EvaluatedCase(
+                    name: "b", predictionFile: "", referenceFile: "rb",
+                    structures: metrics(nothing), failure: "it is gone"),
+            ], table: table, options: options)
+    }
+
+    @Test func `the summary holds all that nnU-Net's formulas and Python's json give`() throws {
+        func parsed(_ text: String) throws -> Any {
+            try JSONSerialization.jsonObject(
+                with: Data(text.replacing(": NaN", with: ": null").utf8))
+        }
+        func expect(_ actual: Any?, toHold expected: Any, at path: String) {
+            switch expected {
+            case let expected as [String: Any]:
+                let actual = actual as? [String: Any]
+                for (key, value) in expected {
+                    expect(actual?[key], toHold: value, at: path + "/" + key)
+                }
+            case let expected as [Any]:
+                let actual = actual as? [Any] ?? []
+                #expect(actual.count == expected.count, "\(path)")
+                for (position, value) in zip(expected.indices, expected) {
+                    expect(
+                        position < actual.count ? actual[position] : nil, toHold: value,
+                        at: path + "/\(position)")
+                }
+            default:
+                #expect(expected as? NSObject == actual as? NSObject, "\(path)")
+            }
+        }
         let expected = String(decoding: try reportsFixture("summary.json"), as: UTF8.self)
-        #expect(try evaluation().summaryJSON == expected)
+        for convention in MetricConvention.allCases {
+            let evaluation = try evaluation(MetricOptions(convention: convention))
+            expect(try parsed(evaluation.summaryJSON), toHold: try parsed(expected), at: "")
+        }
+        // Each line of nnU-Net's metrics is there byte for byte.
+        let lines = Set(try evaluation().summaryJSON.split(separator: "\n"))
+        for line in expected.split(separator: "\n") where line.contains("\"Dice\"") {
+            #expect(lines.contains(line))
+        }
     }
 
     @Test func `a summary without cases is JSON of undefined means`() throws {
         let table = try #require(LabelTable([Structure(index: 1, name: "x", color: black)]))
-        let text = Evaluation(cases: [], table: table).summaryJSON
-        #expect(text.contains(#""metric_per_case": []"#))
-        #expect(text.contains(#""Dice": NaN"#))
+        let evaluation = Evaluation(cases: [], table: table, options: MetricOptions())
+        #expect(evaluation.summaryJSON.contains(#""metric_per_case": []"#))
+        #expect(evaluation.summaryJSON.contains(#""Dice": NaN"#))
+        #expect(evaluation.strictSummaryJSON.contains(#""Dice":null"#))
+    }
+
+    @Test func `the summary names the convention, failures and distances`() throws {
+        let value = try JSONSerialization.jsonObject(
+            with: Data(try cubes().strictSummaryJSON.utf8))
+        let summary = try #require(value as? [String: Any])
+        #expect(summary["convention"] as? String == "monai")
+        #expect(summary["tolerance_mm"] as? Double == 0.5)
+        let cases = try #require(summary["metric_per_case"] as? [[String: Any]])
+        #expect(cases.map { $0["failure"] as? String } == [nil, "it is gone"])
+        let means = try #require(summary["mean"] as? [String: [String: Any]])
+        // (0.5 + 0) / 2; the missing cube has no distance under this convention.
+        #expect(means["7"]?["dice"] as? Double == 0.25)
+        #expect(means["7"]?["hausdorff95_mm"] as? Double == 1)
+        #expect(means["7"]?["prediction_volume_mm3"] as? Double == 8)
+        #expect(means["8"]?["dice"] is NSNull)
     }
 
     @Test func `metrics have a line per case, structure and metric`() throws {
         let lines = try evaluation().metricsTable.text.split(separator: "\n").map(String.init)
-        #expect(lines.count == 1 + 3 * 4 * 8)
-        #expect(lines[0] == "case\tindex\tname\tmetric\tvalue")
+        #expect(lines.count == 1 + 3 * (4 * StructureMetric.allCases.count + 2))
+        #expect(
+            lines[0] == "case\tindex\tname\tmetric\tvalue\tunit\tconvention\ttolerance_mm")
         // From summary.json, "case 2".
-        #expect(lines.contains("case 2\t10\tLeft-Thalamus\tDice\t0.6896551724137931"))
-        #expect(lines.contains("case 2\t10\tLeft-Thalamus\tFN\t4"))
-        #expect(lines.contains("case 2\t77\tabsent\tIoU\tn/a"))
-        #expect(lines.contains("case 2\t77\tabsent\tTN\t60"))
+        let definitions = "\tsurface-distance\t1.0"
+        #expect(
+            lines.contains(
+                "case 2\t10\tLeft-Thalamus\tdice\t0.6896551724137931\t1" + definitions))
+        #expect(
+            lines.contains(
+                "case 2\t10\tLeft-Thalamus\tfalse_negatives\t4\tvoxels" + definitions))
+        #expect(lines.contains("case 2\t77\tabsent\tjaccard\tn/a\t1" + definitions))
+        #expect(
+            lines.contains("case 2\t77\tabsent\ttrue_negatives\t60\tvoxels" + definitions))
     }
 
-    @Test func `a case that lacks a structure's counts is our own mistake`() async {
+    @Test func `a shifted cube has the values that arithmetic gives`() throws {
+        let lines = try cubes().metricsTable.text.split(separator: "\n").map(String.init)
+        func value(_ name: String, ofCase row: String) -> String? {
+            for line in lines {
+                let fields: [Substring] = line.split(separator: "\t")
+                guard fields[0] == row, fields[1] == "7", fields[3] == name else { continue }
+                return String(fields[4])
+            }
+            return nil
+        }
+        let expectations: [(String, String)] = [
+            ("dice", "0.5"), ("jaccard", "0.3333333333333333"), ("sensitivity", "0.5"),
+            ("precision", "0.5"), ("volumetric_similarity", "1.0"), ("hausdorff", "1.0"),
+            ("hausdorff95", "1.0"), ("mean_surface_distance", "0.5"), ("surface_dice", "0.5"),
+            ("centroid_distance", "1.0"), ("prediction_volume", "16.0"),
+            ("absolute_volume_difference", "0.0"), ("true_positives", "4"),
+        ]
+        for (metric, expected) in expectations {
+            #expect(value(metric, ofCase: "a") == expected, "\(metric)")
+        }
+        #expect(value("dice", ofCase: "b") == "0.0")
+        #expect(value("hausdorff", ofCase: "b") == "n/a")
+    }
+
+    @Test func `the wide table has a line per case and structure, quoted for spreadsheets`() throws
+    {
+        let lines = try cubes().wideTable.csvText.split(separator: "\n").map(String.init)
+        #expect(lines.count == 1 + 2 * 2)
+        #expect(lines[0].hasPrefix("case,index,name,presence,dice,jaccard,sensitivity,precision,"))
+        #expect(lines[0].contains(",hausdorff95_mm,"))
+        #expect(lines[0].hasSuffix(",convention,tolerance_mm,failure"))
+        #expect(lines[1].hasPrefix(#"a,7,"cube, ""red""",both,0.5,0.3333333333333333,0.5,0.5,"#))
+        #expect(lines[1].hasSuffix(",4,4,4,84,monai,0.5,"))
+        #expect(lines[2].hasPrefix("a,8,absent,neither,,,,,,"))
+        #expect(lines[3].contains(",missing,0.0,0.0,0.0,,"))
+        #expect(lines[3].hasSuffix(",monai,0.5,it is gone"))
+    }
+
+    @Test func `statistics count failures and leave out what neither map holds`() throws {
+        let lines = try cubes().statisticsTable.text.split(separator: "\n").map {
+            $0.split(separator: "\t").map(String.init)
+        }
+        let dice = lines.filter { $0[0] == "dice" }
+        #expect(dice.map { $0[3] } == ["cube, \"red\"", "absent", "mean of structures"])
+        // n, undefined, mean, SD (0.5 / √2), median
+        #expect(Array(dice[0][4...6]) == ["2", "0", "0.25"])
+        #expect(Double(dice[0][7]).map { abs($0 - 0.3535533905932738) < 1e-15 } == true)
+        #expect(dice[0].last == "b")
+        #expect(Array(dice[1][4...6]) == ["0", "2", "n/a"])
+        #expect(Array(dice[2][4...6]) == ["2", "0", "0.25"])
+    }
+
+    @Test func `structures that one map lacks are listed`() throws {
+        let found = try cubes().oneSidedStructures
+        #expect(found.map(\.name) == ["b"])
+        #expect(found.map(\.structure.index) == [7])
+        #expect(found.map(\.presence) == [.missing])
+    }
+
+    @Test func `a case that lacks a structure's metrics is our own mistake`() async {
         await #expect(processExitsWith: .failure) {
             guard let table = LabelTable([Structure(index: 1, name: "x", color: black)]) else {
                 return
             }
             _ = Evaluation(
                 cases: [
-                    EvaluatedCase(name: "a", predictionFile: "", referenceFile: "", overlaps: [])
-                ], table: table)
+                    EvaluatedCase(name: "a", predictionFile: "", referenceFile: "", structures: [])
+                ], table: table, options: MetricOptions())
         }
     }
 }

@@ -90,6 +90,31 @@ private let ascii = TerminalStyle(
                 """)
     }
 
+    @Test func `distances stand beside Dice where there is room, and a note below`() {
+        let table = DiceTable(
+            rows: [
+                .init(
+                    name: "x", summary: SampleSummary(of: [0.5]), hausdorff95Millimeters: 2,
+                    surfaceDice: 0.25),
+                .init(
+                    name: "y", summary: SampleSummary(of: [1]), hausdorff95Millimeters: 1,
+                    surfaceDice: nil),
+            ], note: "Convention monai.")
+        #expect(
+            table.rendered(for: plain) == """
+                structure               Dice     SD    HD95    NSD  n
+                x                      0.500      -    2.00  0.250  1  ██████████
+                y                      1.000      -    1.00      -  1  ████████████████████
+                mean of 2 structures   0.750           1.50  0.250
+                Convention monai.
+
+                """)
+        var narrow = plain
+        narrow.columns = 56
+        #expect(!table.rendered(for: narrow).contains("HD95"))
+        #expect(table.rendered(for: narrow).contains("█"))
+    }
+
     @Test func `colors tell good from poor`() {
         var style = plain
         style.usesColor = true

@@ -1,0 +1,85 @@
+import Reports
+import SegmentationMetrics
+import Testing
+import Volumes
+
+/// Pages and tables made of measured cases.
+@Suite struct `Evaluations and quality as reports` {
+    private let grid = Grid(size: GridSize(4, 2, 1), affine: .identity)
+
+    private func map(_ labels: [UInt16]) -> LabelMap { LabelMap(grid: grid, labels: labels) }
+
+    private func table() throws -> LabelTable {
+        let color = LabelColor(red: 0, green: 0, blue: 0)
+        return try #require(
+            LabelTable([
+                Structure(index: 3, name: "Left-Thalamus", color: color),
+                Structure(index: 4, name: "Right-Thalamus", color: color),
+            ]))
+    }
+
+    @Test func `a page shows the values, what one map lacks, and failures`() throws {
+        let reference = map([3, 3, 0, 0, 4, 4, 0, 0])
+        let options = MetricOptions(convention: .nnunet, toleranceMillimeters: 2)
+        func metrics(_ prediction: LabelMap) -> [StructureMetrics] {
+            structureMetrics(
+                of: prediction, against: reference, labels: [3, 4], options: options)
+        }
+        let evaluation = Evaluation(
+            cases: [
+                EvaluatedCase(
+                    name: "a", predictionFile: "a", referenceFile: "r",
+                    structures: metrics(map([3, 3, 0, 0, 0, 0, 0, 0]))),
+                EvaluatedCase(
+                    name: "b", predictionFile: "", referenceFile: "s",
+                    structures: metrics(map([0, 0, 0, 0, 0, 0, 0, 0])), failure: "It is gone."),
+            ], table: try table(), options: options)
+        let report = evaluation.report(
+            title: "t", flags: ["a": ["Right-Thalamus is missing", "odd"]])
+        #expect(report.cases.map(\.name) == ["a", "b"])
+        #expect(report.cases.map(\.failure) == [nil, "It is gone."])
+        #expect(report.cases.map(\.flags) == [["Right-Thalamus is missing", "odd"], []])
+        #expect(report.cases[0].values["Dice"] == [3: 1, 4: 0])
+        #expect(report.cases[0].values["HD95"] == [3: 0])
+        #expect(report.cases[0].values["Volume difference"] == [3: 0, 4: 2])
+        #expect(report.cases[1].values["Dice"] == [3: 0, 4: 0])
+        #expect(report.provenance.first == ReportFact(name: "Convention", value: "nnunet"))
+    }
+
+    @Test func `quality control has a row per scan, worst first, with its reasons`() throws {
+        let table = try table()
+        let scans = [
+            ("good", map([3, 3, 0, 0, 4, 4, 0, 0])),
+            // One side is thrice the other: (1 - 3) / (1 + 3).
+            ("asymmetric", map([3, 0, 0, 0, 4, 4, 4, 0])),
+            ("missing", map([3, 3, 0, 0, 0, 0, 0, 0])),
+            // A quarter of the left one lies apart.
+            ("apart", map([3, 0, 3, 3, 0, 0, 3, 0])),
+        ].map { QualityInput(name: $0.0, segmentation: $0.1, table: table) }
+        let rows = TSVTable.qualityControl(qualityControl(of: scans, table: table))
+            .text.split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
+        #expect(
+            rows[0] == [
+                "scan", "score", "flags", "missing", "asymmetry", "apart", "volume_z", "reasons",
+            ])
+        let byName = Dictionary(uniqueKeysWithValues: rows.dropFirst().map { ($0[0], $0) })
+        #expect(rows.last?.first == "good")
+        #expect(
+            byName["good"] == ["good", "0.000", "0", "0", "0.000", "0.000", "n/a", "n/a"])
+        #expect(
+            byName["asymmetric"]
+                == [
+                    "asymmetric", "1.500", "1", "0", "0.500", "0.000", "n/a",
+                    "Thalamus: 1.0 mm3 on the left and 3.0 mm3 on the right",
+                ])
+        #expect(
+            byName["missing"]
+                == [
+                    "missing", "10.000", "1", "1", "1.000", "0.000", "n/a",
+                    "Right-Thalamus is missing",
+                ])
+        #expect(byName["apart"]?[5] == "0.250")
+        #expect(
+            byName["apart"]?[7].hasPrefix("Right-Thalamus is missing; Left-Thalamus: 25") == true)
+    }
+}
