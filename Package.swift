@@ -32,7 +32,7 @@ let package = Package(
             cSettings: [.headerSearchPath("forward")],
             linkerSettings: [.linkedLibrary("nifti2"), .linkedLibrary("z")]
         ),
-        .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
+        .target(name: "CPNG", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("z")]),
         // Only the C header and the loader are built here; `library/` is C++ over LibTorch, built
         // by the Makefile into a shared library that the loader opens at run time.
         .target(
