@@ -44,15 +44,16 @@ struct Evaluate: ParsableCommand {
         abstract: "Measures label maps against references.",
         discussion: """
             Cases are matched by name: 1015_dseg, 1015_seg and 1015_glm are case 1015. Writes \
-            metrics.tsv, metrics_wide.csv, statistics.tsv, summary.json (as nnU-Net, and more) \
-            failures.tsv and report.html. A reference without a prediction counts as if nothing had been found.
+            metrics.tsv, metrics_wide.csv, statistics.tsv, summary.json (as nnU-Net, and more), \
+            failures.tsv and report.html. A reference without a prediction counts as if nothing \
+            had been found.
 
             Tools disagree on distances, so each number has a convention: surface-distance \
             (DeepMind), monai or nnunet.
 
             EXAMPLES
               sliceseg evaluate --prediction out --reference manual --output scores
-              sliceseg evaluate --prediction new --against old --reference manual --output scores
+              sliceseg evaluate --prediction new --against old --reference manual --output x
             """)
 
     @Option(help: ArgumentHelp("A label map or a folder of them.", valueName: "path"))
