@@ -128,7 +128,8 @@ let package = Package(
             name: "PreprocessingTests", dependencies: ["Preprocessing", "Volumes"],
             swiftSettings: strict),
         .testTarget(
-            name: "SegmentationMetricsTests", dependencies: ["SegmentationMetrics", "Volumes"],
+            name: "SegmentationMetricsTests",
+            dependencies: ["SegmentationMetrics", "Volumes", "TestSupport"],
             swiftSettings: strict),
         .testTarget(name: "CTorchTests", dependencies: ["CTorch"], swiftSettings: strict),
         .testTarget(
