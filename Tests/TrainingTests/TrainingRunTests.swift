@@ -220,16 +220,24 @@ struct TrainingRunTests {
     }
 
     @Test(arguments: ["brain-mri", "phantom"])
-    func `the shipped configurations are read, with their labels`(name: String) throws {
+    func `the shipped configurations are those of the shipped models`(name: String) throws {
         let folder = fixturePath("../pipelines")
         let text = try String(contentsOfFile: "\(folder)/\(name).yaml", encoding: .utf8)
         let configuration = try YAMLDecoder().decode(TrainingConfiguration.self, from: text)
         #expect(configuration.name == name)
-        #expect(configuration.planes.count == 3)
         let table = "\(folder)/\(configuration.cases.labels)"
         let mapping = try LabelMapping.parse(
             String(contentsOfFile: table, encoding: .utf8), path: table)
         #expect(mapping.table.structures.count == (name == "phantom" ? 15 : 27))
         if name == "phantom" { #expect(mapping.table == phantomLabelTable) }
+
+        let card = try ModelBundle.shipped(named: name).card
+        #expect(card.planes.map(\.plane) == configuration.planes.map(\.plane))
+        #expect(card.planes.map(\.aggregationWeight) == configuration.planes.map(\.weight))
+        #expect(card.labels == mapping.table)
+        #expect(card.conform == configuration.conform)
+        var architecture = configuration.architecture
+        architecture.classes = mapping.table.structures.count + 1
+        #expect(card.architecture == architecture)
     }
 }
