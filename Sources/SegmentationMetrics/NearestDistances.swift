@@ -64,6 +64,7 @@ struct NearestDistances {
             return distance * distance
         }
         var result: [Double] = []
+        result.reserveCapacity(points.voxelCount)
         var far: [FarPoint] = []
         targets.words.withUnsafeBufferPointer { words in
             xSquared.withUnsafeBufferPointer { xSquared in

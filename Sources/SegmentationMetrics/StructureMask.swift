@@ -109,6 +109,9 @@ struct StructureMask {
         return result
     }
 
+    /// How many bits are set.
+    var voxelCount: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
+
     /// Which corners of a cell belong to the structure, as ``SurfaceElements`` counts them.
     @inline(__always)
     static func pattern(
