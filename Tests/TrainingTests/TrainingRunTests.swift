@@ -4,6 +4,8 @@ import Inference
 import ModelBundles
 import NeuralNetworks
 import Pipelines
+import Preprocessing
+import SegmentationModels
 import Synchronization
 import TestSupport
 import Testing
