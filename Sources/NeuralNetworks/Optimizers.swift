@@ -144,9 +144,7 @@ public final class StochasticGradientDescent: Optimizer {
     /// One a parameter; none without momentum, as the kernel wants it.
     private let momenta: [Tensor]
 
-    /// Makes an optimizer.
-    ///
-    /// The paper's setting is momentum 0.95, weight decay 1e-4.
+    /// Makes an optimizer with strong momentum and weak decay where nothing else is said.
     public init(
         _ parameters: [Parameter], learningRate: Double, momentum: Double = 0.95,
         weightDecay: Double = 1e-4, isNesterov: Bool = false

@@ -55,7 +55,7 @@ public enum ScheduleName: String, Sendable, Hashable, Codable {
 public enum OptimizerName: String, Sendable, Hashable, Codable {
     /// AdamW; biases and normalisation do not decay.
     case adamW
-    /// Stochastic gradient descent with momentum 0.95, the papers' choice.
+    /// Stochastic gradient descent with momentum 0.95.
     case sgd
 }
 
