@@ -286,8 +286,8 @@ private func measureAccuracy(
             AccuracyRecord(
                 dataset: dataset, cases: cases.map(\.name), metric: "Dice",
                 mean: (overall * 1e4).rounded() / 1e4, perStructure: perStructure,
-                notes: "\(view.name); held-out cases, on the scans' own grids; mean over "
-                    + "structures of the mean over cases"))
+                notes: "\(view.name); validation on cases held out of training, on the scans' "
+                    + "own grids; mean over structures of the mean over cases"))
         report(
             "Held-out Dice, \(view.name): "
                 + String(format: "%.4f", overall) + " over \(table.structures.count) structures.")
