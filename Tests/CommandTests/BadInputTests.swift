@@ -262,7 +262,7 @@ struct BadScan: Sendable, CustomTestStringConvertible {
             }
             let disk = folder + "/disk"
             try makeFolder(disk)
-            try #require(mountMemory(on: disk, size: "640k"))
+            try #require(try mountMemory(on: disk, size: "640k"))
             defer { _ = try? call("umount", [disk]) }
             let result = try run(
                 "segment-brain", [folder + "/scans", disk, "--model", folder + "/model", "--quiet"])
