@@ -22,6 +22,19 @@ public struct AugmentationOptions: Sendable, Hashable, Codable {
     /// Pixels between control points.
     public var elasticSpacingPixels = 32.0
 
+    /// How often a slice ages: its fluid spaces widen and its white matter gets lesions.
+    public var agingProbability = 0.0
+    /// The structures that widen most, by their names in the label table.
+    public var ventricles: [String] = []
+    /// Least and greatest way that the border of a ventricle moves outward, in pixels.
+    public var ventriclePixels = 0.0...8.0
+    /// The same for the fluid around the brain's folds, which has no label.
+    public var sulcusPixels = 0.0...1.0
+    /// The structures that get lesions, by their names in the label table.
+    public var whiteMatter: [String] = []
+    /// Least and greatest part of its brightness that a lesion loses.
+    public var lesionDarkening = 0.0...0.35
+
     /// How often the brightness curve is bent.
     public var gammaProbability = 0.5
     /// Smallest and largest exponent of the brightness curve; half of the draws lie below 1 where
@@ -63,8 +76,8 @@ public struct AugmentationOptions: Sendable, Hashable, Codable {
     /// All probabilities.
     private static var probabilities: [WritableKeyPath<AugmentationOptions, Double>] {
         [
-            \.affineProbability, \.elasticProbability, \.gammaProbability, \.contrastProbability,
-            \.biasProbability, \.blurProbability, \.noiseProbability,
+            \.affineProbability, \.elasticProbability, \.agingProbability, \.gammaProbability,
+            \.contrastProbability, \.biasProbability, \.blurProbability, \.noiseProbability,
         ]
     }
 
@@ -77,7 +90,9 @@ public struct AugmentationOptions: Sendable, Hashable, Codable {
             ("rotationDegrees", rotationDegrees), ("shear", shear), ("brightness", brightness),
             ("translationPixels", translationPixels), ("elasticPixels", elasticPixels),
             ("biasAmplitude", biasAmplitude), ("blurPixels", blurPixels.lowerBound),
-            ("noise", noise.lowerBound),
+            ("noise", noise.lowerBound), ("ventriclePixels", ventriclePixels.lowerBound),
+            ("sulcusPixels", sulcusPixels.lowerBound),
+            ("lesionDarkening", lesionDarkening.lowerBound),
         ] where !(size >= 0 && size.isFinite) {
             return "\(name) is \(size); write a number from 0 up"
         }
@@ -88,6 +103,13 @@ public struct AugmentationOptions: Sendable, Hashable, Codable {
         if !(elasticSpacingPixels >= 2) {
             return "elasticSpacingPixels is \(elasticSpacingPixels); write a number from 2 up"
         }
+        if agingProbability > 0 && ventricles.isEmpty {
+            return "agingProbability is \(agingProbability) and ventricles names no structure; "
+                + "name those that widen"
+        }
+        if !(lesionDarkening.upperBound < 1) {
+            return "lesionDarkening is \(lesionDarkening); write two numbers below 1"
+        }
         return biasAmplitude < 1 ? nil : "biasAmplitude is \(biasAmplitude); write one below 1"
     }
 }
@@ -96,6 +118,8 @@ extension AugmentationOptions {
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case affineProbability, rotationDegrees, scale, shear, translationPixels
         case elasticProbability, elasticPixels, elasticSpacingPixels
+        case agingProbability, ventricles, ventriclePixels, sulcusPixels, whiteMatter
+        case lesionDarkening
         case gammaProbability, gamma, contrastProbability, contrast, brightness
         case biasProbability, biasAmplitude, blurProbability, blurPixels, noiseProbability, noise
     }
@@ -132,6 +156,12 @@ extension AugmentationOptions {
         try read(.elasticProbability, into: &elasticProbability)
         try read(.elasticPixels, into: &elasticPixels)
         try read(.elasticSpacingPixels, into: &elasticSpacingPixels)
+        try read(.agingProbability, into: &agingProbability)
+        try read(.ventricles, into: &ventricles)
+        try read(.ventriclePixels, into: &ventriclePixels)
+        try read(.sulcusPixels, into: &sulcusPixels)
+        try read(.whiteMatter, into: &whiteMatter)
+        try read(.lesionDarkening, into: &lesionDarkening)
         try read(.gammaProbability, into: &gammaProbability)
         try read(.gamma, into: &gamma)
         try read(.contrastProbability, into: &contrastProbability)

@@ -11,16 +11,38 @@ import Volumes
 /// brain (or outside of the scan) and stays exactly 0, whatever happens to the intensities; nor does
 /// it count in the foreground's mean, deviation and range. Intensities are not clipped.
 ///
-/// The order is warp, blur, bias field, gamma, contrast and brightness, noise.
+/// **Aging.** Where it is asked for, the warp widens ventricles and sulci (``AtrophyFlow``), and the
+/// white matter near the ventricles gets dark patches, as it has in old age. Both follow the labels
+/// of the slice; the patches do not change them.
+///
+/// The order is warp, lesions, blur, bias field, gamma, contrast and brightness, noise.
 public struct SliceAugmenter: Sendable {
-    private let options: AugmentationOptions
+    let options: AugmentationOptions
+    let ventricles: [UInt8]
+    let whiteMatter: Set<UInt8>
 
     /// Makes an augmenter.
     ///
-    /// - Precondition: `options.problem` is `nil`.
-    public init(_ options: AugmentationOptions) {
+    /// - Parameters:
+    ///   - options: What varies.
+    ///   - classOfStructure: The class that stands for each structure of the label table; needed
+    ///     for those that the options name.
+    /// - Precondition: `options.problem` is `nil`, and all structures that it names are there.
+    public init(_ options: AugmentationOptions, classOfStructure: [String: UInt8] = [:]) {
         if let problem = options.problem { preconditionFailure(problem) }
+        func classes(_ names: [String]) -> Set<UInt8> {
+            Set(
+                names.map { name in
+                    guard let member = classOfStructure[name] else {
+                        preconditionFailure("no class stands for '\(name)'")
+                    }
+                    return member
+                })
+        }
         self.options = options
+        let ages = options.agingProbability > 0
+        ventricles = ages ? classes(options.ventricles).sorted() : []
+        whiteMatter = ages ? classes(options.whiteMatter) : []
     }
 
     /// Varies one slice in place.
@@ -45,20 +67,33 @@ public struct SliceAugmenter: Sendable {
         )
         var random = SeededGenerator(seed: generator.next())
         // Each variation has its own stream: turning one off leaves the others as they are.
-        let seeds = (0..<6).map { _ in random.next() }
+        let seeds = (0..<7).map { _ in random.next() }
         if pixels == 0 || context == 0 { return }
-        if let warp = drawnWarp(height: height, width: width, seed: seeds[0]) {
+        var aging = SeededGenerator(seed: seeds[6])
+        let ages = aging.happens(options.agingProbability)
+        let atrophy =
+            ages
+            ? drawnAtrophy(
+                image: image, labels: labels, context: context, height: height, width: width,
+                using: &aging) : nil
+        if let warp = drawnWarp(height: height, width: width, atrophy: atrophy, seed: seeds[0]) {
             warp.apply(image: &image, labels: &labels, context: context)
+        }
+        if ages {
+            addLesions(to: &image, labels: labels, height: height, width: width, using: &aging)
         }
         changeIntensities(of: &image, height: height, width: width, seeds: seeds)
     }
 
-    private func drawnWarp(height: Int, width: Int, seed: UInt64) -> SliceWarp? {
+    private func drawnWarp(
+        height: Int, width: Int, atrophy: AtrophyFlow?, seed: UInt64
+    ) -> SliceWarp? {
         var random = SeededGenerator(seed: seed)
         let isAffine = random.happens(options.affineProbability)
         let isElastic = random.happens(options.elasticProbability)
-        guard isAffine || isElastic else { return nil }
+        guard isAffine || isElastic || atrophy != nil else { return nil }
         var warp = SliceWarp(height: height, width: width)
+        if let atrophy { warp.setAtrophy(atrophy) }
         if isAffine {
             func either(_ bound: Double) -> Double {
                 Double(random.uniform(Float(-bound), Float(bound)))
@@ -212,37 +247,5 @@ public struct SliceAugmenter: Sendable {
                 }
             }
         }
-    }
-}
-
-/// Mean, standard deviation and range of the pixels that are not 0.
-private struct ForegroundStatistics {
-    let mean: Float
-    let deviation: Float
-    let minimum: Float
-    let maximum: Float
-
-    /// Measures an image; `nil` where all of it is background.
-    init?(of image: [Float]) {
-        var count = 0
-        var sum = 0.0
-        var squares = 0.0
-        var lowest = Float.infinity
-        var highest = -Float.infinity
-        image.withUnsafeBufferPointer { image in
-            for value in image where value != 0 {
-                count += 1
-                sum += Double(value)
-                squares += Double(value) * Double(value)
-                lowest = min(lowest, value)
-                highest = max(highest, value)
-            }
-        }
-        guard count > 0 else { return nil }
-        let center = sum / Double(count)
-        mean = Float(center)
-        deviation = Float(max(0, squares / Double(count) - center * center).squareRoot())
-        minimum = lowest
-        maximum = highest
     }
 }

@@ -11,6 +11,7 @@ package struct SliceWarp {
     private var down: Float = 0
     private var across: Float = 0
     private var elastic: [SplineField] = []
+    private var atrophy: (down: [Float], across: [Float])?
 
     /// The warp that leaves a slice as it is.
     package init(height: Int, width: Int) {
@@ -62,6 +63,11 @@ package struct SliceWarp {
         }
     }
 
+    /// Adds a flow in the slice as it was before any turn or bend.
+    mutating func setAtrophy(_ flow: AtrophyFlow) {
+        atrophy = flow.displacements()
+    }
+
     /// Warps a slice: the image is interpolated bilinearly, labels are taken from the nearest pixel,
     /// and beyond the slice both are 0.
     package func apply(image: inout [Float], labels: inout [UInt8], context: Int) {
@@ -111,6 +117,12 @@ package struct SliceWarp {
                 if displacements.count == 2 {
                     sourceY += displacements[0][target]
                     sourceX += displacements[1][target]
+                }
+                if let atrophy {
+                    let place = BilinearPixel(
+                        y: sourceY, x: sourceX, height: height, width: width)
+                    sourceY += place.value(of: atrophy.down)
+                    sourceX += place.value(of: atrophy.across)
                 }
                 guard sourceY > -1, sourceY < Float(height), sourceX > -1, sourceX < Float(width)
                 else { continue }

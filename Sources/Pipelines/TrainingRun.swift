@@ -42,6 +42,13 @@ public func runTraining(
     let configuration = try decodeConfiguration(text, path: configurationPath)
     let folder = (configurationPath as NSString).deletingLastPathComponent
     let mapping = try readMapping(configuration.cases.labels, relativeTo: folder)
+    let named = configuration.augmentation.ventricles + configuration.augmentation.whiteMatter
+    if let unknown = named.first(where: { !mapping.table.structures.map(\.name).contains($0) }) {
+        throw TrainingRunError(
+            description:
+                "the augmentation in '\(configurationPath)' names '\(unknown)', which is no "
+                + "structure of '\(configuration.cases.labels)'; correct the name")
+    }
     try Engine.load()
     if let threads { try Engine.setThreadCount(threads) }
     let device = try resolveDevice(device)

@@ -77,6 +77,14 @@ public final class PlaneTrainer {
         self.device = device
     }
 
+    /// The network's output for each structure by name.
+    private var classOfStructure: [String: UInt8] {
+        Dictionary(
+            table.structures.enumerated().map { position, structure in
+                (structure.name, UInt8(outputOfClass[position + 1]))
+            }, uniquingKeysWith: { first, _ in first })
+    }
+
     private var checkpointPath: String { directory + "/checkpoint.safetensors" }
     private var logPath: String { directory + "/log.tsv" }
 
@@ -122,7 +130,8 @@ public final class PlaneTrainer {
             classWeights: try Tensor(weights, shape: [weights.count], device: device),
             diceFactor: options.diceFactor, smoothing: 1, absentClasses: .excluded)
         let precision = options.precision.resolved(on: device)
-        let augmenter = SliceAugmenter(configuration.augmentation)
+        let augmenter = SliceAugmenter(
+            configuration.augmentation, classOfStructure: classOfStructure)
         let prefetcher = BatchPrefetcher(first: checkpoint.step, depth: 2) { number in
             dataset.batch(
                 number: number, size: options.batchSize, seed: options.seed,
