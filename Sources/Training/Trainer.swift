@@ -128,7 +128,8 @@ public final class PlaneTrainer {
             bounds: options.classWeights[0]...options.classWeights[1])
         let loss = SegmentationLoss(
             classWeights: try Tensor(weights, shape: [weights.count], device: device),
-            diceFactor: options.diceFactor, smoothing: 1, absentClasses: .excluded)
+            boundaryWeight: options.boundaryWeight, diceFactor: options.diceFactor, smoothing: 1,
+            absentClasses: .excluded)
         let precision = options.precision.resolved(on: device)
         let augmenter = SliceAugmenter(
             configuration.augmentation, classOfStructure: classOfStructure)

@@ -83,6 +83,8 @@ public struct OptimizationOptions: Sendable, Hashable, Codable {
     public var classWeights: [Double] = [0.1, 10]
     /// How far the class weights are taken out of the finished network's logits, 0 to 1.
     public var logitAdjustment = 1.0
+    /// What is added to the weight of a pixel between two classes in the cross-entropy.
+    public var boundaryWeight = 0.0
     /// Factor of the Dice term beside the cross-entropy.
     public var diceFactor = 1.0
     /// The part of slices drawn by structure.
@@ -101,8 +103,9 @@ public struct OptimizationOptions: Sendable, Hashable, Codable {
 
     private enum Key: String, CodingKey, CaseIterable {
         case steps, batchSize, optimizer, learningRate, weightDecay, schedule, warmUp, gradientNorm
-        case averaging, classWeights, logitAdjustment, diceFactor, balancedFraction, precision, seed
-        case checkpointEvery, validateEvery
+        case averaging, classWeights, boundaryWeight, logitAdjustment, diceFactor, balancedFraction,
+            precision
+        case seed, checkpointEvery, validateEvery
     }
 
     /// Decodes options; what is left out takes its default, and an unknown name is an error.
@@ -122,6 +125,7 @@ public struct OptimizationOptions: Sendable, Hashable, Codable {
         gradientNorm = try value(.gradientNorm, default: gradientNorm)
         averaging = try value(.averaging, default: averaging)
         classWeights = try value(.classWeights, default: classWeights)
+        boundaryWeight = try value(.boundaryWeight, default: boundaryWeight)
         logitAdjustment = try value(.logitAdjustment, default: logitAdjustment)
         diceFactor = try value(.diceFactor, default: diceFactor)
         balancedFraction = try value(.balancedFraction, default: balancedFraction)
@@ -131,6 +135,7 @@ public struct OptimizationOptions: Sendable, Hashable, Codable {
         validateEvery = try value(.validateEvery, default: validateEvery)
         let isSound =
             steps > 0 && batchSize > 0 && learningRate > 0 && weightDecay >= 0 && diceFactor >= 0
+            && boundaryWeight >= 0
             && (0..<1).contains(averaging)
             && (0..<1).contains(warmUp) && gradientNorm > 0 && checkpointEvery > 0
             && validateEvery >= 0 && (0...1).contains(logitAdjustment)
@@ -142,8 +147,8 @@ public struct OptimizationOptions: Sendable, Hashable, Codable {
                 .init(
                     codingPath: decoder.codingPath,
                     debugDescription: "a number is out of range: steps, batchSize, learningRate, "
-                        + "gradientNorm and checkpointEvery are above 0, weightDecay, diceFactor "
-                        + "and validateEvery not below, warmUp and averaging in 0..<1, "
+                        + "gradientNorm and checkpointEvery are above 0, weightDecay, diceFactor, "
+                        + "boundaryWeight and validateEvery not below, warmUp and averaging in 0..<1, "
                         + "logitAdjustment and balancedFraction in 0...1, classWeights are "
                         + "[least, most]"))
         }

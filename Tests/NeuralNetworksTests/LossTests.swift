@@ -8,6 +8,7 @@ import Testing
 struct LossConfig: Decodable {
     var name: String
     var smoothing: Double?
+    var boundaryWeight: Double?
     var includesBackground: Bool?
 }
 
@@ -45,6 +46,7 @@ private func labels(_ classes: [Int64]) throws -> Tensor {
                 default:
                     try SegmentationLoss(
                         classWeights: weights,
+                        boundaryWeight: fixture.config.boundaryWeight ?? 0,
                         diceFactor: fixture.config.name == "crossEntropy" ? 0 : 1,
                         smoothing: smoothing)(logits: input, target: target)
                 }
@@ -61,8 +63,8 @@ private func labels(_ classes: [Int64]) throws -> Tensor {
     @Test func `of every kind is compared`() throws {
         #expect(
             try cases().map(\.description).sorted() == [
-                "crossEntropy", "crossEntropy-weighted", "crossEntropy-zeroWeight",
-                "crossEntropyAndDice", "dice", "dice-absent",
+                "crossEntropy", "crossEntropy-boundary", "crossEntropy-weighted",
+                "crossEntropy-zeroWeight", "crossEntropyAndDice", "dice", "dice-absent",
             ])
     }
 
@@ -74,6 +76,22 @@ private func labels(_ classes: [Int64]) throws -> Tensor {
             logits: image, target: target)
         let theirs = try image.crossEntropy(target: target, weight: weights)
         #expect(try abs(own.item() - theirs.item()) < 1e-6)
+    }
+
+    @Test func `without class weights counts boundaries one more than the rest`() throws {
+        // Two columns of class 0, two of 1: the middle two differ across, so they weigh 3.
+        let image = try Tensor.randomNormal([1, 2, 1, 4])
+        let target = try labels([0, 0, 1, 1])
+        let own = try SegmentationLoss(classWeights: nil, boundaryWeight: 2, diceFactor: 0)(
+            logits: image, target: target)
+        let terms = try (0..<4).map { column in
+            try SegmentationLoss(classWeights: nil, diceFactor: 0)(
+                logits: image.narrowed(dimension: 3, start: column, length: 1),
+                target: target.narrowed(dimension: 2, start: column, length: 1)
+            ).item()
+        }
+        let expected = (terms[0] + 3 * terms[1] + 3 * terms[2] + terms[3]) / 8
+        #expect(try abs(own.item() - expected) < 1e-6)
     }
 
     @Test func `adds its terms by their factors`() throws {
