@@ -21,6 +21,13 @@ public struct CaseFiles: Sendable, Hashable {
     /// Its label map.
     public var labelPath: String
 
+    /// Names the files of a case.
+    public init(name: String, scanPath: String, labelPath: String) {
+        self.name = name
+        self.scanPath = scanPath
+        self.labelPath = labelPath
+    }
+
     /// Finds the cases of a folder.
     ///
     /// - Parameters:

@@ -175,6 +175,14 @@ private func loadCases(
             conform: configuration.conform)
         if isHeldOut { validation.append(prepared) } else { training.append(prepared) }
     }
+    guard
+        [source.directory != nil, source.files != nil, source.phantoms != nil].count(where: \.self)
+            == 1
+    else {
+        throw TrainingRunError(
+            description: "the configuration must name one of 'cases.directory', 'cases.files' and "
+                + "'cases.phantoms'")
+    }
     if let phantoms = source.phantoms {
         for number in 0..<phantoms.count {
             let seed = phantoms.seed &+ UInt64(number)
@@ -183,14 +191,13 @@ private func loadCases(
                 "phantom-\(seed)", scan: scan, labels: labels,
                 isHeldOut: number >= phantoms.count - phantoms.validation)
         }
-    } else if let directory = source.directory {
+    } else {
+        let files = try caseFiles(of: source, relativeTo: folder)
         let heldOut = Set(source.validation ?? [])
-        let files = try CaseFiles.find(
-            in: resolve(directory, relativeTo: folder), scanSuffix: source.scanSuffix ?? "",
-            labelSuffix: source.labelSuffix ?? "_dseg")
         if let unknown = heldOut.subtracting(files.map(\.name)).sorted().first {
+            let place = source.directory.map { "'\($0)'" } ?? "'cases.files'"
             throw TrainingRunError(
-                description: "the held-out case '\(unknown)' is not in '\(directory)'; correct "
+                description: "the held-out case '\(unknown)' is not in \(place); correct "
                     + "'cases.validation' in the configuration")
         }
         for file in files {
@@ -200,9 +207,6 @@ private func loadCases(
                 file.name, scan: scan.volume, labels: labels,
                 isHeldOut: heldOut.contains(file.name))
         }
-    } else {
-        throw TrainingRunError(
-            description: "the configuration names neither 'cases.directory' nor 'cases.phantoms'")
     }
     guard !training.isEmpty else {
         throw TrainingRunError(
@@ -210,6 +214,26 @@ private func loadCases(
     }
     report("\(training.count) cases to train on, \(validation.count) held out.")
     return (training, validation)
+}
+
+/// The scans and label maps of a folder or of a list.
+private func caseFiles(of source: CaseSource, relativeTo folder: String) throws -> [CaseFiles] {
+    guard let listed = source.files else {
+        return try CaseFiles.find(
+            in: resolve(source.directory ?? "", relativeTo: folder),
+            scanSuffix: source.scanSuffix ?? "", labelSuffix: source.labelSuffix ?? "_dseg")
+    }
+    var names: Set<String> = []
+    return try listed.map { files in
+        guard names.insert(files.name).inserted else {
+            throw TrainingRunError(
+                description: "two cases are called '\(files.name)'; correct 'cases.files' in the "
+                    + "configuration")
+        }
+        return CaseFiles(
+            name: files.name, scanPath: resolve(files.scan, relativeTo: folder),
+            labelPath: resolve(files.labels, relativeTo: folder))
+    }
 }
 
 // MARK: - Planes

@@ -6,7 +6,8 @@ public import Preprocessing
 public import SegmentationModels
 public import Volumes
 
-/// Where training cases come from: a folder of scans and label maps, or synthetic heads.
+/// Where training cases come from: a folder of scans and label maps, a list of them, or synthetic
+/// heads.
 public struct CaseSource: Sendable, Hashable, Codable {
     /// Synthetic heads, made on the fly.
     public struct Phantoms: Sendable, Hashable, Codable {
@@ -18,6 +19,16 @@ public struct CaseSource: Sendable, Hashable, Codable {
         public var validation: Int
     }
 
+    /// A case whose two files have names of their own.
+    public struct Files: Sendable, Hashable, Codable {
+        /// What the case is called.
+        public var name: String
+        /// The scan, relative to the configuration's own folder.
+        public var scan: String
+        /// Its label map, likewise.
+        public var labels: String
+    }
+
     /// What the data set is called, as the model's card names it beside figures.
     public var name: String?
     /// The folder, relative to the configuration's own folder.
@@ -26,6 +37,8 @@ public struct CaseSource: Sendable, Hashable, Codable {
     public var scanSuffix: String?
     /// What follows a case's name in the names of label maps.
     public var labelSuffix: String?
+    /// The cases one by one, in place of a folder.
+    public var files: [Files]?
     /// The label table, relative to the configuration's own folder; its `mapping` column turns the
     /// data set's labels into the model's.
     public var labels: String
@@ -35,7 +48,7 @@ public struct CaseSource: Sendable, Hashable, Codable {
     public var phantoms: Phantoms?
 
     fileprivate enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, directory, scanSuffix, labelSuffix, labels, validation, phantoms
+        case name, directory, scanSuffix, labelSuffix, files, labels, validation, phantoms
     }
 }
 

@@ -171,7 +171,8 @@ struct TrainingRunTests {
         ),
         (
             "phantoms: {count: 3, seed: 5, validation: 1}", "scanSuffix: _SS",
-            "the configuration names neither 'cases.directory' nor 'cases.phantoms'"
+            "the configuration must name one of 'cases.directory', 'cases.files' and "
+                + "'cases.phantoms'"
         ),
         (
             "validation: 1}", "validation: 3}",
@@ -187,6 +188,26 @@ struct TrainingRunTests {
             "directory: cases\n  scanSuffix: _SS\n  labelSuffix: _glm\n  validation: [\"2\"]",
             "the held-out case '2' is not in 'cases'; correct 'cases.validation' in the "
                 + "configuration"
+        ),
+        (
+            "phantoms: {count: 3, seed: 5, validation: 1}",
+            "files: [{name: a, scan: a.nii, labels: b.nii}]\n  validation: [b]",
+            "the held-out case 'b' is not in 'cases.files'; correct 'cases.validation'"
+        ),
+        (
+            "phantoms: {count: 3, seed: 5, validation: 1}",
+            "files: [{name: a, scan: a.nii, labels: b.nii}, {name: a, scan: c.nii, labels: d.nii}]",
+            "two cases are called 'a'; correct 'cases.files' in the configuration"
+        ),
+        (
+            "phantoms: {count: 3, seed: 5, validation: 1}",
+            "files: [{name: a, scan: none.nii, labels: b.nii}]",
+            "'DIR/none.nii'"
+        ),
+        (
+            "phantoms: {count: 3, seed: 5, validation: 1}",
+            "directory: cases\n  files: [{name: a, scan: a.nii, labels: b.nii}]",
+            "the configuration must name one of 'cases.directory', 'cases.files' and"
         ),
         (
             "labels.tsv", "colors.tsv",
