@@ -177,7 +177,8 @@ let package = Package(
             name: "CommandTests",
             dependencies: [
                 "segment-brain", "sliceseg", "ContentHash", "Datasets", "ModelBundles",
-                "Preprocessing", "SegmentationModels", "Tensors", "VolumeIO", "Volumes",
+                "Pipelines", "Preprocessing", "SegmentationModels", "Tensors", "VolumeIO",
+                "Volumes",
                 "TestSupport",
             ],
             swiftSettings: strict),

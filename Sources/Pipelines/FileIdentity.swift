@@ -25,6 +25,25 @@ func contentHash(ofScanAt path: String) -> String? {
     return hash.finalize()
 }
 
+/// The SHA-256 of a scan's bytes; of a DICOM series, of all the DICOM files beside it.
+///
+/// - Parameter scan: The scan.
+/// - Returns: 64 hexadecimal digits, or `nil` where it cannot be read.
+func contentHash(of scan: ScanFile) -> String? {
+    guard case .dicom(let series) = scan.origin else { return contentHash(ofScanAt: scan.path) }
+    return contentHash(of: series)
+}
+
+/// The SHA-256 of some files' bytes one after the other, and of a text after them.
+func contentHash(ofFilesAt paths: [String], salt: String) -> String? {
+    let hash = SHA256()
+    for path in paths {
+        guard update(hash, withFileAt: path) else { return nil }
+    }
+    hash.update(Data(salt.utf8))
+    return hash.finalize()
+}
+
 private func filesOfScan(at path: String) -> [String] {
     let lowercased = path.lowercased()
     for ending in [".hdr.gz", ".img.gz", ".hdr", ".img"] where lowercased.hasSuffix(ending) {
@@ -69,6 +88,11 @@ func resolvedPath(_ path: String) -> String {
     defer { free(resolved) }
     return String(cString: resolved)
 }
+
+/// What tells a file or folder from every other: the bytes of its path without links.
+///
+/// Texts are equal however their accents are composed, and names of files are not.
+func identity(ofPath path: String) -> [UInt8] { Array(resolvedPath(path).utf8) }
 
 /// The path from the root, links left as they are.
 func absolutePath(_ path: String) -> String {

@@ -58,6 +58,7 @@ final class InterruptibleOutput: Sendable {
 
     private func end(_ message: String) -> Never {
         removeUnfinishedFiles()
+        removeScratchFolders()
         // A closed standard error leaves nobody to tell.
         try? FileHandle.standardError.write(contentsOf: Data("\n\(message)\n".utf8))
         // Without the handlers of exit(): other threads are still computing.

@@ -49,7 +49,7 @@ package struct LabelMapFile: Sendable, Hashable {
             return [LabelMapFile(path: path, relativeName: withoutSuffix(name)?.name ?? name)]
         }
         var files: [(path: String, folder: String, name: String)] = []
-        var visited: Set<String> = []
+        var visited: Set<[UInt8]> = []
         try collect(path, relative: "", into: &files, visited: &visited)
         var best: [String: (rank: Int, path: String)] = [:]
         for file in files {
@@ -73,9 +73,9 @@ package struct LabelMapFile: Sendable, Hashable {
     private static func collect(
         _ path: String, relative: String,
         into files: inout [(path: String, folder: String, name: String)],
-        visited: inout Set<String>
+        visited: inout Set<[UInt8]>
     ) throws(UsageError) {
-        guard visited.insert(resolvedPath(path)).inserted else { return }
+        guard visited.insert(identity(ofPath: path)).inserted else { return }
         guard let entries = try? FileManager.default.contentsOfDirectory(atPath: path) else {
             throw UsageError("the folder '\(path)' cannot be read; check its permissions")
         }
@@ -102,9 +102,10 @@ package struct LabelMapMatches {
     /// References without a prediction.
     package var lonelyReferences: [LabelMapFile] = []
 
-    /// Matches by name: first with the folders, then without, then without what scans' names end in.
+    /// Matches by name: first with the folders, then without, then without what scans' names end in,
+    /// and at last names of BIDS by what tells scans apart and by participant and session.
     ///
-    /// In the last two steps a pair counts only where neither of the two has another candidate.
+    /// After the first step a pair counts only where neither of the two has another candidate.
     /// One prediction and one reference match whatever they are called, where `isSinglePair`.
     package init(
         predictions: [LabelMapFile], references: [LabelMapFile], isSinglePair: Bool = false
@@ -112,8 +113,10 @@ package struct LabelMapMatches {
         var open = predictions
         var free = references
         var found: [LabelMapFile: LabelMapFile] = [:]
-        func match(_ key: (LabelMapFile) -> String) {
-            let candidates = Dictionary(grouping: free, by: key)
+        func match(
+            _ key: (LabelMapFile) -> String, references keyOfReference: (LabelMapFile) -> String
+        ) {
+            let candidates = Dictionary(grouping: free, by: keyOfReference)
             let claims = Dictionary(grouping: open, by: key)
             for (name, claimants) in claims {
                 guard claimants.count == 1, let prediction = claimants.first,
@@ -131,14 +134,28 @@ package struct LabelMapMatches {
             open = []
             free = []
         }
+        func match(_ key: (LabelMapFile) -> String) { match(key, references: key) }
         match(\.relativeName)
         match(\.name)
         match { Self.withoutKind($0.name) }
+        match { Self.bidsKey($0.name, \.sourceEntities) }
+        // What is named for a participant alone stands for any one scan of it.
+        match(
+            { Self.bidsKey($0.name, \.subjectAndSession) },
+            references: { Self.bidsKey($0.name, \.sourceEntities) })
         pairs = predictions.compactMap { prediction in
             found[prediction].map { (prediction, $0) }
         }
         lonelyPredictions = open
         lonelyReferences = free
+    }
+
+    /// Entities of a BIDS name as a key, or a key that only this name has.
+    private static func bidsKey(
+        _ name: String, _ entities: (BIDSName) -> [BIDSName.Entity]
+    ) -> String {
+        guard let parsed = BIDSName(name) else { return "=" + name }
+        return entities(parsed).map { "\($0.key)-\($0.value)" }.joined(separator: "_")
     }
 
     /// What follows the case in a scan's name: the kind of image, skull stripping, a channel.

@@ -13,24 +13,45 @@ struct DatasetDescription: Codable {
         }
     }
 
+    /// A dataset from which this one was made.
+    struct Source: Codable {
+        var url: String
+        var identifier: String?
+
+        enum CodingKeys: String, CodingKey {
+            case url = "URL"
+            case identifier = "DOI"
+        }
+    }
+
     static let fileName = "dataset_description.json"
 
     var name: String
     var bidsVersion: String?
     var datasetType: String?
     var generatedBy: [Generator]?
+    var sourceDatasets: [Source]?
+    var datasetLinks: [String: String]?
+    var datasetIdentifier: String?
 
     enum CodingKeys: String, CodingKey {
         case name = "Name"
         case bidsVersion = "BIDSVersion"
         case datasetType = "DatasetType"
         case generatedBy = "GeneratedBy"
+        case sourceDatasets = "SourceDatasets"
+        case datasetLinks = "DatasetLinks"
+        case datasetIdentifier = "DatasetDOI"
     }
 
     /// That of a folder of segmentations.
-    static let segmentations = DatasetDescription(
-        name: "SliceSeg segmentations", bidsVersion: "1.10.0", datasetType: "derivative",
-        generatedBy: [Generator(name: "SliceSeg", version: softwareVersion)])
+    static func segmentations(of sources: BIDSSources) -> DatasetDescription {
+        DatasetDescription(
+            name: "SliceSeg segmentations", bidsVersion: "1.10.0", datasetType: "derivative",
+            generatedBy: [Generator(name: "SliceSeg", version: softwareVersion)],
+            sourceDatasets: sources.isEmpty ? nil : sources.sourceDatasets,
+            datasetLinks: sources.isEmpty ? nil : sources.links)
+    }
 
     /// Whether this program wrote it.
     var isOurs: Bool { generatedBy?.contains { $0.name == "SliceSeg" } == true }
@@ -99,6 +120,9 @@ struct Provenance: Codable {
     struct Scan: Codable {
         var path: String
         var sha256: String
+        /// Of a DICOM series: its name, and the program that made a volume of it.
+        var series: String?
+        var converter: String?
     }
     struct Options: Codable, Hashable {
         var planes: [String]
@@ -133,6 +157,18 @@ struct Provenance: Codable {
     var seconds: Double
     var stages: [Stage]
     var warnings: [String]
+    /// What BIDS has a sidecar say of a scan from a BIDS dataset.
+    var bidsDescription: String?
+    var bidsSources: [String]?
+    var bidsSpatialReference: String?
+
+    enum CodingKeys: String, CodingKey {
+        case software, version, scan, model, options, computation, labels, started, seconds, stages
+        case warnings
+        case bidsDescription = "Description"
+        case bidsSources = "Sources"
+        case bidsSpatialReference = "SpatialReference"
+    }
 
     /// That at a path, or `nil` where there is none of ours that can be read.
     static func read(at path: String) -> Provenance? {

@@ -1,47 +1,65 @@
+import Dispatch
 import Foundation
+import Synchronization
 import VolumeIO
-
-/// A scan to be segmented, and where its outputs go.
-public struct ScanFile: Sendable, Hashable {
-    /// The scan's file.
-    public var path: String
-    /// The outputs' name below the output folder, such as `sub-01/anat/t1`.
-    public var outputName: String
-
-    /// Makes a scan.
-    public init(path: String, outputName: String) {
-        self.path = path
-        self.outputName = outputName
-    }
-}
 
 /// Finds the scans that a command line names.
 ///
 /// An input is a scan's file, a folder, or a text list (`.txt`) with an input a line. Folders are
-/// searched with their subfolders, sorted by name; hidden files, label maps (`NAME_dseg`) and folders that
-/// hold results of this program are left out, and symbolic links are followed once. In a list, paths
-/// are relative to the list's folder, lines that begin with `#` are comments, and spaces count.
+/// searched with their subfolders, sorted by name; hidden files, what this program writes beside
+/// scans (`NAME_dseg`, `NAME_probseg`) and folders that hold its results are left out, and symbolic
+/// links are followed once. In a list, paths are relative to the list's folder, lines that begin
+/// with `#` are comments, and spaces count.
+///
+/// A folder that is a BIDS dataset gives the T1-weighted scans of its participants, and no other
+/// file. Elsewhere each DICOM series is a scan too; its folder is told by the first files in it.
+/// Headers of DICOM files are read by dcm2niix. A folder of DICOM files that cannot be read is found
+/// as a scan that fails, where there are other scans.
 ///
 /// Scans of a folder keep their subfolders in the output; others go straight into it.
 ///
 /// - Parameters:
 ///   - inputs: The inputs, in the order in which scans are wanted.
 ///   - output: The output folder, which is not searched.
+///   - participants: The labels of the participants of BIDS datasets that are wanted, with or
+///     without `sub-`; all where it is empty.
+///   - note: Is told what takes a while.
 /// - Returns: The scans; one that is named twice comes once.
-/// - Throws: ``UsageError`` where an input is missing or holds no scan, and where two scans would
-///   write the same files.
-public func findScans(in inputs: [String], output: String) throws(UsageError) -> [ScanFile] {
-    var finder = ScanFinder(output: output)
+/// - Throws: ``UsageError`` where an input is missing or holds no scan, where there is no such
+///   participant, and where two scans would write the same files.
+public func findScans(
+    in inputs: [String], output: String, participants: [String] = [],
+    note: (String) -> Void = { _ in }
+) throws(UsageError) -> [ScanFile] {
+    try findScans(
+        in: inputs, output: output, participants: participants,
+        converter: DICOMConverter.find, note: note)
+}
+
+/// Finds the scans that a command line names, with another way to find dcm2niix.
+package func findScans(
+    in inputs: [String], output: String, participants: [String] = [],
+    converter: () -> DICOMConverter?, note: (String) -> Void = { _ in }
+) throws(UsageError) -> [ScanFile] {
+    var finder = ScanFinder(
+        output: output,
+        participants: participants.map { $0.hasPrefix("sub-") ? String($0.dropFirst(4)) : $0 })
     for input in inputs { try finder.add(input, list: nil) }
-    return finder.scans
+    try finder.checkParticipants()
+    return try finder.scansWithSeries(converter: converter, note: note)
 }
 
 private struct ScanFinder {
-    private(set) var scans: [ScanFile] = []
-    private var positionOfOutput: [String: Int] = [:]
+    private var scans: [ScanFile] = []
     private let output: String
+    private let participants: [String]
+    private var knownParticipants: Set<String> = []
+    private var datasets: [String] = []
 
-    init(output: String) { self.output = resolvedPath(output) }
+    init(output: String, participants: [String]) {
+        self.output = resolvedPath(output)
+        self.participants = participants
+    }
 
     /// Adds what an input of the command line, or a line of a list, names.
     mutating func add(_ input: String, list: String?) throws(UsageError) {
@@ -55,7 +73,10 @@ private struct ScanFinder {
         } else if list == nil, input.lowercased().hasSuffix(".txt") {
             try addList(input)
         } else if let name = volumeName(ofPath: input) {
-            try add(ScanFile(path: input, outputName: name))
+            scans.append(ScanFile(path: input, outputName: name))
+        } else if isDICOMFile(input) {
+            throw UsageError(
+                "'\(input)'\(place) is one image of a DICOM series; name the folder of the series")
         } else {
             throw UsageError(
                 "'\(input)'\(place) is not a scan; name files that end in .nii, .nii.gz, .mgz, "
@@ -63,37 +84,107 @@ private struct ScanFinder {
         }
     }
 
-    private mutating func add(_ scan: ScanFile) throws(UsageError) {
-        guard let position = positionOfOutput[scan.outputName] else {
-            positionOfOutput[scan.outputName] = scans.count
-            scans.append(scan)
-            return
-        }
-        let earlier = scans[position].path
-        guard resolvedPath(earlier) == resolvedPath(scan.path) else {
-            throw UsageError(
-                "'\(earlier)' and '\(scan.path)' would both be written to "
-                    + "'\(scan.outputName)_dseg.nii.gz'; rename one or run them into different "
-                    + "output folders")
-        }
-    }
-
     // MARK: - Folders
 
     private mutating func addDirectory(_ path: String) throws(UsageError) {
-        let countBefore = scans.count
+        if let dataset = BIDSDataset(at: path) {
+            guard resolvedPath(path) != output else {
+                throw UsageError(
+                    "the output folder '\(path)' is the BIDS dataset itself; write to "
+                        + "'\(joined(path, "derivatives/sliceseg"))' or elsewhere")
+            }
+            knownParticipants.formUnion(dataset.participants)
+            datasets.append(path)
+            scans += try dataset.scans(ofParticipants: participants)
+            return
+        }
         var search = DirectorySearch(output: output)
         try search.visit(path, relative: "")
-        for scan in search.found { try add(scan) }
-        guard search.found.isEmpty else { return }
-        assert(scans.count == countBefore)
-        if search.holdsDICOM {
+        guard !search.found.isEmpty else {
             throw UsageError(
-                "'\(path)' holds DICOM files, which cannot be read yet; convert them to NIfTI "
-                    + "with dcm2niix and name the result")
+                "no scan was found in '\(path)'; name a folder with .nii, .nii.gz, .mgz, .mgh or "
+                    + "DICOM files, or a BIDS dataset")
         }
+        scans += search.found
+    }
+
+    /// Checks that each participant that is asked for was seen.
+    func checkParticipants() throws(UsageError) {
+        guard let unknown = participants.first(where: { !knownParticipants.contains($0) }) else {
+            return
+        }
+        guard let dataset = datasets.first else {
+            throw UsageError(
+                "--participant-label needs a BIDS dataset, and no input is one; name its folder or "
+                    + "leave the option out")
+        }
+        let known = knownParticipants.sorted()
+        let more = known.count > 20 ? " and \(known.count - 20) more" : ""
         throw UsageError(
-            "no scan was found in '\(path)'; name a folder with .nii, .nii.gz, .mgz or .mgh files")
+            "there is no participant '\(unknown)' in '\(dataset)'; there are "
+                + known.prefix(20).joined(separator: ", ") + more)
+    }
+
+    // MARK: - Series and doubles
+
+    /// The scans, each once, with the series in place of DICOM folders.
+    func scansWithSeries(
+        converter: () -> DICOMConverter?, note: (String) -> Void
+    ) throws(UsageError) -> [ScanFile] {
+        let folders = scans.filter { $0.origin == .unsearchedDICOM }
+        var series = try findSeries(in: folders, converter: converter, note: note)[...]
+        let all = scans.flatMap { scan in
+            scan.origin == .unsearchedDICOM ? series.popFirst() ?? [] : [scan]
+        }
+        var result: [ScanFile] = []
+        var positionOfOutput: [String: Int] = [:]
+        for scan in all {
+            guard let position = positionOfOutput[scan.outputName] else {
+                positionOfOutput[scan.outputName] = result.count
+                result.append(scan)
+                continue
+            }
+            let earlier = result[position]
+            guard identity(ofPath: earlier.path) == identity(ofPath: scan.path),
+                earlier.isSameKind(as: scan)
+            else { throw sameOutput(earlier.path, scan.path, name: scan.outputName) }
+        }
+        return result
+    }
+
+    /// The series of each DICOM folder, several folders at a time.
+    private func findSeries(
+        in folders: [ScanFile], converter: () -> DICOMConverter?, note: (String) -> Void
+    ) throws(UsageError) -> [[ScanFile]] {
+        guard let first = folders.first else { return [] }
+        guard let converter = converter() else {
+            let problem =
+                "holds DICOM files, which are read through dcm2niix; install it (apt install "
+                + "dcm2niix) and run again"
+            guard scans.contains(where: { $0.origin != .unsearchedDICOM }) else {
+                throw UsageError("'\(first.path)' \(problem)")
+            }
+            return folders.map { [$0.unreadable("'\($0.path)' \(problem).")] }
+        }
+        if folders.count > 1 {
+            note("dcm2niix looks for series in \(folders.count) DICOM folders.")
+        }
+        let found = Mutex([[ScanFile]](repeating: [], count: folders.count))
+        DispatchQueue.concurrentPerform(iterations: folders.count) { index in
+            let folder = folders[index]
+            let series: [ScanFile]
+            do {
+                series = try converter.series(in: folder.path).map { series in
+                    ScanFile(
+                        path: folder.path, outputName: joined(folder.outputName, series.name),
+                        origin: .dicom(series))
+                }
+            } catch {
+                series = [folder.unreadable(sentence(for: error, about: folder.path))]
+            }
+            found.withLock { $0[index] = series }
+        }
+        return found.withLock { $0 }
     }
 
     // MARK: - Lists
@@ -108,7 +199,8 @@ private struct ScanFinder {
         if text.unicodeScalars.first == "\u{FEFF}" { text.unicodeScalars.removeFirst() }
         let folder = (path as NSString).deletingLastPathComponent
         var isEmpty = true
-        for line in text.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
+        let lines = text.split { $0 == "\n" || $0 == "\r\n" || $0 == "\r" }
+        for line in lines where !line.hasPrefix("#") {
             guard line.contains(where: { !$0.isWhitespace }) else { continue }
             isEmpty = false
             try add(line.hasPrefix("/") ? String(line) : joined(folder, String(line)), list: path)
@@ -119,21 +211,45 @@ private struct ScanFinder {
     }
 }
 
+extension ScanOrigin {
+    /// A folder of DICOM files whose series are not known yet.
+    fileprivate static let unsearchedDICOM = ScanOrigin.unreadable("")
+}
+
+extension ScanFile {
+    /// The same scan as one that fails.
+    fileprivate func unreadable(_ reason: String) -> ScanFile {
+        let name =
+            outputName.isEmpty
+            ? (absolutePath(path) as NSString).lastPathComponent : joined(outputName, "DICOM")
+        return ScanFile(path: path, outputName: name, origin: .unreadable(reason))
+    }
+
+    /// Whether both are the same volume of one file or folder.
+    fileprivate func isSameKind(as other: ScanFile) -> Bool {
+        if case .dicom(let series) = origin, case .dicom(let otherSeries) = other.origin {
+            return series.identifier == otherSeries.identifier
+        }
+        return true
+    }
+}
+
 /// A walk through a folder and its subfolders.
 private struct DirectorySearch {
     private(set) var found: [ScanFile] = []
-    private(set) var holdsDICOM = false
-    private var visited: Set<String> = []
+    private var visited: Set<[UInt8]> = []
     private let output: String
 
     init(output: String) { self.output = output }
 
     mutating func visit(_ path: String, relative: String) throws(UsageError) {
-        guard visited.insert(resolvedPath(path)).inserted else { return }
-        guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else {
+        guard visited.insert(identity(ofPath: path)).inserted else { return }
+        guard let listing = try? FileManager.default.contentsOfDirectory(atPath: path) else {
             throw UsageError("the folder '\(path)' cannot be read; check its permissions")
         }
-        for name in names.sorted() where !name.hasPrefix(".") {
+        let names = listing.filter { !$0.hasPrefix(".") }.sorted()
+        var others: [String] = []
+        for name in names {
             let full = joined(path, name)
             if isDirectory(full) {
                 // The output may lie inside the input, but the folder that is named is searched
@@ -142,28 +258,24 @@ private struct DirectorySearch {
                 try visit(full, relative: joined(relative, name))
             } else if let scan = scanName(name) {
                 found.append(ScanFile(path: full, outputName: joined(relative, scan)))
-            } else if !holdsDICOM {
-                holdsDICOM = isDICOM(full)
+            } else {
+                others.append(name)
             }
+        }
+        if firstDICOMFile(among: others, in: path) != nil {
+            found.append(ScanFile(path: path, outputName: relative, origin: .unsearchedDICOM))
         }
     }
 
-    /// The name of a scan, or `nil` for other files, for label maps and for the image of a pair.
+    /// The name of a scan, or `nil` for other files, for what this program writes and for the image
+    /// of a pair.
     private func scanName(_ file: String) -> String? {
         let lowercased = file.lowercased()
         guard volumeFileExtensions.contains(where: { lowercased.hasSuffix("." + $0) }),
-            let name = volumeName(ofPath: file), !name.hasSuffix("_dseg")
+            let name = volumeName(ofPath: file),
+            !["_dseg", "_probseg"].contains(where: name.hasSuffix)
         else { return nil }
         return name
-    }
-
-    private func isDICOM(_ path: String) -> Bool {
-        guard isRegularFile(path) else { return false }
-        if path.lowercased().hasSuffix(".dcm") { return true }
-        guard let file = FileHandle(forReadingAtPath: path) else { return false }
-        defer { try? file.close() }
-        guard let start = try? file.read(upToCount: 132), start.count == 132 else { return false }
-        return start.suffix(4).elementsEqual("DICM".utf8)
     }
 }
 

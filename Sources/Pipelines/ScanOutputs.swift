@@ -8,7 +8,7 @@ struct ScanOutputs {
     /// The folder and the scan's name in it.
     private let base: String
 
-    init(of scan: ScanFile, in output: String) { base = joined(output, scan.outputName) }
+    init(of scan: ScanFile, in output: String) { base = joined(output, scan.fileName) }
 
     /// The folder of all of them.
     var folder: String { (base as NSString).deletingLastPathComponent }

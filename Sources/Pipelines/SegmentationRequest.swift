@@ -13,7 +13,7 @@ public struct SegmentationRequest: Sendable {
         case json
     }
 
-    /// Scans, folders and lists.
+    /// Scans, folders, BIDS datasets, DICOM folders and lists.
     public var inputs: [String]
     /// The output folder.
     public var output: String
@@ -31,6 +31,8 @@ public struct SegmentationRequest: Sendable {
     public var batchSize: Int?
     /// Whether scans that are done are done again.
     public var overwrites = false
+    /// The labels of the participants of BIDS datasets, with or without `sub-`; empty for all.
+    public var participants: [String] = []
     /// A folder of reference label maps, or `nil`.
     public var reference: String?
     /// What is shown.

@@ -46,16 +46,10 @@ func loadModel(_ name: String) throws -> ModelBundle {
     }
 }
 
-/// A scan as it is handed to the network.
-private enum PreparedScan: Sendable {
-    case done([StructureVolume], QualityInput)
-    case ready(LoadedVolume, hash: String, note: String?, seconds: Double)
-    case failed(String)
-}
-
 private final class SegmentationRun {
     private let request: SegmentationRequest
     private let scans: [ScanFile]
+    private let sources: BIDSSources
     private let references: [LabelMapFile]?
     private let bundle: ModelBundle
     private let options: Provenance.Options
@@ -72,7 +66,11 @@ private final class SegmentationRun {
     /// Checks all that can be checked before the first scan is read.
     init(_ request: SegmentationRequest) throws {
         self.request = request
-        let scans = try findScans(in: request.inputs, output: request.output)
+        let scans = try findScans(
+            in: request.inputs, output: request.output, participants: request.participants
+        ) { line in
+            if request.shows == .progress { complain(line) }
+        }
         if request.device != "auto" { _ = try resolveDevice(request.device) }
         let bundle = try loadModel(request.model)
         let available = bundle.card.planes.map(\.plane)
@@ -97,7 +95,8 @@ private final class SegmentationRun {
                 "'\(request.output)' is another dataset, as its \(DatasetDescription.fileName) "
                     + "says; choose another output folder")
         }
-        self.scans = scans
+        self.scans = try namedAsDerivatives(scans, model: bundle.card.name)
+        sources = BIDSSources(of: scans, output: request.output)
         self.bundle = bundle
         options = Provenance.Options(
             planes: planes.map(\.rawValue), precision: request.precision.rawValue,
@@ -120,6 +119,8 @@ private final class SegmentationRun {
         updateInterruptionMessage()
         let clock = ContinuousClock()
         let start = clock.now
+        // First, so that the results of a run that is killed are known for what they are.
+        try writeDescription()
         try segmentAll()
         var evaluation: EvaluationReport?
         var measurement: Measurement?
@@ -154,13 +155,13 @@ private final class SegmentationRun {
             switch prepared {
             case .failed(let reason): try fail(scan, reason)
             case .done(let volumes, let quality): try skip(scan, volumes, quality)
-            case .ready(let loaded, let hash, let note, let seconds):
+            case .ready(let content, let hash, let note, let seconds):
                 if let note { display.note("\(scan.outputName): \(note)") }
                 // What is wrong with the model or the device concerns every scan.
                 let segmenter = try loadedSegmenter()
                 do {
                     try segment(
-                        scan, loaded, hash: hash, readSeconds: seconds, segmenter: segmenter)
+                        scan, content, hash: hash, readSeconds: seconds, segmenter: segmenter)
                 } catch {
                     output.rollBack()
                     try fail(scan, sentence(for: error, about: scan.path))
@@ -185,9 +186,10 @@ private final class SegmentationRun {
     }
 
     private func segment(
-        _ scan: ScanFile, _ loaded: LoadedVolume, hash: String, readSeconds: Double,
+        _ scan: ScanFile, _ content: ScanContent, hash: String, readSeconds: Double,
         segmenter: Segmenter
     ) throws {
+        let loaded = content.loaded
         let clock = ContinuousClock()
         let (start, startDate) = (clock.now, Date())
         let name = scan.outputName
@@ -198,7 +200,7 @@ private final class SegmentationRun {
         let table = bundle.card.labels
         let measured = structureVolumes(
             of: segmentation.labels, labels: table.structures.map(\.index))
-        let warnings = warnings(of: loaded, volumes: measured)
+        let warnings = content.warnings + warnings(of: loaded, volumes: measured)
         let outputs = ScanOutputs(of: scan, in: request.output)
         try makeDirectory(outputs.folder)
         try output.write(outputs.table) { try writeAtomically(bidsTable(of: table), to: $0) }
@@ -216,7 +218,7 @@ private final class SegmentationRun {
             throw FileWriteError(path: outputs.labels, errorNumber: EIO)
         }
         let seconds = readSeconds + (clock.now - start) / .seconds(1)
-        let provenance = Provenance(
+        var provenance = Provenance(
             software: "SliceSeg", version: softwareVersion,
             scan: .init(path: absolutePath(scan.path), sha256: hash),
             model: .init(name: bundle.card.name, identity: bundle.identity), options: options,
@@ -233,6 +235,16 @@ private final class SegmentationRun {
                     .init(stage: $0.stage.description, seconds: rounded($0.seconds))
                 },
             warnings: warnings)
+        switch scan.origin {
+        case .bids(let source):
+            provenance.bidsDescription = "Segmentation by the model '\(bundle.card.name)'"
+            provenance.bidsSources = [sources.address(of: source)]
+            provenance.bidsSpatialReference = sources.address(of: source)
+        case .dicom(let series):
+            provenance.scan.series = series.name
+            provenance.scan.converter = "dcm2niix \(series.converter.version)"
+        case .volume, .unreadable: break
+        }
         let text = try jsonText(provenance)
         try output.write(outputs.provenance) { try writeAtomically(text, to: $0) }
         output.commit()
@@ -317,9 +329,6 @@ private final class SegmentationRun {
         try TSVTable.failures(failures).write(to: joined(folder, "failures.tsv"))
         try TSVTable.volumes(ofScans: volumes, table: bundle.card.labels)
             .write(to: joined(folder, "volumes.tsv"))
-        try writeAtomically(
-            try jsonText(DatasetDescription.segmentations),
-            to: joined(folder, DatasetDescription.fileName))
         try measurement?.evaluation?.write(to: folder)
         let quality = qualityControl(of: qualityInputs, table: bundle.card.labels)
         try TSVTable.qualityControl(quality).write(to: joined(folder, "qc.tsv"))
@@ -335,10 +344,19 @@ private final class SegmentationRun {
         try writeAtomically(try jsonText(record), to: joined(folder, "run.json"))
     }
 
+    private func writeDescription() throws {
+        try writeAtomically(
+            try jsonText(DatasetDescription.segmentations(of: sources)),
+            to: joined(request.output, DatasetDescription.fileName))
+        if !sources.isEmpty {
+            try writeAtomically(bidsIgnoredFiles, to: joined(request.output, ".bidsignore"))
+        }
+    }
+
     /// Writes `report.html`, with what quality control has found.
     private func writePage(of evaluation: Evaluation, quality: [ScanQuality]) throws {
         let scanOfCase = Dictionary(
-            records.map { ($0.name, $0.scan) }, uniquingKeysWith: { first, _ in first })
+            scans.map { ($0.outputName, $0) }, uniquingKeysWith: { first, _ in first })
         let flags = Dictionary(
             quality.map { ($0.name, $0.flags.map(\.reason)) },
             uniquingKeysWith: { first, _ in first }
@@ -358,7 +376,7 @@ private final class SegmentationRun {
             }
             let scan = evaluated.failure == nil ? scanOfCase[shown.name] : nil
             return reportVolumes(
-                of: evaluated, scan: scan.flatMap { try? readVolume(at: $0).volume })
+                of: evaluated, scan: scan.flatMap { try? ScanContent(of: $0).loaded.volume })
         }
     }
 
@@ -377,56 +395,5 @@ private final class SegmentationRun {
         output.setMessage(
             "Interrupted: \(done) of \(scans.count) scans are done in '\(request.output)'; run "
                 + "the same command again to go on.")
-    }
-}
-
-/// Reads a scan, unless an earlier run has done it.
-private struct ScanPreparation: Sendable {
-    let output: String
-    let overwrites: Bool
-    let modelIdentity: String
-    let options: Provenance.Options
-    let table: LabelTable
-
-    func callAsFunction(_ scan: ScanFile) -> PreparedScan {
-        let clock = ContinuousClock()
-        let start = clock.now
-        let outputs = ScanOutputs(of: scan, in: output)
-        var note: String?
-        // A file that cannot be hashed cannot be read either; reading tells why.
-        let hash = contentHash(ofScanAt: scan.path)
-        if !overwrites {
-            guard !outputs.areForeign else {
-                return .failed(
-                    "'\(outputs.labels)' is there already and not from this program; choose "
-                        + "another output folder, or --overwrite to replace it")
-            }
-            if let hash {
-                let earlier = earlierResult(
-                    at: outputs, scanHash: hash, modelIdentity: modelIdentity, options: options,
-                    table: table)
-                switch earlier {
-                case .none: break
-                case .done(let volumes):
-                    if let (labels, _) = try? readLabelMap(at: outputs.labels) {
-                        return .done(
-                            volumes,
-                            QualityInput(name: scan.outputName, segmentation: labels, table: table))
-                    }
-                    note = "done again, as its label map cannot be read"
-                case .outdated(let reason): note = "done again, as \(reason)"
-                }
-            }
-        }
-        do {
-            let loaded = try readVolume(at: scan.path)
-            guard let hash else {
-                return .failed("'\(scan.path)' cannot be read a second time; run again")
-            }
-            return .ready(
-                loaded, hash: hash, note: note, seconds: (clock.now - start) / .seconds(1))
-        } catch {
-            return .failed(sentence(for: error, about: scan.path))
-        }
     }
 }

@@ -21,6 +21,7 @@ struct SegmentBrain: ParsableCommand {
               segment-brain scans/ segmentations/
               segment-brain t1.nii.gz t2.mgz out --planes coronal --precision fp32
               segment-brain cases.txt out --reference manual/ --json
+              segment-brain bids/ bids/derivatives/sliceseg --participant-label 01 02
 
             EXIT STATUS
               0 all scans are done, 1 some failed (see failures.tsv), 2 the command line is
@@ -31,7 +32,8 @@ struct SegmentBrain: ParsableCommand {
     @Argument(
         help: ArgumentHelp(
             "Scans (.nii, .nii.gz, .mgz, .mgh, .hdr), folders that are searched with their "
-                + "subfolders, or a .txt list with a path a line; then the output folder.",
+                + "subfolders (also for DICOM series, which dcm2niix reads), BIDS datasets, or a "
+                + ".txt list with a path a line; then the output folder.",
             valueName: "input ... output"))
     var paths: [String] = []
 
@@ -58,6 +60,13 @@ struct SegmentBrain: ParsableCommand {
     var overwrite = false
 
     @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Only these participants of a BIDS dataset, with or without 'sub-'.",
+            valueName: "label"))
+    var participantLabel: [String] = []
+
+    @Option(
         help: ArgumentHelp(
             "Reference label maps: measures each structure and writes metrics.tsv and what "
                 + "else 'sliceseg evaluate' does.", valueName: "dir"))
@@ -78,6 +87,7 @@ struct SegmentBrain: ParsableCommand {
         request.threads = try parseCount(threads, option: "--threads")
         request.batchSize = try parseCount(batchSize, option: "--batch-size")
         request.overwrites = overwrite
+        request.participants = participantLabel
         request.reference = reference
         request.shows = json ? .json : quiet ? .quiet : .progress
         request.arguments = Array(CommandLine.arguments.dropFirst())

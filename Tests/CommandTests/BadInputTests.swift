@@ -136,7 +136,12 @@ struct BadScan: Sendable, CustomTestStringConvertible {
         arguments: [
             (["missing", "out"], "'missing' does not exist"),
             (["empty", "out"], "no scan was found in 'empty'"),
-            (["dicom", "out"], "'dicom' holds DICOM files"),
+            (["dicom", "out"], "(apt install dcm2niix)"),
+            (["dicom/1", "out"], "'dicom/1' is one image of a DICOM series; name the folder"),
+            (["a.nii", "out", "--participant-label", "01"], "needs a BIDS dataset"),
+            (["bids", "out", "--participant-label", "03"], "'03' in 'bids'; there are 01, x2"),
+            (["bids", "out"], "holds no T1-weighted scan of any participant"),
+            (["bids", "bids"], "the output folder 'bids' is the BIDS dataset itself"),
             (["a.nii"], "and then the output folder"),
             ([], "and then the output folder"),
             (["notes.md", "out"], "'notes.md' is not a scan"),
@@ -168,7 +173,12 @@ struct BadScan: Sendable, CustomTestStringConvertible {
         arguments: [String], says: String
     ) throws {
         try withTemporaryDirectory { folder in
-            for name in ["empty", "dicom", "b", "dataset"] { try makeFolder(folder + "/" + name) }
+            for name in ["empty", "dicom", "b", "dataset", "bids/sub-01/anat", "bids/sub-x2"] {
+                try makeFolder(folder + "/" + name)
+            }
+            for name in ["dataset_description.json", "sub-01/anat/sub-01_T2w.nii"] {
+                try write(Array("{}".utf8), to: folder + "/bids/" + name)
+            }
             try write(
                 [UInt8](repeating: 0, count: 128) + Array("DICM".utf8), to: folder + "/dicom/1")
             try write(NIfTIFile().bytes, to: folder + "/a.nii")
@@ -181,8 +191,10 @@ struct BadScan: Sendable, CustomTestStringConvertible {
             try writeTinyModel(to: folder + "/model")
             let model = arguments.contains("--model") ? [] : ["--model", "model"]
             let before = files(below: folder)
+            // Without dcm2niix on the search path.
             let command = try RunningCommand(
-                "segment-brain", arguments + model, folder: folder)
+                "segment-brain", arguments + model, environment: ["PATH": "/nowhere"],
+                folder: folder)
             let result = try command.wait()
             #expect(result.status == 2)
             #expect(result.output.isEmpty)

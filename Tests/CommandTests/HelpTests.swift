@@ -23,6 +23,7 @@ import Testing
                   segment-brain scans/ segmentations/
                   segment-brain t1.nii.gz t2.mgz out --planes coronal --precision fp32
                   segment-brain cases.txt out --reference manual/ --json
+                  segment-brain bids/ bids/derivatives/sliceseg --participant-label 01 02
 
                 EXIT STATUS
                   0 all scans are done, 1 some failed (see failures.tsv), 2 the command line is
@@ -32,8 +33,9 @@ import Testing
 
                 ARGUMENTS:
                   <input ... output>      Scans (.nii, .nii.gz, .mgz, .mgh, .hdr), folders that
-                                          are searched with their subfolders, or a .txt list
-                                          with a path a line; then the output folder.
+                                          are searched with their subfolders (also for DICOM
+                                          series, which dcm2niix reads), BIDS datasets, or a
+                                          .txt list with a path a line; then the output folder.
 
                 OPTIONS:
                   --model <name|dir>      A shipped model's name or a model's folder. (default:
@@ -45,6 +47,9 @@ import Testing
                   --threads <n>           Threads of the networks; all cores by default.
                   --batch-size <n>        Slices that are computed at once.
                   --overwrite             Do scans again that are done.
+                  --participant-label <label>
+                                          Only these participants of a BIDS dataset, with or
+                                          without 'sub-'.
                   --reference <dir>       Reference label maps: measures each structure and
                                           writes metrics.tsv and what else 'sliceseg evaluate'
                                           does.

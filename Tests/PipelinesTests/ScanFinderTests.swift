@@ -18,9 +18,9 @@ import Testing
 
     /// The scans of some inputs in a folder, as pairs of file and output name.
     private func find(_ inputs: [String], in folder: String) throws -> [[String]] {
-        try findScans(in: inputs.map { folder + "/" + $0 }, output: folder + "/out").map {
-            [String($0.path.dropFirst(folder.count + 1)), $0.outputName]
-        }
+        try findScans(
+            in: inputs.map { folder + "/" + $0 }, output: folder + "/out", converter: { nil }
+        ).map { [String($0.path.dropFirst(folder.count + 1)), $0.outputName] }
     }
 
     @Test func `a folder is searched with its subfolders in order of names`() throws {
@@ -64,6 +64,71 @@ import Testing
         }
     }
 
+    @Test func `what earlier runs wrote beside scans is left out, also where one was cut off`()
+        throws
+    {
+        try withTemporaryDirectory { folder in
+            try make(
+                [
+                    "in/a.nii.gz", "in/a_dseg.nii.gz", "in/a_probseg.nii.gz", "in/a_qc.png",
+                    "in/a_volumes.tsv", "in/a_dseg.json", "in/b_dseg.nii", "in/b_DSEG.nii",
+                ], in: folder)
+            #expect(try find(["in"], in: folder).map { $0[1] } == ["a", "b_DSEG"])
+            // Whoever names one of them by itself means it.
+            #expect(try find(["in/a_dseg.nii.gz"], in: folder).map { $0[1] } == ["a_dseg"])
+        }
+    }
+
+    @Test func `names keep their spaces, accents, quotes and line breaks`() throws {
+        try withTemporaryDirectory { folder in
+            let names = [
+                "a b", "caf\u{e9}", "cafe\u{301} 2", "it's \"x\"", "new\nline", "-x", "a..b", "%41",
+                "x\\y", "\u{1f9e0}",
+            ]
+            try make(names.map { "in/\($0)/\($0).nii" }, in: folder)
+            let found = try find(["in"], in: folder)
+            #expect(Set(found.map { $0[1] }) == Set(names.map { "\($0)/\($0)" }))
+            // Byte for byte: a composed accent is another name than a letter with a mark.
+            let bytes = Set(found.map { Array($0[1].utf8) })
+            #expect(bytes == Set(names.map { Array("\($0)/\($0)".utf8) }))
+        }
+    }
+
+    @Test func `names that differ in how accents are composed are refused together`() throws {
+        try withTemporaryDirectory { folder in
+            try make(["in/caf\u{e9}.nii", "in/cafe\u{301}.nii"], in: folder)
+            let error = #expect(throws: UsageError.self) { try find(["in"], in: folder) }
+            #expect(error?.description.contains("would both be written") == true)
+        }
+    }
+
+    @Test func `a folder that links to itself is no endless search`() throws {
+        try withTemporaryDirectory { folder in
+            try make(["in/a.nii", "in/b/c.nii"], in: folder)
+            for (link, target) in [("in/b/in", "../../in"), ("in/self", "."), ("in/loop", "loop")] {
+                try FileManager.default.createSymbolicLink(
+                    atPath: folder + "/" + link, withDestinationPath: target)
+            }
+            #expect(try find(["in"], in: folder).map { $0[1] } == ["a", "b/c"])
+        }
+    }
+
+    @Test func `a pair counts once, and beside a file of its name it is refused`() throws {
+        try withTemporaryDirectory { folder in
+            try make(["in/a.hdr", "in/a.img", "in/b.hdr.gz", "in/b.img.gz"], in: folder)
+            #expect(try find(["in"], in: folder).map { $0[0] } == ["in/a.hdr", "in/b.hdr.gz"])
+            for other in ["a.nii", "a.mgz", "b.nii.gz"] {
+                try make(["in/" + other], in: folder)
+                let error = #expect(throws: UsageError.self) { try find(["in"], in: folder) }
+                let text = try #require(error?.description)
+                #expect(
+                    text.contains("/in/\(other)' and '")
+                        || text.contains("and '\(folder)/in/\(other)'"))
+                try FileManager.default.removeItem(atPath: folder + "/in/" + other)
+            }
+        }
+    }
+
     @Test func `links that lead in a circle are followed once`() throws {
         try withTemporaryDirectory { folder in
             try make(["in/sub/a.nii"], in: folder)
@@ -101,7 +166,7 @@ import Testing
         arguments: [
             ("nothing", "does not exist"), ("empty", "no scan was found"),
             ("notes.md", "is not a scan"), ("list.txt", "names no scan"),
-            ("dicom", "DICOM"),
+            ("dicom", "apt install dcm2niix"), ("dicom/0001.dcm", "name the folder"),
         ])
     func `an input without a scan is named`(input: String, says: String) throws {
         try withTemporaryDirectory { folder in

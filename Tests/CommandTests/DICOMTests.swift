@@ -1,0 +1,196 @@
+import Foundation
+import Pipelines
+import TestSupport
+import Testing
+import VolumeIO
+import Volumes
+
+/// Stands for dcm2niix.
+///
+/// It knows the series of a folder by the lines `ID NAME` of its hidden file `.series` and their
+/// volumes by hidden files `.ID.nii`; it speaks and fails as the real one does.
+private let fakeConverter = """
+    #!/bin/sh
+    if [ "$1" = -v ]; then
+        echo "Chris Rorden's dcm2niiX version v1.0.20990101  GCC12.2.0 x86-64 (64-bit Linux)"
+        echo v1.0.20990101
+        exit 3
+    fi
+    while [ $# -gt 1 ]; do
+        case "$1" in -n) id=$2 ;; -f) name=$2 ;; -o) out=$2 ;; esac
+        shift 2
+    done
+    echo "Chris Rorden's dcm2niiX version v1.0.20990101"
+    if [ ! -f "$1/.series" ]; then
+        echo "Error: Unable to find any DICOM images in $1" >&2
+        exit 2
+    fi
+    if [ "$id" = -1 ]; then
+        while read -r key title; do printf '\\t%s\\t%s/%s\\n %s/IM1\\n' "$key" "$out" "$title" "$1"
+        done < "$1/.series"
+        exit 0
+    fi
+    [ -f "$1/.$id.slow" ] && sleep 60
+    [ -f "$1/.$id.warning" ] && echo "Warning: Missing images? Expected 20 images"
+    if [ -f "$1/.$id.nii" ]; then cp "$1/.$id.nii" "$out/$name.nii"; exit 0; fi
+    echo "Error: Transfer syntax is not supported" >&2
+    exit 1
+
+    """
+
+/// Scans as DICOM series.
+@Suite struct `segment-brain on DICOM` {
+    /// Makes a converter in `bin` and returns the environment that finds it.
+    private func environment(in folder: String) throws -> [String: String] {
+        try makeFolder(folder + "/bin")
+        try makeFolder(folder + "/tmp")
+        try write(Array(fakeConverter.utf8), to: folder + "/bin/dcm2niix")
+        try FileManager.default.setAttributes(
+            [.posixPermissions: 0o755], ofItemAtPath: folder + "/bin/dcm2niix")
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+        return ["PATH": folder + "/bin:" + path, "TMPDIR": folder + "/tmp"]
+    }
+
+    /// Makes a folder of a DICOM image and the series that the converter is to find.
+    private func makeSeries(_ path: String, _ series: [String]) throws {
+        try makeFolder(path)
+        try write([UInt8](repeating: 0, count: 128) + Array("DICM".utf8), to: path + "/IM1")
+        try write(Array(series.map { $0 + "\n" }.joined().utf8), to: path + "/.series")
+    }
+
+    @Test func `each series is a scan, and a broken one does not stop the others`() throws {
+        try withTemporaryDirectory { folder in
+            let environment = try environment(in: folder)
+            try writeTinyModel(to: folder + "/model")
+            let patient = folder + "/in/pat 1/study"
+            try makeSeries(patient, ["11 3_T1 MPRAGE", "12 4_broken", "13 4_twice", "14 4_twice"])
+            for key in ["11", "13", "14"] { try writeHead(to: patient + "/.\(key).nii") }
+            try write([], to: patient + "/.11.warning")
+            try makeSeries(folder + "/in/empty", [])
+            try FileManager.default.removeItem(atPath: folder + "/in/empty/.series")
+            try writeHead(to: folder + "/in/volume.nii.gz")
+            func segment() throws -> CommandResult {
+                try RunningCommand(
+                    "segment-brain",
+                    [folder + "/in", folder + "/out", "--model", folder + "/model"],
+                    environment: environment
+                ).wait()
+            }
+            let result = try segment()
+            #expect(result.status == 1, "\(result.errors)")
+            #expect(result.errors.contains("dcm2niix looks for series in 2 DICOM folders"))
+            let done = [
+                "pat 1/study/3_T1_MPRAGE", "pat 1/study/4_twice_13", "pat 1/study/4_twice_14",
+                "volume",
+            ]
+            let label = files(below: folder + "/out").filter { $0.hasSuffix("_dseg.nii.gz") }
+            #expect(label.map { String($0.dropLast("_dseg.nii.gz".count)) } == done)
+            let failures = try rows(of: folder + "/out/failures.tsv")
+            #expect(failures.map(\.first) == ["empty/DICOM", "pat 1/study/4_broken"])
+            let reasons = failures.compactMap(\.last)
+            #expect(reasons.first?.contains("finds no series in '\(folder)/in/empty'") == true)
+            #expect(reasons.last?.contains("'Error: Transfer syntax is not supported'") == true)
+            // Nothing stays where the volumes were made.
+            #expect(try directoryListing(folder + "/tmp").filter { $0.contains("sliceseg-") } == [])
+
+            let provenance = try object(folder + "/out/\(done[0])_dseg.json")
+            let scan = try #require(provenance["scan"] as? [String: String])
+            #expect(scan["path"] == patient)
+            #expect(scan["series"] == "3_T1_MPRAGE")
+            #expect(scan["converter"] == "dcm2niix v1.0.20990101")
+            let warnings = provenance["warnings"] as? [String]
+            #expect(warnings?.first == "dcm2niix: Warning: Missing images? Expected 20 images")
+            let labels = try readVolumeHeader(at: folder + "/out/\(done[0])_dseg.nii.gz")
+            #expect(labels.grid == (try readVolumeHeader(at: patient + "/.11.nii")).grid)
+
+            // Done series are left out by the content of the folder's images.
+            #expect(try segment().errors.contains("4 done before"))
+            try write(
+                [UInt8](repeating: 1, count: 128) + Array("DICM".utf8), to: patient + "/IM1")
+            #expect(try segment().errors.contains("3 segmented, 1 done before, 2 failed"))
+        }
+    }
+
+    @Test func `a volume that cannot be segmented is named by its series`() throws {
+        try withTemporaryDirectory { folder in
+            let environment = try environment(in: folder)
+            try writeTinyModel(to: folder + "/model")
+            try makeSeries(folder + "/in", ["7 2_bold"])
+            var file = NIfTIFile()
+            file.dimensions = [4, 8, 9, 10, 2, 1, 1, 1]
+            file.voxels += file.voxels
+            try write(file.bytes, to: folder + "/in/.7.nii")
+            let result = try RunningCommand(
+                "segment-brain", [folder + "/in", folder + "/out", "--model", folder + "/model"],
+                environment: environment
+            ).wait()
+            #expect(result.status == 1)
+            let failure = try #require(try rows(of: folder + "/out/failures.tsv").first)
+            #expect(failure[0] == "2_bold")
+            #expect(failure[1].contains("the series '2_bold' in '\(folder)/in'"))
+            #expect(!failure[1].contains("scan.nii"))
+        }
+    }
+
+    @Test func `Ctrl-C ends the converter and leaves no temporary folder`() throws {
+        try withTemporaryDirectory { folder in
+            let environment = try environment(in: folder)
+            try writeTinyModel(to: folder + "/model")
+            try makeSeries(folder + "/in", ["7 2_slow"])
+            try write([], to: folder + "/in/.7.slow")
+            let running = try RunningCommand(
+                "segment-brain", [folder + "/in", folder + "/out", "--model", folder + "/model"],
+                environment: environment)
+            func scratch() throws -> [String] {
+                try directoryListing(folder + "/tmp").filter { $0.contains("sliceseg-") }
+            }
+            // The description is written when the handler of signals is there.
+            let description = folder + "/out/dataset_description.json"
+            while running.process.isRunning,
+                try scratch().isEmpty || !FileManager.default.fileExists(atPath: description)
+            {
+                usleep(5_000)
+            }
+            let start = ContinuousClock.now
+            running.process.interrupt()
+            #expect(try running.wait().status == 130)
+            #expect(ContinuousClock.now - start < .seconds(30))
+            #expect(try scratch().isEmpty)
+        }
+    }
+
+    @Test func `without dcm2niix the DICOM folders of a mixed tree fail by name`() throws {
+        try withTemporaryDirectory { folder in
+            try writeTinyModel(to: folder + "/model")
+            try makeSeries(folder + "/in/dicom", ["7 2_x"])
+            try writeHead(to: folder + "/in/a.nii.gz")
+            let result = try RunningCommand(
+                "segment-brain", [folder + "/in", folder + "/out", "--model", folder + "/model"],
+                environment: ["PATH": "/nowhere"]
+            ).wait()
+            #expect(result.status == 1)
+            #expect(result.errors.contains("1 segmented, 0 done before, 1 failed"))
+            let failure = try #require(try rows(of: folder + "/out/failures.tsv").first)
+            #expect(failure[0] == "dicom/DICOM")
+            #expect(failure[1].contains("(apt install dcm2niix)"))
+        }
+    }
+
+    @Test(
+        .enabled(
+            if: DICOMConverter.find() != nil && sharedDataPath("ct/dicom") != nil,
+            "needs dcm2niix and ../shared/data/ct/dicom"))
+    func `a real series lies on the grid of its reference`() throws {
+        let dicom = try #require(sharedDataPath("ct/dicom"))
+        let reference = try #require(sharedDataPath("ct/example_seg_dicom.nii.gz"))
+        try withTemporaryDirectory { folder in
+            try writeTinyModel(to: folder + "/model")
+            let result = try run(
+                "segment-brain", [dicom, folder + "/out", "--model", folder + "/model"])
+            #expect(result.status == 0, "\(result.errors)")
+            let labels = folder + "/out/0_CT_Body_3.0_dseg.nii.gz"
+            let grids = try compareGrids(labels, reference)
+            #expect(grids.areEqual)
+        }
+    }
+}
