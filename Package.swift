@@ -26,11 +26,13 @@ let package = Package(
     targets: [
         // C boundaries. Debian's libnifti ships no pkg-config file and its headers ask for
         // <znzlib.h> without the folder it lies in; `forward` holds a header that points there.
-        // libnifti2 reads both versions of NIfTI.
+        // libnifti2 reads both versions of NIfTI; libdeflate inflates twice as fast as zlib.
         .target(
             name: "CNIfTI",
             cSettings: [.headerSearchPath("forward")],
-            linkerSettings: [.linkedLibrary("nifti2"), .linkedLibrary("z")]
+            linkerSettings: [
+                .linkedLibrary("nifti2"), .linkedLibrary("z"), .linkedLibrary("deflate"),
+            ]
         ),
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("z")]),
         // Only the C header and the loader are built here; `library/` is C++ over LibTorch, built

@@ -2,6 +2,7 @@
 
 #include "CNIfTI.h"
 
+#include <float.h>
 #include <math.h>
 #include <nifti/nifti2_io.h>
 #include <string.h>
@@ -93,8 +94,17 @@ CNIfTIStatus cnifti_header_parse(const uint8_t *bytes, size_t count, CNIfTIHeade
 }
 
 void cnifti_header_qform(const CNIfTIHeader *header, double *affine) {
+    double b = header->quaternion[0], c = header->quaternion[1], d = header->quaternion[2];
+    double square = b * b + c * c + d * d;
+    // libnifti's own limit is a third of this one; between the two the angle is rounding noise.
+    if (fabs(1 - square) < 3 * FLT_EPSILON) {
+        double length = sqrt(square);
+        b /= length;
+        c /= length;
+        d /= length;
+    }
     nifti_dmat44 matrix = nifti_quatern_to_dmat44(
-        header->quaternion[0], header->quaternion[1], header->quaternion[2], header->offset[0],
+        b, c, d, header->offset[0],
         header->offset[1], header->offset[2], header->pixdim[1], header->pixdim[2],
         header->pixdim[3], header->pixdim[0] < 0 ? -1.0 : 1.0);
     for (int row = 0; row < 3; row++)
@@ -154,7 +164,7 @@ void cnifti_header_make(const int64_t *size, const double *affine, uint8_t *byte
         for (int i = 4; i < 8; i++) (header).dim[i] = 1;                   \
         (header).datatype = (int16_t)(type);                               \
         (header).bitpix = (int16_t)(8 * cnifti_datatype_size(type));       \
-        (header).vox_offset = (offset);                                    \
+        (header).vox_offset = (offset) + extension_bytes;                  \
         (header).scl_slope = 1;                                            \
         (header).scl_inter = 0;                                            \
         (header).cal_min = 0;                                              \
@@ -175,7 +185,8 @@ void cnifti_header_make(const int64_t *size, const double *affine, uint8_t *byte
     } while (0)
 
 CNIfTIStatus cnifti_header_adapt(
-    uint8_t *bytes, size_t count, int32_t datatype, int32_t intent_code) {
+    uint8_t *bytes, size_t count, int32_t datatype, int32_t intent_code,
+    int32_t extension_bytes) {
     nifti_1_header one;
     nifti_2_header two;
     int version = 0;
@@ -187,7 +198,7 @@ CNIfTIStatus cnifti_header_adapt(
         memset(one.db_name, 0, sizeof one.db_name);
         one.glmin = 0;
         one.glmax = 0;
-        // The header, then four bytes that say that no extension follows.
+        // The header, then four bytes that say whether extensions follow.
         ADAPT_FIELDS(one, datatype, (short)intent_code, CNIFTI_HEADER_1_BYTES + 4, "1");
         memcpy(bytes, &one, sizeof one);
     } else {

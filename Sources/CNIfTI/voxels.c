@@ -24,6 +24,24 @@
 
 static inline uint8_t keep(uint8_t bits) { return bits; }
 
+// Declares `number` as the stored number at an index.
+#define LOAD(type, bits_type, swap, index)                                       \
+    bits_type bits;                                                              \
+    type number;                                                                 \
+    memcpy(&bits, stored + (index) * sizeof bits, sizeof bits);                  \
+    if (is_swapped) bits = swap(bits);                                           \
+    memcpy(&number, &bits, sizeof number)
+
+// Stores a number at an index.
+#define STORE(type, bits_type, swap, index, value)                               \
+    do {                                                                         \
+        type number = (type)(value);                                             \
+        bits_type bits = 0;                                                      \
+        memcpy(&bits, &number, sizeof bits);                                     \
+        if (is_swapped) bits = swap(bits);                                       \
+        memcpy(stored + (index) * sizeof bits, &bits, sizeof bits);              \
+    } while (0)
+
 size_t cnifti_datatype_size(int32_t datatype) {
     switch (datatype) {
 #define SIZE(code, type, bits_type, swap) \
@@ -43,11 +61,7 @@ CNIfTIStatus cnifti_decode_floats(
 #define DECODE(code, type, bits_type, swap)                                      \
     case code:                                                                   \
         for (size_t i = 0; i < count; i++) {                                     \
-            bits_type bits;                                                      \
-            type number;                                                         \
-            memcpy(&bits, stored + i * sizeof bits, sizeof bits);                \
-            if (is_swapped) bits = swap(bits);                                   \
-            memcpy(&number, &bits, sizeof number);                               \
+            LOAD(type, bits_type, swap, i);                                      \
             float value = is_scaled ? (float)((double)number * slope + intercept) \
                                     : (float)number;                             \
             values[i] = value;                                                   \
@@ -70,11 +84,7 @@ CNIfTIStatus cnifti_decode_labels(
 #define DECODE(code, type, bits_type, swap)                                      \
     case code:                                                                   \
         for (size_t i = 0; i < count; i++) {                                     \
-            bits_type bits;                                                      \
-            type number;                                                         \
-            memcpy(&bits, stored + i * sizeof bits, sizeof bits);                \
-            if (is_swapped) bits = swap(bits);                                   \
-            memcpy(&number, &bits, sizeof number);                               \
+            LOAD(type, bits_type, swap, i);                                      \
             double value = (double)number;                                       \
             if (is_scaled) value = value * slope + intercept;                    \
             /* NaN fails the first test; only then is the conversion defined. */ \
@@ -124,11 +134,7 @@ CNIfTIStatus cnifti_encode_floats(
                 *bad_index = i;                                                  \
                 return CNIFTI_ERROR_VALUE;                                       \
             }                                                                    \
-            type number = (type)value;                                           \
-            bits_type bits = 0;                                                  \
-            memcpy(&bits, &number, sizeof bits);                                 \
-            if (is_swapped) bits = swap(bits);                                   \
-            memcpy(stored + i * sizeof bits, &bits, sizeof bits);                \
+            STORE(type, bits_type, swap, i, value);                              \
         }                                                                        \
         break;
         SCALARS(ENCODE)
@@ -141,20 +147,20 @@ CNIfTIStatus cnifti_encode_floats(
 CNIfTIStatus cnifti_encode_labels(
     const uint16_t *labels, size_t count, int32_t datatype, bool is_swapped, uint8_t *stored,
     size_t *bad_index) {
+    // One look for the largest, so that the loops below store without checking.
+    uint16_t largest = 0;
+    for (size_t i = 0; i < count; i++) largest = labels[i] > largest ? labels[i] : largest;
+    if (!fits_integer(largest, datatype)) {
+        size_t i = 0;
+        while (fits_integer(labels[i], datatype)) i++;
+        *bad_index = i;
+        return CNIFTI_ERROR_VALUE;
+    }
     switch (datatype) {
 #define ENCODE(code, type, bits_type, swap)                                      \
     case code:                                                                   \
-        for (size_t i = 0; i < count; i++) {                                     \
-            if (!fits_integer(labels[i], code)) {                                \
-                *bad_index = i;                                                  \
-                return CNIFTI_ERROR_VALUE;                                       \
-            }                                                                    \
-            type number = (type)labels[i];                                       \
-            bits_type bits = 0;                                                  \
-            memcpy(&bits, &number, sizeof bits);                                 \
-            if (is_swapped) bits = swap(bits);                                   \
-            memcpy(stored + i * sizeof bits, &bits, sizeof bits);                \
-        }                                                                        \
+        for (size_t i = 0; i < count; i++)                                       \
+            STORE(type, bits_type, swap, i, labels[i]);                          \
         break;
         SCALARS(ENCODE)
 #undef ENCODE

@@ -71,6 +71,18 @@ import Foundation
         return block
     }
 
+    /// Inflates the whole file in one go, wherever the stream stands, and checks its checksum.
+    ///
+    /// - Parameter smallest: The bytes that the content must have.
+    /// - Returns: The content; `nil` where the file is not one sound gzip member of about that
+    ///   content. Reading on then tells what it holds.
+    func inflatedContent(ofAtLeast smallest: Int) -> ByteBlock? {
+        var bytes: UnsafeMutablePointer<UInt8>?
+        var count = 0
+        guard unsafe cnifti_stream_inflate_all(stream, smallest, &bytes, &count) else { return nil }
+        return unsafe ByteBlock(taking: bytes, count: count)
+    }
+
     /// Checks gzip's checksum where the file ends.
     func checkEnd() throws(VolumeIOError) {
         var errorNumber: Int32 = 0
@@ -92,10 +104,12 @@ import Foundation
 
     deinit { unsafe cnifti_block_free(bytes) }
 
-    /// Lends the bytes.
-    func withBytes<Result>(_ body: (UnsafePointer<UInt8>) -> Result) -> Result? {
-        guard let bytes = unsafe bytes else { return nil }
-        return unsafe body(UnsafePointer(bytes))
+    /// Lends the bytes from an offset on.
+    func withBytes<Result>(
+        from offset: Int, _ body: (UnsafePointer<UInt8>) -> Result
+    ) -> Result? {
+        guard let bytes = unsafe bytes, offset < count else { return nil }
+        return unsafe body(UnsafePointer(bytes + offset))
     }
 }
 

@@ -13,10 +13,11 @@ private let mghGeometry = 28..<90
 /// - Parameters:
 ///   - start: The first bytes of the file.
 ///   - stream: The file that they come from.
+///   - number: Which of its volumes is meant; `nil` for the only one.
 /// - Returns: The header.
 /// - Throws: ``VolumeIOError`` where it is not MGH or cannot be used.
 func mghHeader(
-    _ start: [UInt8], stream: borrowing InputStream
+    _ start: [UInt8], stream: borrowing InputStream, volume number: Int?
 ) throws(VolumeIOError) -> VolumeHeader {
     let path = stream.path
     // MGH has no magic; its version, 1, is little to go by without the name.
@@ -31,12 +32,9 @@ func mghHeader(
             .truncated, path, "ends within its header (\(start.count) bytes)",
             "fetch or convert it again")
     }
-    let frames = bigEndianInt32(start, at: 16)
-    guard frames <= 1 else {
-        throw VolumeIOError(
-            .series, path, "is a 4-D series of \(frames) volumes",
-            "extract one 3-D volume first, for example with mri_convert --frame")
-    }
+    // Some programs write 0 frames for one.
+    let frames = max(1, bigEndianInt32(start, at: 16))
+    let volumeNumber = try checkedVolumeNumber(number, of: Int(frames), path: path)
     let code = bigEndianInt32(start, at: 20)
     guard let type = StoredType(mghCode: code) else {
         throw VolumeIOError(
@@ -44,7 +42,8 @@ func mghHeader(
             "convert it with mri_convert")
     }
     let size = try checkedSize(
-        [4, 8, 12].map { Int64(bigEndianInt32(start, at: $0)) }, type: type, path: path)
+        [4, 8, 12].map { Int64(bigEndianInt32(start, at: $0)) }, volumeCount: Int64(frames),
+        type: type, path: path)
     let hasGeometry = bigEndianInt16(start, at: 28) != 0
     let affine = hasGeometry ? mghAffine(start, size: size) : assumedAffine(size: size)
     guard isUsable(affine) else {
@@ -54,22 +53,28 @@ func mghHeader(
     }
     let header = VolumeHeader(
         format: .mgh, storedType: type, grid: Grid(size: size, affine: affine),
-        affineSource: hasGeometry ? .directionCosines : .assumed, sformCode: 0, qformCode: 0,
+        volumeCount: Int(frames), affineSource: hasGeometry ? .directionCosines : .assumed,
+        sformCode: 0, qformCode: 0,
         slope: 1, intercept: 0, bytes: Array(start.prefix(mghHeaderSize)), isSwapped: true,
-        dataPath: path, dataOffset: mghHeaderSize)
+        dataPath: path, volumeNumber: volumeNumber,
+        dataOffset: mghHeaderSize + volumeNumber * size.count * type.byteCount)
     try checkSize(of: stream, header: header, path: path)
     return header
 }
 
 /// The affine of the header's spacing, cosines and center.
+///
+/// The columns are products in single precision, as in nibabel; the rest is double precision.
 private func mghAffine(_ bytes: [UInt8], size: GridSize) -> Affine {
-    func vector(at offset: Int) -> SIMD3<Double> {
-        let numbers = (0..<3).map { Double(bigEndianFloat(bytes, at: offset + 4 * $0)) }
+    func vector(at offset: Int) -> SIMD3<Float> {
+        let numbers = (0..<3).map { bigEndianFloat(bytes, at: offset + 4 * $0) }
         return SIMD3(numbers[0], numbers[1], numbers[2])
     }
     let spacing = vector(at: 30)
-    let columns = (0..<3).map { axis in vector(at: 42 + 12 * axis) * spacing[axis] }
-    return centered(columns, at: vector(at: 78), size: size)
+    let columns = (0..<3).map { axis in
+        SIMD3<Double>(vector(at: 42 + 12 * axis) * spacing[axis])
+    }
+    return centered(columns, at: SIMD3<Double>(vector(at: 78)), size: size)
 }
 
 /// What FreeSurfer assumes without a valid geometry: coronal slices of 1 mm voxels, `LIA`.

@@ -40,10 +40,11 @@ func pairPaths(of path: String) throws(VolumeIOError) -> (header: String, image:
 ///   - start: The first bytes of the file.
 ///   - stream: The file that they come from.
 ///   - userPath: The file that the user named.
+///   - number: Which of its volumes is meant; `nil` for the only one.
 /// - Returns: The header, or `nil` where the content is not NIfTI.
 /// - Throws: ``VolumeIOError`` where it is NIfTI that cannot be used.
 func niftiHeader(
-    _ start: [UInt8], stream: borrowing InputStream, userPath: String
+    _ start: [UInt8], stream: borrowing InputStream, userPath: String, volume number: Int?
 ) throws(VolumeIOError) -> VolumeHeader? {
     let path = stream.path
     var fields = CNIfTIHeader()
@@ -61,26 +62,30 @@ func niftiHeader(
     }
     let headerSize = fields.version == 1 ? CNIFTI_HEADER_1_BYTES : CNIFTI_HEADER_2_BYTES
 
-    let (dimensions, type) = try imageSizeAndType(fields, path: path)
-    let size = try checkedSize(dimensions, type: type, path: path)
+    let (dimensions, volumes, type) = try imageSizeAndType(fields, path: path)
+    let volumeNumber = try checkedVolumeNumber(number, of: Int(volumes), path: path)
+    let size = try checkedSize(dimensions, volumeCount: volumes, type: type, path: path)
+    let skipped = volumeNumber * size.count * type.byteCount
     let scaling = try scaling(fields, path: path)
     let (affine, source) = try affine(fields, size: size, path: path)
     let header = VolumeHeader(
         format: fields.version == 1 ? .nifti1 : .nifti2, storedType: type,
-        grid: Grid(size: size, affine: affine), affineSource: source,
+        grid: Grid(size: size, affine: affine), volumeCount: Int(volumes), affineSource: source,
         sformCode: Int(fields.sform_code), qformCode: Int(fields.qform_code),
         slope: scaling.slope, intercept: scaling.intercept, bytes: Array(start.prefix(headerSize)),
         isSwapped: fields.is_swapped,
         dataPath: try dataPath(fields, headerPath: path, userPath: userPath),
-        dataOffset: try dataOffset(fields, headerSize: headerSize, path: path))
+        volumeNumber: volumeNumber,
+        dataOffset: try dataOffset(fields, headerSize: headerSize, path: path) + skipped)
     if header.dataPath == path { try checkSize(of: stream, header: header, path: path) }
     return header
 }
 
-/// The sizes of the three axes and the type, where this is one 3-D image of scalars.
+/// The sizes of the three axes, how many volumes there are, and the type, where these are 3-D
+/// images of scalars.
 private func imageSizeAndType(
     _ fields: CNIfTIHeader, path: String
-) throws(VolumeIOError) -> ([Int64], StoredType) {
+) throws(VolumeIOError) -> ([Int64], volumes: Int64, StoredType) {
     let all = fields.dimensions
     guard (1...7).contains(all[0]) else {
         throw VolumeIOError(
@@ -105,11 +110,6 @@ private func imageSizeAndType(
             .series, path, "has \(used.count) axes (\(written))",
             "extract one 3-D volume first")
     }
-    if used.count > 3, used[3] > 1 {
-        throw VolumeIOError(
-            .series, path, "is a 4-D series of \(used[3]) volumes",
-            "extract one 3-D volume first, for example with fslroi or mri_convert --frame")
-    }
     guard let type = StoredType(niftiCode: fields.datatype) else {
         let name: String
         switch fields.datatype {
@@ -131,7 +131,7 @@ private func imageSizeAndType(
             .twoDimensional, path, "holds a \(used.count)-D image of \(written) voxels",
             "give a 3-D volume")
     }
-    return (Array(used.prefix(3)), type)
+    return (Array(used.prefix(3)), volumes: used.count > 3 ? used[3] : 1, type)
 }
 
 /// The factor and what is added: none where the slope is 0 or not finite, as in nibabel.

@@ -15,20 +15,25 @@ public struct LoadedVolume: Sendable {
 ///
 /// NIfTI-1, NIfTI-2 and MGH are recognised by content, gzip too, in either byte order. Stored
 /// numbers become `slope * number + intercept`, computed in double precision and rounded to
-/// single. Axes behind the third one may have one voxel only.
+/// single. Of a 4-D series one volume is read; further axes may have one voxel only.
 ///
-/// - Parameter path: A `.nii`, `.nii.gz`, `.mgz` or `.mgh` file, or either one of a `.hdr`/`.img`
-///   pair, which may be compressed.
+/// - Parameters:
+///   - path: A `.nii`, `.nii.gz`, `.mgz` or `.mgh` file, or either one of a `.hdr`/`.img` pair,
+///     which may be compressed.
+///   - number: Which volume of a series to read, counted from 0 as in nibabel and FSL; where it is
+///     `nil`, the file must hold a single one.
 /// - Returns: The volume on its own grid.
 /// - Throws: ``VolumeIOError``: also where a single byte is missing at the end.
-public func readVolume(at path: String) throws(VolumeIOError) -> LoadedVolume {
-    let stored = try readStoredVoxels(at: path)
+public func readVolume(
+    at path: String, volume number: Int? = nil
+) throws(VolumeIOError) -> LoadedVolume {
+    let stored = try readStoredVoxels(at: path, volume: number)
     let header = stored.header
     let count = header.grid.size.count
     var nanVoxelCount = 0
     let voxels = unsafe [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
         guard let values = buffer.baseAddress else { return }
-        _ = unsafe stored.block.withBytes { bytes in
+        _ = unsafe stored.block.withBytes(from: stored.offset) { bytes in
             unsafe cnifti_decode_floats(
                 bytes, count, header.storedType.niftiCode, header.isSwapped, header.slope,
                 header.intercept, values, &nanVoxelCount)
@@ -42,12 +47,12 @@ public func readVolume(at path: String) throws(VolumeIOError) -> LoadedVolume {
 
 /// Reads a map of labels.
 ///
-/// - Parameter path: A file as in ``readVolume(at:)``.
+/// - Parameter path: A file as in ``readVolume(at:volume:)``.
 /// - Returns: The labels on their own grid, and the file's header.
 /// - Throws: ``VolumeIOError``; with the code ``VolumeIOError/Code/notALabel`` where a value, once
 ///   scaled, is not an integer in `0...65535`.
 public func readLabelMap(at path: String) throws(VolumeIOError) -> (LabelMap, VolumeHeader) {
-    let stored = try readStoredVoxels(at: path)
+    let stored = try readStoredVoxels(at: path, volume: nil)
     let header = stored.header
     let size = header.grid.size
     var badIndex = 0
@@ -56,7 +61,7 @@ public func readLabelMap(at path: String) throws(VolumeIOError) -> (LabelMap, Vo
     let labels = unsafe [UInt16](unsafeUninitializedCapacity: size.count) { buffer, initialized in
         guard let values = buffer.baseAddress else { return }
         status =
-            unsafe stored.block.withBytes { bytes in
+            unsafe stored.block.withBytes(from: stored.offset) { bytes in
                 unsafe cnifti_decode_labels(
                     bytes, size.count, header.storedType.niftiCode, header.isSwapped, header.slope,
                     header.intercept, values, &badIndex, &badValue)
@@ -81,13 +86,20 @@ func voxelIndex(_ offset: Int, in size: GridSize) -> String {
 private struct StoredVoxels: ~Copyable {
     let header: VolumeHeader
     let block: ByteBlock
+    /// Where in the block the voxels begin.
+    let offset: Int
 }
 
 /// Reads a volume's header and voxels, and counts the bytes.
-private func readStoredVoxels(at path: String) throws(VolumeIOError) -> StoredVoxels {
-    let file = try openVolume(at: path)
+private func readStoredVoxels(
+    at path: String, volume number: Int?
+) throws(VolumeIOError) -> StoredVoxels {
+    let file = try openVolume(at: path, volume: number)
     let header = file.header
     let count = header.grid.size.count * header.storedType.byteCount
+    if let content = file.stream.inflatedContent(ofAtLeast: header.dataOffset + count) {
+        return StoredVoxels(header: header, block: content, offset: header.dataOffset)
+    }
     let gap = header.dataOffset - file.position
     guard try file.stream.skip(gap) == gap else {
         throw truncationError(header, path: file.stream.path, available: 0)
@@ -97,5 +109,5 @@ private func readStoredVoxels(at path: String) throws(VolumeIOError) -> StoredVo
         throw truncationError(header, path: file.stream.path, available: block.count)
     }
     try file.stream.checkEnd()
-    return StoredVoxels(header: header, block: block)
+    return StoredVoxels(header: header, block: block, offset: 0)
 }

@@ -1,7 +1,7 @@
 /// The endings of files that hold a volume, without the dot, longest first.
 ///
 /// Of a `.hdr`/`.img` pair the header stands for both, so that a folder's listing counts it once;
-/// ``readVolume(at:)`` also takes the `.img` file's name.
+/// ``readVolume(at:volume:)`` also takes the `.img` file's name.
 public let volumeFileExtensions = ["nii.gz", "mgh.gz", "hdr.gz", "nii", "mgz", "mgh", "hdr"]
 
 /// The name of a volume file without folder and ending: `"a/b.nii.gz"` gives `"b"`.

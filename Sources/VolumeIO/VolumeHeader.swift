@@ -33,6 +33,8 @@ public struct VolumeHeader: Sendable {
     public let storedType: StoredType
     /// How many voxels there are and where they lie.
     public let grid: Grid
+    /// How many volumes the file holds: 1, or more where it is a 4-D series.
+    public let volumeCount: Int
     /// Which of the header's geometries ``grid`` is taken from.
     public let affineSource: AffineSource
     /// NIfTI's sform code; 0 for MGH.
@@ -51,21 +53,27 @@ public struct VolumeHeader: Sendable {
     let isSwapped: Bool
     /// The file that holds the voxels.
     let dataPath: String
-    /// Bytes before the first voxel.
+    /// Which of the file's volumes is meant, counted from 0.
+    let volumeNumber: Int
+    /// Bytes before that volume's first voxel.
     let dataOffset: Int
 }
 
 /// Reads what a volume's file says before its voxels, and checks that it can be true.
 ///
-/// The format is recognised by content. Everything is checked as in ``readVolume(at:)`` except
+/// The format is recognised by content. Everything is checked as in ``readVolume(at:volume:)`` except
 /// the voxels themselves; a plain file's size is compared with what the header promises.
 ///
-/// - Parameter path: A `.nii`, `.nii.gz`, `.mgz` or `.mgh` file, or either one of a `.hdr`/`.img`
-///   pair, which may be compressed.
+/// - Parameters:
+///   - path: A `.nii`, `.nii.gz`, `.mgz` or `.mgh` file, or either one of a `.hdr`/`.img` pair,
+///     which may be compressed.
+///   - number: Which volume of a series is meant, as in ``readVolume(at:volume:)``.
 /// - Returns: The header.
 /// - Throws: ``VolumeIOError``.
-public func readVolumeHeader(at path: String) throws(VolumeIOError) -> VolumeHeader {
-    try openVolume(at: path).header
+public func readVolumeHeader(
+    at path: String, volume number: Int? = nil
+) throws(VolumeIOError) -> VolumeHeader {
+    try openVolume(at: path, volume: number).header
 }
 
 /// A volume's header and the file that holds its voxels, open behind what was read of it.
@@ -77,7 +85,7 @@ struct OpenVolume: ~Copyable {
 }
 
 /// Opens a volume's files and reads the header.
-func openVolume(at path: String) throws(VolumeIOError) -> OpenVolume {
+func openVolume(at path: String, volume number: Int?) throws(VolumeIOError) -> OpenVolume {
     let pair = try pairPaths(of: path)
     let stream = try InputStream(path: pair?.header ?? path)
     // Voxels may follow right behind a header, so no more is read than it has.
@@ -86,8 +94,11 @@ func openVolume(at path: String) throws(VolumeIOError) -> OpenVolume {
     guard !start.isEmpty else {
         throw VolumeIOError(.notAVolume, stream.path, "is empty", "fetch or convert it again")
     }
-    guard let header = try niftiHeader(start, stream: stream, userPath: path) else {
-        let header = try mghHeader(start, stream: stream)
+    guard
+        let header = try niftiHeader(
+            start, stream: stream, userPath: path, volume: number)
+    else {
+        let header = try mghHeader(start, stream: stream, volume: number)
         return OpenVolume(header: header, stream: stream, position: start.count)
     }
     guard header.dataPath != stream.path else {
@@ -98,35 +109,85 @@ func openVolume(at path: String) throws(VolumeIOError) -> OpenVolume {
     return OpenVolume(header: header, stream: image, position: 0)
 }
 
+/// The number of the volume to read, where the file has it.
+///
+/// - Parameters:
+///   - number: The volume that is asked for; `nil` for the only one.
+///   - count: How many the file holds.
+///   - path: The file.
+/// - Returns: The number.
+/// - Throws: ``VolumeIOError`` where the file lacks it, or holds several and none is asked for.
+func checkedVolumeNumber(
+    _ number: Int?, of count: Int, path: String
+) throws(VolumeIOError) -> Int {
+    guard let number else {
+        guard count == 1 else {
+            throw VolumeIOError(
+                .series, path, "is a 4-D series of \(count) volumes",
+                "extract one 3-D volume first, for example with fslroi or mri_convert --frame")
+        }
+        return 0
+    }
+    guard (0..<count).contains(number) else {
+        throw VolumeIOError(
+            .noSuchVolume, path,
+            "has no volume \(number): it holds \(count == 1 ? "one" : "\(count) volumes")",
+            "name one from 0 to \(count - 1)")
+    }
+    return number
+}
+
 /// Compares what the header promises with the most that the file can hold.
 func checkSize(
     of stream: borrowing InputStream, header: VolumeHeader, path: String
 ) throws(VolumeIOError) {
-    let promised = header.grid.size.count * header.storedType.byteCount
-    let (end, overflow) = header.dataOffset.addingReportingOverflow(promised)
+    let remaining = header.volumeCount - header.volumeNumber
+    let (end, overflow) = header.dataOffset.addingReportingOverflow(
+        header.volumeByteCount * remaining)
     guard overflow || end > stream.largestContentSize else { return }
+    let start = header.dataOffset - header.volumeByteCount * header.volumeNumber
     throw truncationError(
         header, path: path,
-        available: stream.isCompressed ? nil : max(0, stream.fileSize - header.dataOffset))
+        available: stream.isCompressed ? nil : max(0, stream.fileSize - start))
 }
 
 /// The error of a file that is shorter than its header promises.
+///
+/// - Parameters:
+///   - header: The header.
+///   - path: The file.
+///   - available: The bytes of voxels that are there, of all volumes; `nil` where nobody knows.
+/// - Returns: The error.
 func truncationError(
     _ header: VolumeHeader, path: String, available: Int?
 ) -> VolumeIOError {
-    let size = header.grid.size
-    let promised = size.count * header.storedType.byteCount
+    let promised = header.volumeByteCount * header.volumeCount
+    let volumes = header.volumeCount == 1 ? "" : "\(header.volumeCount) volumes of "
     let found = available.map { "\($0) are there" } ?? "the file is too small for that"
     return VolumeIOError(
         .truncated, path,
-        "ends before its last voxel: its header promises \(size) voxels in \(promised) bytes and "
-            + found,
+        "ends before its last voxel: its header promises \(volumes)\(header.grid.size) voxels in "
+            + "\(promised) bytes and " + found,
         "fetch or convert it again")
 }
 
+extension VolumeHeader {
+    /// Bytes of one volume.
+    var volumeByteCount: Int { grid.size.count * storedType.byteCount }
+}
+
 /// How many voxels of a type there are, where that many bytes can be counted at all.
+///
+/// - Parameters:
+///   - dimensions: The three sizes.
+///   - volumeCount: How many such volumes there are.
+///   - type: Of the stored numbers.
+///   - path: The file.
+/// - Returns: The size of one volume.
+/// - Throws: ``VolumeIOError`` where a size is not positive, the image is flat, or nothing can hold
+///   it.
 func checkedSize(
-    _ dimensions: [Int64], type: StoredType, path: String
+    _ dimensions: [Int64], volumeCount: Int64, type: StoredType, path: String
 ) throws(VolumeIOError) -> GridSize {
     let written = dimensions.map(String.init).joined(separator: "x")
     guard dimensions.allSatisfy({ $0 > 0 }) else {
@@ -135,9 +196,10 @@ func checkedSize(
             "fetch or convert it again")
     }
     var bytes = Int64(type.byteCount)
-    for dimension in dimensions {
+    for dimension in dimensions + [volumeCount] {
         let (product, overflow) = bytes.multipliedReportingOverflow(by: dimension)
-        guard !overflow else {
+        // The limit leaves room to add to a position in the file.
+        guard !overflow, product < 1 << 60 else {
             throw VolumeIOError(
                 .invalidHeader, path,
                 "has a header that claims \(written) voxels, more than any file holds",

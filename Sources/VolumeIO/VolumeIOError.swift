@@ -20,8 +20,10 @@ public struct VolumeIOError: Error, Sendable, Equatable, CustomStringConvertible
         case unsupportedDatatype
         /// The image is flat.
         case twoDimensional
-        /// There are several volumes in the file, or more axes than four.
+        /// There are several volumes in the file and none is chosen, or more axes than four.
         case series
+        /// The volume that is asked for is not in the file.
+        case noSuchVolume
         /// The file is CIFTI: surfaces or connectivity.
         case cifti
         /// One file of a `.hdr`/`.img` pair is missing.

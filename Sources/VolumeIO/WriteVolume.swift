@@ -5,8 +5,9 @@ public import Volumes
 /// Writes a map of labels as integers.
 ///
 /// The smallest type is taken that holds the largest label: in NIfTI `uint8` or `uint16`, in MGH
-/// `uint8`, `int16` or `int32`. NIfTI files carry the intent "label" (1002) and no scaling. The file
-/// is there in full or not at all.
+/// `uint8`, `int16` or `int32`. NIfTI files carry the intent "label" (1002), no scaling, and the
+/// label table in a header extension: Caret's XML under its code 30, which Connectome Workbench
+/// reads and other programs pass over. The file is there in full or not at all.
 ///
 /// - Parameters:
 ///   - map: The labels.
@@ -14,11 +15,12 @@ public import Volumes
 ///   - header: The scan that the labels belong to. Where it has the same family of formats, its
 ///     geometry is taken over bit for bit; NIfTI-2 stays NIfTI-2. Else, or where it is `nil`, the
 ///     grid's affine is written in single precision.
+///   - table: The structures' names and colors; MGH files cannot hold them.
 /// - Throws: `FileWriteError` where the file cannot be written, ``VolumeIOError`` where the format
 ///   cannot hold the map.
 /// - Precondition: the map lies on the header's grid.
 public func writeLabelMap(
-    _ map: LabelMap, to path: String, like header: VolumeHeader?
+    _ map: LabelMap, to path: String, like header: VolumeHeader?, table: LabelTable? = nil
 ) throws {
     let largest = map.labels.max() ?? 0
     let format = try OutputFormat(path: path)
@@ -26,8 +28,9 @@ public func writeLabelMap(
         largest <= UInt8.max
         ? .uint8
         : !format.isMGH ? .uint16 : largest <= UInt16(Int16.max) ? .int16 : .int32
+    let content = FileContent(type: type, intent: 1002, table: table, hasRuns: true)
     try unsafe write(
-        map.grid, type: type, intent: 1002, format: format, to: path, like: header
+        map.grid, content, format: format, to: path, like: header
     ) { range, bytes, badIndex in
         unsafe map.labels.withUnsafeBufferPointer { labels in
             guard let base = labels.baseAddress else { return CNIFTI_OK }
@@ -45,7 +48,7 @@ public func writeLabelMap(
 /// - Parameters:
 ///   - volume: The intensities.
 ///   - path: Where to; `.nii`, `.nii.gz`, `.mgz` or `.mgh` decides on the format.
-///   - header: A scan on the same grid, as in ``writeLabelMap(_:to:like:)``.
+///   - header: A scan on the same grid, as in ``writeLabelMap(_:to:like:table:)``.
 ///   - type: The type of the numbers in the file.
 /// - Throws: `FileWriteError` where the file cannot be written, ``VolumeIOError`` where the type or
 ///   format cannot hold a value.
@@ -54,8 +57,9 @@ public func writeVolume(
     _ volume: Volume, to path: String, like header: VolumeHeader?, storedAs type: StoredType
 ) throws {
     let format = try OutputFormat(path: path)
+    let content = FileContent(type: type, intent: 0, table: nil, hasRuns: false)
     try unsafe write(
-        volume.grid, type: type, intent: 0, format: format, to: path, like: header
+        volume.grid, content, format: format, to: path, like: header
     ) { range, bytes, badIndex in
         unsafe volume.voxels.withUnsafeBufferPointer { voxels in
             guard let base = voxels.baseAddress else { return CNIFTI_OK }
@@ -85,13 +89,23 @@ private struct OutputFormat {
     }
 }
 
+/// What a file says about its numbers.
+private struct FileContent {
+    let type: StoredType
+    /// NIfTI's code of what they mean.
+    let intent: Int32
+    let table: LabelTable?
+    /// Whether equal numbers stand in long runs.
+    let hasRuns: Bool
+}
+
 /// Turns the voxels in a range into stored bytes; on failure, tells which one of them it was.
 private typealias Encoder = (
     _ range: Range<Int>, _ bytes: UnsafeMutablePointer<UInt8>, _ badIndex: inout Int
 ) -> CNIfTIStatus
 
 private func write(
-    _ grid: Grid, type: StoredType, intent: Int32, format: OutputFormat, to path: String,
+    _ grid: Grid, _ content: FileContent, format: OutputFormat, to path: String,
     like header: VolumeHeader?, encode: Encoder
 ) throws {
     if let header {
@@ -103,29 +117,30 @@ private func write(
     }
     let start =
         format.isMGH
-        ? try mghStart(grid, type: type, path: path, like: header)
-        : try niftiStart(grid, type: type, intent: intent, path: path, like: header)
+        ? try mghStart(grid, type: content.type, path: path, like: header)
+        : try niftiStart(grid, content, path: path, like: header)
     // gzip's level 1: labels shrink hundredfold at any level, and the others cost only time.
     let level: Int32 = format.isCompressed ? 1 : 0
     try writeAtomically(to: path) { temporaryPath in
         try unsafe write(
-            start, count: grid.size.count, size: grid.size, type: type, level: level,
+            start, size: grid.size, content, level: level,
             toFileAt: temporaryPath, namedInErrors: path, encode: encode)
     }
 }
 
 private func write(
-    _ start: [UInt8], count: Int, size: GridSize, type: StoredType, level: Int32,
+    _ start: [UInt8], size: GridSize, _ content: FileContent, level: Int32,
     toFileAt filePath: String, namedInErrors path: String, encode: Encoder
 ) throws {
-    var stream = try OutputStream(path: filePath, compressionLevel: level, namedInErrors: path)
+    var stream = try OutputStream(
+        path: filePath, compressionLevel: level, hasRuns: content.hasRuns, namedInErrors: path)
     try stream.write(start)
     let voxelsAtOnce = 1 << 18
-    for lower in stride(from: 0, to: count, by: voxelsAtOnce) {
-        let range = lower..<min(lower + voxelsAtOnce, count)
+    for lower in stride(from: 0, to: size.count, by: voxelsAtOnce) {
+        let range = lower..<min(lower + voxelsAtOnce, size.count)
         var status = CNIFTI_OK
         var badIndex = 0
-        let byteCount = range.count * type.byteCount
+        let byteCount = range.count * content.type.byteCount
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initialized in
             guard let base = buffer.baseAddress else { return }
             status = unsafe encode(range, base, &badIndex)
@@ -135,7 +150,7 @@ private func write(
             throw VolumeIOError(
                 .notRepresentable, path,
                 "cannot store the value at voxel \(voxelIndex(lower + badIndex, in: size)) as "
-                    + type.rawValue,
+                    + content.type.rawValue,
                 "choose a floating-point type")
         }
         try stream.write(bytes)
@@ -143,9 +158,9 @@ private func write(
     try stream.finish()
 }
 
-/// A NIfTI header and the four bytes that say that no extension follows.
+/// A NIfTI header and the extensions behind it.
 private func niftiStart(
-    _ grid: Grid, type: StoredType, intent: Int32, path: String, like header: VolumeHeader?
+    _ grid: Grid, _ content: FileContent, path: String, like header: VolumeHeader?
 ) throws(VolumeIOError) -> [UInt8] {
     var bytes: [UInt8]
     if let header, header.format != .mgh {
@@ -161,9 +176,11 @@ private func niftiStart(
         bytes = [UInt8](repeating: 0, count: CNIFTI_HEADER_1_BYTES)
         unsafe cnifti_header_make(size, elements, &bytes)
     }
-    let status = unsafe cnifti_header_adapt(&bytes, bytes.count, type.niftiCode, intent)
+    let extensions = niftiExtensions(of: content.table)
+    let status = unsafe cnifti_header_adapt(
+        &bytes, bytes.count, content.type.niftiCode, content.intent, Int32(extensions.count - 4))
     precondition(status == CNIFTI_OK, "a header that was read before is refused now: \(status)")
-    return bytes + [0, 0, 0, 0]
+    return bytes + extensions
 }
 
 private func mghStart(

@@ -32,12 +32,12 @@ func littleEndian(_ number: Float) -> [UInt8] { littleEndian(number.bitPattern) 
 /// Compresses bytes as the writer does.
 func gzipped(_ bytes: [UInt8]) throws -> [UInt8] {
     try withTemporaryDirectory { folder in
-        var stream: OpaquePointer?
+        var writer: OpaquePointer?
         var errorNumber: Int32 = 0
         let path = folder + "/a.gz"
-        guard cnifti_stream_create(path, 6, &stream, &errorNumber) == CNIFTI_OK, let stream,
-            cnifti_stream_write(stream, bytes, bytes.count, &errorNumber) == CNIFTI_OK,
-            cnifti_stream_finish(stream, &errorNumber) == CNIFTI_OK
+        guard cnifti_writer_create(path, 6, false, &writer, &errorNumber) == CNIFTI_OK, let writer,
+            cnifti_writer_write(writer, bytes, bytes.count, &errorNumber) == CNIFTI_OK,
+            cnifti_writer_finish(writer, &errorNumber) == CNIFTI_OK
         else { throw CocoaError(.fileWriteUnknown) }
         return try fileBytes(path)
     }

@@ -1,7 +1,8 @@
 // CNIfTI.h: the only C header that Swift sees for NIfTI and MGH files.
 //
-// Three small parts:
-//   streams   bytes from and to plain or gzip files, counted, with every failure told apart;
+// Four small parts:
+//   streams   bytes from plain or gzip files, counted, with every failure told apart;
+//   writers   bytes to plain or gzip files;
 //   headers   NIfTI-1 and NIfTI-2 headers through libnifti: byte order, quaternions;
 //   voxels    stored numbers of any scalar type to and from floats and labels.
 //
@@ -36,18 +37,13 @@ typedef enum : int32_t {
 
 // --- Streams -------------------------------------------------------------------------------
 
-// A file that is open for reading or writing. It belongs to the caller, who closes it once.
+// A file that is open for reading. It belongs to the caller, who closes it once.
 typedef struct CNIfTIStream CNIfTIStream;
 
 // Opens a regular file to read it; gzip is recognised by content and undone.
 // `error_number` receives errno where the status is CNIFTI_ERROR_SYSTEM.
 CNIfTIStatus cnifti_stream_open(
     const char *_Nonnull path, CNIfTIStream *_Nullable *_Nonnull stream,
-    int32_t *_Nonnull error_number);
-
-// Makes or empties a file to write it; `level` is gzip's 1 to 9, or 0 for a plain file.
-CNIfTIStatus cnifti_stream_create(
-    const char *_Nonnull path, int32_t level, CNIfTIStream *_Nullable *_Nonnull stream,
     int32_t *_Nonnull error_number);
 
 // Size of the file on disk in bytes, as it was when it was opened.
@@ -74,7 +70,16 @@ CNIfTIStatus cnifti_stream_read_block(
     CNIfTIStream *_Nonnull stream, size_t size, uint8_t *_Nullable *_Nonnull block,
     size_t *_Nonnull count, int32_t *_Nonnull error_number);
 
-// Frees a block from cnifti_stream_read_block.
+// Inflates a whole gzip file in one go, checksum included, wherever the stream stands. That takes
+// half the time of reading on, and is done where the file is one member whose content has
+// `smallest` bytes or at most 1 MiB more. Where it returns false nothing has changed: read on to
+// learn what the file holds. The content belongs to the caller, who frees it with
+// cnifti_block_free.
+bool cnifti_stream_inflate_all(
+    CNIfTIStream *_Nonnull stream, size_t smallest, uint8_t *_Nullable *_Nonnull content,
+    size_t *_Nonnull count);
+
+// Frees a block from cnifti_stream_read_block or cnifti_stream_inflate_all.
 void cnifti_block_free(uint8_t *_Nullable block);
 
 // Checks gzip's checksum and length where the data that was read ends the file; at most 1 MiB
@@ -82,17 +87,31 @@ void cnifti_block_free(uint8_t *_Nullable block);
 CNIfTIStatus cnifti_stream_check_end(
     CNIfTIStream *_Nonnull stream, int32_t *_Nonnull error_number);
 
-// Writes bytes.
-CNIfTIStatus cnifti_stream_write(
-    CNIfTIStream *_Nonnull stream, const void *_Nonnull bytes, size_t size,
-    int32_t *_Nonnull error_number);
-
-// Flushes what was written, and closes and frees the stream whatever the status.
-CNIfTIStatus cnifti_stream_finish(
-    CNIfTIStream *_Nonnull stream, int32_t *_Nonnull error_number);
-
 // Closes and frees a stream, whatever state it is in.
 void cnifti_stream_close(CNIfTIStream *_Nullable stream);
+
+// --- Writers -------------------------------------------------------------------------------
+
+// A file that is open for writing. It belongs to the caller, who finishes or closes it once.
+typedef struct CNIfTIWriter CNIfTIWriter;
+
+// Makes or empties a file to write it. `level` is gzip's 1 to 9, or 0 for a plain file; with
+// `has_runs` gzip looks for repeated bytes only, which is faster and smaller for labels.
+CNIfTIStatus cnifti_writer_create(
+    const char *_Nonnull path, int32_t level, bool has_runs,
+    CNIfTIWriter *_Nullable *_Nonnull writer, int32_t *_Nonnull error_number);
+
+// Writes bytes.
+CNIfTIStatus cnifti_writer_write(
+    CNIfTIWriter *_Nonnull writer, const void *_Nonnull bytes, size_t size,
+    int32_t *_Nonnull error_number);
+
+// Writes what is pending, and closes and frees the writer whatever the status.
+CNIfTIStatus cnifti_writer_finish(
+    CNIfTIWriter *_Nonnull writer, int32_t *_Nonnull error_number);
+
+// Closes and frees a writer, whatever state it is in.
+void cnifti_writer_close(CNIfTIWriter *_Nullable writer);
 
 // --- Headers -------------------------------------------------------------------------------
 
@@ -127,7 +146,8 @@ CNIfTIStatus cnifti_header_parse(
     const uint8_t *_Nonnull bytes, size_t count, CNIfTIHeader *_Nonnull header);
 
 // The qform: 12 elements, row by row, through libnifti. A quaternion whose b, c, d are longer
-// than 1 is scaled to length 1.
+// than 1, or as good as 1 in single precision, is scaled to length 1: a half turn, as nibabel has
+// it.
 void cnifti_header_qform(const CNIfTIHeader *_Nonnull header, double *_Nonnull affine);
 
 // Makes a NIfTI-1 header of a 3-D image in this machine's byte order: the affine (12 elements)
@@ -138,9 +158,10 @@ void cnifti_header_make(
 // Turns the header of a scan into that of a 3-D image on the same grid, in one file and in this
 // machine's byte order. The fields of the geometry keep their bits: the first three of dim,
 // pixdim, both codes, quaternion, offsets, srows and units. Those of scaling, display range,
-// timing and names are reset.
+// timing and names are reset. `extension_bytes` is the size of the header extensions to come.
 CNIfTIStatus cnifti_header_adapt(
-    uint8_t *_Nonnull bytes, size_t count, int32_t datatype, int32_t intent_code);
+    uint8_t *_Nonnull bytes, size_t count, int32_t datatype, int32_t intent_code,
+    int32_t extension_bytes);
 
 // --- Voxels --------------------------------------------------------------------------------
 
