@@ -48,7 +48,8 @@ public func writePhantoms(
         let phantom = makePhantom(
             seed: headSeed, options: PhantomOptions(orientation: orientation))
         try writeVolume(phantom.scan, to: file.scan, like: nil, storedAs: .int16)
-        try writeLabelMap(phantom.labels, to: file.labels, like: nil)
+        try writeLabelMap(
+            phantom.labels, to: file.labels, like: nil, table: phantomLabelTable)
     }
     return files.map(\.scan)
 }

@@ -38,7 +38,7 @@ public struct EvaluationReport: Sendable {
 public func evaluate(_ request: EvaluationRequest) throws -> EvaluationReport {
     let predictions = try LabelMapFile.find(at: request.prediction)
     let references = try LabelMapFile.find(at: request.reference)
-    let table = try request.labels.map { try readLabelTable($0) } ?? tableBeside(predictions)
+    let table = try request.labels.map { try readLabelTable($0) } ?? tableOfFiles(predictions)
     try prepareOutputDirectory(request.output)
     let options = MeasurementOptions(metrics: request.metrics, resamples: request.resamples)
     let measurement = measure(
@@ -380,13 +380,16 @@ private func readLabelTable(_ path: String) throws(UsageError) -> LabelTable {
     }
 }
 
-/// The table that lies beside the first prediction that has one.
-private func tableBeside(_ predictions: [LabelMapFile]) -> LabelTable? {
+/// The table that lies beside the first prediction that has one, else the one that its header holds.
+private func tableOfFiles(_ predictions: [LabelMapFile]) -> LabelTable? {
     for prediction in predictions {
         let folder = (prediction.path as NSString).deletingLastPathComponent
         guard let name = volumeName(ofPath: prediction.path) else { continue }
         let path = joined(folder, name + ".tsv")
         if let table = try? readLabelTable(path) { return table }
+    }
+    for prediction in predictions {
+        if let table = try? embeddedLabelTable(at: prediction.path) { return table }
     }
     return nil
 }

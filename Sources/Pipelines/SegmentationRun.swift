@@ -212,7 +212,8 @@ private final class SegmentationRun {
         let png = try picture.pngData()
         try output.write(outputs.picture) { try writeAtomically(png, to: $0) }
         try output.write(outputs.labels) {
-            try writeLabelMap(segmentation.labels, to: $0, like: loaded.header)
+            try writeLabelMap(
+                segmentation.labels, to: $0, like: loaded.header, table: table)
         }
         guard let labelHash = contentHash(ofFileAt: outputs.labels) else {
             throw FileWriteError(path: outputs.labels, errorNumber: EIO)

@@ -1,6 +1,6 @@
 import Foundation
 import VolumeIO
-import Volumes
+public import Volumes
 
 /// What `sliceseg info` tells of a volume.
 public struct VolumeInformation: Sendable, Codable, Hashable {
@@ -8,6 +8,8 @@ public struct VolumeInformation: Sendable, Codable, Hashable {
     public var path: String
     /// `nifti1`, `nifti2` or `mgh`.
     public var format: String
+    /// How many volumes the file holds; the intensities are those of the first one.
+    public var volumes: Int
     /// Voxels along the three storage axes.
     public var size: [Int]
     /// Millimetres along them.
@@ -28,17 +30,20 @@ public struct VolumeInformation: Sendable, Codable, Hashable {
     public var mean: Double?
     /// Voxels that are not a number.
     public var nanVoxels: Int
+    /// The label table in the file's header, where it has one.
+    public var labels: LabelTable?
 
-    /// Reads a volume.
+    /// Reads a volume, of a 4-D series the first one.
     ///
     /// - Parameter path: The file.
     /// - Throws: `VolumeIOError`.
     public init(path: String) throws {
-        let loaded = try readVolume(at: path)
+        let loaded = try readVolume(at: path, volume: 0)
         let header = loaded.header
         let grid = header.grid
         self.path = path
         format = header.format.rawValue
+        volumes = header.volumeCount
         size = [grid.size.x, grid.size.y, grid.size.z]
         spacing = (0..<3).map { grid.spacing[$0] }
         orientation = grid.orientation.description
@@ -46,6 +51,7 @@ public struct VolumeInformation: Sendable, Codable, Hashable {
         affineSource = header.affineSource.rawValue
         datatype = header.storedType.rawValue
         nanVoxels = loaded.nanVoxelCount
+        labels = try embeddedLabelTable(at: path)
         var smallest = Float.infinity
         var largest = -Float.infinity
         var sum = 0.0
@@ -89,49 +95,20 @@ public struct VolumeInformation: Sendable, Codable, Hashable {
             "  mean         \(number(mean))",
         ]
         if nanVoxels > 0 { lines.append("  not a number \(nanVoxels) voxels") }
+        if volumes > 1 {
+            lines.append("  volumes      \(volumes), of which the intensities are the first one's")
+        }
+        for (position, structure) in (labels?.structures ?? []).enumerated() {
+            let title = position == 0 ? "labels      " : "            "
+            lines.append("  \(title) \(structure.index) \(structure.name)")
+        }
         return lines.map { $0 + "\n" }.joined()
     }
 
     /// The same as a JSON object on one line.
     public var json: String {
-        get throws {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            return String(decoding: try encoder.encode(self), as: UTF8.self)
-        }
+        get throws { try jsonLine(self) }
     }
-}
-
-/// Compares the grids of two volumes.
-///
-/// - Parameters:
-///   - first: A file.
-///   - second: Another one.
-/// - Returns: Whether they are one grid to 0.1 mm, and a sentence.
-/// - Throws: `VolumeIOError`.
-public func compareGrids(
-    _ first: String, _ second: String
-) throws -> (areEqual: Bool, sentence: String) {
-    let one = try readVolumeHeader(at: first).grid
-    let other = try readVolumeHeader(at: second).grid
-    guard let distance = one.largestCornerDistanceMillimeters(from: other) else {
-        return (
-            false,
-            "'\(first)' has \(one.size) voxels and '\(second)' \(other.size): the grids differ."
-        )
-    }
-    guard distance < gridToleranceMillimeters else {
-        return (
-            false,
-            "The corners of '\(first)' and '\(second)' lie up to \(decimals(distance, 3)) mm "
-                + "apart: the grids differ."
-        )
-    }
-    return (
-        true,
-        "'\(first)' and '\(second)' have the same grid: \(one.size) voxels, corners within "
-            + "\(decimals(distance, 3)) mm."
-    )
 }
 
 /// A number with at most four decimals.

@@ -65,7 +65,8 @@ struct Evaluate: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "A table of the structures to report (dseg.tsv); by default the one beside the "
-                + "predictions, else all values that occur.", valueName: "table"))
+                + "predictions or in their headers, else all values that occur.",
+            valueName: "table"))
     var labels: String?
     @Option(
         help: ArgumentHelp(
@@ -254,6 +255,9 @@ struct Info: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Tells size, spacing, affine, orientation, datatype and range of volumes.",
         discussion: """
+            Of a 4-D series the intensities of the first volume count. Label maps also tell the \
+            names that their header holds.
+
             EXAMPLE
               sliceseg info t1.nii.gz --json
             """)
@@ -283,7 +287,8 @@ struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Tells whether two volumes lie on the same grid.",
         discussion: """
-            Exit status: 0 they do (corners within 0.1 mm), 1 they do not.
+            Tells how far apart they lie in mm and degrees, and what differs: size, spacing, \
+            orientation or origin. Exit status: 0 same grid (corners within 0.1 mm), 1 not.
 
             EXAMPLE
               sliceseg verify t1.nii.gz t1_dseg.nii.gz
@@ -293,10 +298,12 @@ struct Verify: ParsableCommand {
     var first: String
     @Argument(help: "Another volume.")
     var second: String
+    @Flag(help: "Write one JSON object.")
+    var json = false
 
     func run() throws {
-        let (areEqual, sentence) = try compareGrids(first, second)
-        print(sentence)
-        if !areEqual { throw ExitCode(ExitStatus.failure.rawValue) }
+        let comparison = try GridComparison(first, second)
+        print(json ? try comparison.json : comparison.sentence)
+        if !comparison.isSameGrid { throw ExitCode(ExitStatus.failure.rawValue) }
     }
 }

@@ -221,7 +221,15 @@ import Volumes
             #expect(same.output.contains("have the same grid: 8x9x10 voxels"))
             let other = try run("sliceseg", ["verify", folder + "/a.nii", folder + "/b.nii"])
             #expect(other.status == 1)
-            #expect(other.output.contains("lie up to 0.500 mm apart"))
+            #expect(other.output.contains("they differ in origin; corners up to 0.500 mm apart"))
+            let json = try run(
+                "sliceseg", ["verify", folder + "/a.nii", folder + "/b.nii", "--json"])
+            #expect(json.status == 1)
+            let value = try JSONSerialization.jsonObject(with: Data(json.output.utf8))
+            let object = try #require(value as? [String: Any])
+            #expect(object["isSameGrid"] as? Bool == false)
+            #expect(object["differences"] as? [String] == ["origin"])
+            #expect(object["largestCornerDistanceMillimeters"] as? Double == 0.5)
         }
     }
 

@@ -27,10 +27,10 @@ import Volumes
                 let first = try Data(contentsOf: URL(filePath: folder + "/a/" + file))
                 #expect(try Data(contentsOf: URL(filePath: folder + "/b/" + file)) == first)
             }
-            let grids = try compareGrids(
+            let grids = try GridComparison(
                 folder + "/a/phantom-001.nii.gz",
                 folder + "/a/references/phantom-001_dseg.nii.gz")
-            #expect(grids.areEqual)
+            #expect(grids.isSameGrid)
         }
     }
 }
