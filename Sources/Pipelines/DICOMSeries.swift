@@ -107,15 +107,18 @@ package struct DICOMConverter: Sendable, Hashable {
     /// - Returns: The series in the order of their names.
     /// - Throws: ``DICOMError`` where dcm2niix finds none.
     package func series(in folder: String) throws -> [DICOMSeries] {
-        let result = try withScratchFolder { scratch in
-            try run(on: folder, output: scratch, ["-n", "-1", "-f", "%s_%d"])
-        }
-        // A line for each: a tab, the identifier, a tab, and the path of the volume it would write.
+        // A list writes nothing, but names what it would write over.
+        let result = try run(
+            on: folder, output: NSTemporaryDirectory(), ["-n", "-1", "-w", "1", "-f", "%s_%d"])
+        // A line for each: a tab, the identifier (with an echo's number after a point), a tab, and
+        // the path of the volume it would write. Several lines of one series are its volumes.
+        var identifiers: Set<Substring> = []
         var found: [DICOMSeries] = []
         for line in result.output.split(whereSeparator: \.isNewline) where line.hasPrefix("\t") {
             let fields = line.split(separator: "\t")
-            guard fields.count == 2, fields[0].allSatisfy(\.isNumber),
-                let name = fields[1].split(separator: "/").last
+            guard fields.count == 2, fields[0].contains(/^[0-9]+(\.-?[0-9]+)?$/),
+                let name = fields[1].split(separator: "/").last,
+                identifiers.insert(fields[0]).inserted
             else { continue }
             found.append(
                 DICOMSeries(
