@@ -68,6 +68,21 @@ struct BIDSDataset {
         return found
     }
 
+    /// Tells which participants have no T1-weighted scan.
+    ///
+    /// - Parameter labels: The labels without `sub-`; empty for all.
+    /// - Returns: A sentence, or `nil` where each has one.
+    func noteOnMissingScans(ofParticipants labels: [String]) -> String? {
+        let missing = folders.filter { folder in
+            (labels.isEmpty || labels.contains(String(folder.dropFirst(4))))
+                && scans(of: [folder]).isEmpty
+        }
+        guard !missing.isEmpty else { return nil }
+        let more = missing.count > 20 ? " and \(missing.count - 20) more" : ""
+        return "'\(root)' has no T1-weighted scan of \(missing.prefix(20).joined(separator: ", "))"
+            + more + "."
+    }
+
     private func scans(of folders: [String]) -> [ScanFile] {
         var found: [ScanFile] = []
         for participant in folders {

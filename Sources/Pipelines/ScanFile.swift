@@ -63,6 +63,7 @@ package func namedAsDerivatives(
 /// Tells that two scans would write the same files.
 func sameOutput(_ first: String, _ second: String, name: String) -> UsageError {
     UsageError(
-        "'\(first)' and '\(second)' would both be written to '\(name)_dseg.nii.gz'; rename one or "
-            + "run them into different output folders")
+        "'\(first)' and '\(second)' would both be written to '\(name)_dseg.nii.gz'; rename one, name "
+            + "a folder above both, whose subfolders the output keeps, or run them into different "
+            + "output folders")
 }

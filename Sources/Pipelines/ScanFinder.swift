@@ -23,7 +23,7 @@ import VolumeIO
 ///   - output: The output folder, which is not searched.
 ///   - participants: The labels of the participants of BIDS datasets that are wanted, with or
 ///     without `sub-`; all where it is empty.
-///   - note: Is told what takes a while.
+///   - note: Is told what takes a while and which participants have no scan.
 /// - Returns: The scans; one that is named twice comes once.
 /// - Throws: ``UsageError`` where an input is missing or holds no scan, where there is no such
 ///   participant, and where two scans would write the same files.
@@ -46,6 +46,7 @@ package func findScans(
         participants: participants.map { $0.hasPrefix("sub-") ? String($0.dropFirst(4)) : $0 })
     for input in inputs { try finder.add(input, list: nil) }
     try finder.checkParticipants()
+    for line in finder.notes { note(line) }
     return try finder.scansWithSeries(converter: converter, note: note)
 }
 
@@ -55,6 +56,7 @@ private struct ScanFinder {
     private let participants: [String]
     private var knownParticipants: Set<String> = []
     private var datasets: [String] = []
+    private(set) var notes: [String] = []
 
     init(output: String, participants: [String]) {
         self.output = resolvedPath(output)
@@ -96,6 +98,9 @@ private struct ScanFinder {
             knownParticipants.formUnion(dataset.participants)
             datasets.append(path)
             scans += try dataset.scans(ofParticipants: participants)
+            if let line = dataset.noteOnMissingScans(ofParticipants: participants) {
+                notes.append(line)
+            }
             return
         }
         var search = DirectorySearch(output: output)

@@ -46,6 +46,24 @@ import Testing
         }
     }
 
+    @Test func `that leave no room for an ending fail by name`() throws {
+        try withTemporaryDirectory { folder in
+            try writeTinyModel(to: folder + "/model")
+            let name = String(repeating: "x", count: 245)
+            try makeFolder(folder + "/in")
+            try writeHead(to: folder + "/in/a.nii")
+            try writeHead(to: folder + "/in/\(name).nii")
+            let result = try run(
+                "segment-brain", [folder + "/in", folder + "/out", "--model", folder + "/model"])
+            #expect(result.status == 1)
+            let failures = try rows(of: folder + "/out/failures.tsv")
+            #expect(failures.map(\.first) == [name])
+            #expect(failures.first?.last?.contains("the name is too long") == true)
+            #expect(files(below: folder + "/out").filter { $0.hasPrefix("x") }.isEmpty)
+            expectNothingUnfinished(in: folder + "/out")
+        }
+    }
+
     @Test func `in a list may have spaces and Windows line ends`() throws {
         try withTemporaryDirectory { folder in
             try writeTinyModel(to: folder + "/model")

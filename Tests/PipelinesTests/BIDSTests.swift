@@ -50,6 +50,18 @@ import Testing
         }
     }
 
+    @Test func `tell which participants have no scan`() throws {
+        try withTemporaryDirectory { folder in
+            try make(files + ["b/sub-03/anat/sub-03_T2w.nii"], in: folder)
+            var notes: [String] = []
+            let found = try findScans(
+                in: [folder + "/b"], output: folder + "/out", converter: { nil }
+            ) { notes.append($0) }
+            #expect(found.count == 4)
+            #expect(notes == ["'\(folder)/b' has no T1-weighted scan of sub-03."])
+        }
+    }
+
     @Test func `name the participants there are where one is unknown`() throws {
         try withTemporaryDirectory { folder in
             try make(files, in: folder)
