@@ -13,8 +13,8 @@ import VolumeIO
 ///
 /// A folder that is a BIDS dataset gives the T1-weighted scans of its participants, and no other
 /// file. Elsewhere each DICOM series is a scan too; its folder is told by the first files in it.
-/// Headers of DICOM files are read by dcm2niix. A folder of DICOM files that cannot be read is found
-/// as a scan that fails, where there are other scans.
+/// Headers of DICOM files are read by dcm2niix. A DICOM folder that cannot be read is a scan that
+/// fails; one without dcm2niix is an error where there is nothing else.
 ///
 /// Scans of a folder keep their subfolders in the output; others go straight into it.
 ///
@@ -50,8 +50,15 @@ package func findScans(
     return try finder.scansWithSeries(converter: converter, note: note)
 }
 
+/// What a search comes upon.
+private enum Finding {
+    case scan(ScanFile)
+    /// A folder of DICOM files whose series are not known yet, and its name below the input.
+    case dicomFolder(path: String, relative: String)
+}
+
 private struct ScanFinder {
-    private var scans: [ScanFile] = []
+    private var findings: [Finding] = []
     private let output: String
     private let participants: [String]
     private var knownParticipants: Set<String> = []
@@ -75,7 +82,7 @@ private struct ScanFinder {
         } else if list == nil, input.lowercased().hasSuffix(".txt") {
             try addList(input)
         } else if let name = volumeName(ofPath: input) {
-            scans.append(ScanFile(path: input, outputName: name))
+            findings.append(.scan(ScanFile(path: input, outputName: name)))
         } else if isDICOMFile(input) {
             throw UsageError(
                 "'\(input)'\(place) is one image of a DICOM series; name the folder of the series")
@@ -97,7 +104,7 @@ private struct ScanFinder {
             }
             knownParticipants.formUnion(dataset.participants)
             datasets.append(path)
-            scans += try dataset.scans(ofParticipants: participants)
+            findings += try dataset.scans(ofParticipants: participants).map { .scan($0) }
             if let line = dataset.noteOnMissingScans(ofParticipants: participants) {
                 notes.append(line)
             }
@@ -110,7 +117,7 @@ private struct ScanFinder {
                 "no scan was found in '\(path)'; name a folder with .nii, .nii.gz, .mgz, .mgh or "
                     + "DICOM files, or a BIDS dataset")
         }
-        scans += search.found
+        findings += search.found
     }
 
     /// Checks that each participant that is asked for was seen.
@@ -136,10 +143,16 @@ private struct ScanFinder {
     func scansWithSeries(
         converter: () -> DICOMConverter?, note: (String) -> Void
     ) throws(UsageError) -> [ScanFile] {
-        let folders = scans.filter { $0.origin == .unsearchedDICOM }
+        let folders = findings.compactMap { finding -> (path: String, relative: String)? in
+            guard case .dicomFolder(let path, let relative) = finding else { return nil }
+            return (path, relative)
+        }
         var series = try findSeries(in: folders, converter: converter, note: note)[...]
-        let all = scans.flatMap { scan in
-            scan.origin == .unsearchedDICOM ? series.popFirst() ?? [] : [scan]
+        let all = findings.flatMap { finding -> [ScanFile] in
+            switch finding {
+            case .scan(let scan): [scan]
+            case .dicomFolder: series.popFirst() ?? []
+            }
         }
         var result: [ScanFile] = []
         var positionOfOutput: [String: Int] = [:]
@@ -157,35 +170,40 @@ private struct ScanFinder {
         return result
     }
 
-    /// The series of each DICOM folder, several folders at a time.
+    /// The series of each DICOM folder, several folders at a time; one that fails is a scan that
+    /// fails.
     private func findSeries(
-        in folders: [ScanFile], converter: () -> DICOMConverter?, note: (String) -> Void
+        in folders: [(path: String, relative: String)], converter: () -> DICOMConverter?,
+        note: (String) -> Void
     ) throws(UsageError) -> [[ScanFile]] {
         guard let first = folders.first else { return [] }
         guard let converter = converter() else {
             let problem =
                 "holds DICOM files, which are read through dcm2niix; install it (apt install "
                 + "dcm2niix) and run again"
-            guard scans.contains(where: { $0.origin != .unsearchedDICOM }) else {
+            guard findings.count > folders.count else {
                 throw UsageError("'\(first.path)' \(problem)")
             }
-            return folders.map { [$0.unreadable("'\($0.path)' \(problem).")] }
+            return folders.map { path, relative in
+                [unreadableDICOM(path, relative, reason: "'\(path)' \(problem).")]
+            }
         }
         if folders.count > 1 {
             note("dcm2niix looks for series in \(folders.count) DICOM folders.")
         }
         let found = Mutex([[ScanFile]](repeating: [], count: folders.count))
         DispatchQueue.concurrentPerform(iterations: folders.count) { index in
-            let folder = folders[index]
+            let (path, relative) = folders[index]
             let series: [ScanFile]
             do {
-                series = try converter.series(in: folder.path).map { series in
+                series = try converter.series(in: path).map { series in
                     ScanFile(
-                        path: folder.path, outputName: joined(folder.outputName, series.name),
+                        path: path, outputName: joined(relative, series.name),
                         origin: .dicom(series))
                 }
             } catch {
-                series = [folder.unreadable(sentence(for: error, about: folder.path))]
+                let reason = sentence(for: error, about: path)
+                series = [unreadableDICOM(path, relative, reason: reason)]
             }
             found.withLock { $0[index] = series }
         }
@@ -216,20 +234,15 @@ private struct ScanFinder {
     }
 }
 
-extension ScanOrigin {
-    /// A folder of DICOM files whose series are not known yet.
-    fileprivate static let unsearchedDICOM = ScanOrigin.unreadable("")
+/// A DICOM folder as a scan that fails.
+private func unreadableDICOM(_ path: String, _ relative: String, reason: String) -> ScanFile {
+    let name =
+        relative.isEmpty
+        ? (absolutePath(path) as NSString).lastPathComponent : joined(relative, "DICOM")
+    return ScanFile(path: path, outputName: name, origin: .unreadable(reason))
 }
 
 extension ScanFile {
-    /// The same scan as one that fails.
-    fileprivate func unreadable(_ reason: String) -> ScanFile {
-        let name =
-            outputName.isEmpty
-            ? (absolutePath(path) as NSString).lastPathComponent : joined(outputName, "DICOM")
-        return ScanFile(path: path, outputName: name, origin: .unreadable(reason))
-    }
-
     /// Whether both are the same volume of one file or folder.
     fileprivate func isSameKind(as other: ScanFile) -> Bool {
         if case .dicom(let series) = origin, case .dicom(let otherSeries) = other.origin {
@@ -241,7 +254,7 @@ extension ScanFile {
 
 /// A walk through a folder and its subfolders.
 private struct DirectorySearch {
-    private(set) var found: [ScanFile] = []
+    private(set) var found: [Finding] = []
     private var visited: Set<[UInt8]> = []
     private let output: String
 
@@ -262,13 +275,13 @@ private struct DirectorySearch {
                 guard resolvedPath(full) != output, !holdsOurResults(full) else { continue }
                 try visit(full, relative: joined(relative, name))
             } else if let scan = scanName(name) {
-                found.append(ScanFile(path: full, outputName: joined(relative, scan)))
+                found.append(.scan(ScanFile(path: full, outputName: joined(relative, scan))))
             } else {
                 others.append(name)
             }
         }
         if firstDICOMFile(among: others, in: path) != nil {
-            found.append(ScanFile(path: path, outputName: relative, origin: .unsearchedDICOM))
+            found.append(.dicomFolder(path: path, relative: relative))
         }
     }
 
