@@ -43,15 +43,35 @@ CUDA_LIBRARIES := $(if $(wildcard $(LIBTORCH)/lib/libtorch_cuda.so),-ltorch_cuda
 
 # OpenMP must be on: without it LibTorch's inlined parallel loops run on one thread in silence.
 # Its runtime is the one that LibTorch brings.
-.deps/lib/libCTorch.so: Sources/CTorch/library/ctorch.cpp Sources/CTorch/include/CTorch.h $(LIBTORCH_READY)
+CTORCH := Sources/CTorch/library
+CTORCH_OBJECTS := .deps/ctorch
+CXX_FLAGS := -std=c++20 -fPIC -fvisibility=hidden -Wall -Werror -I Sources/CTorch/include
+# The plans' own loops are compiled for each instruction set and chosen at run time.
+KERNELS := baseline
+ifeq ($(shell uname -m),x86_64)
+KERNELS += avx2 avx512
+endif
+KERNEL_FLAGS_avx2 := -march=x86-64-v3
+KERNEL_FLAGS_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
+
+.deps/lib/libCTorch.so: $(CTORCH_OBJECTS)/ctorch.o $(CTORCH_OBJECTS)/plan.o \
+    $(CTORCH_OBJECTS)/output_pool.o $(KERNELS:%=$(CTORCH_OBJECTS)/plan_kernels_%.o)
 	@mkdir -p .deps/lib
-	g++ -std=c++20 -O2 -fPIC -shared -fopenmp -fvisibility=hidden -Wall -Werror \
-	    -I Sources/CTorch/include \
-	    -isystem $(LIBTORCH)/include -isystem $(LIBTORCH)/include/torch/csrc/api/include \
-	    Sources/CTorch/library/ctorch.cpp -o $@.tmp \
+	g++ -shared -fopenmp $^ -o $@.tmp \
 	    -L $(LIBTORCH)/lib -Wl,-rpath,$(abspath $(LIBTORCH))/lib \
 	    -Wl,--no-as-needed -ltorch -ltorch_cpu -lc10 $(CUDA_LIBRARIES) -Wl,--as-needed
 	mv $@.tmp $@
+
+$(CTORCH_OBJECTS)/%.o: $(CTORCH)/%.cpp $(wildcard $(CTORCH)/*.h) Sources/CTorch/include/CTorch.h \
+    $(LIBTORCH_READY)
+	@mkdir -p $(CTORCH_OBJECTS)
+	g++ $(CXX_FLAGS) -O2 -fopenmp -isystem $(LIBTORCH)/include \
+	    -isystem $(LIBTORCH)/include/torch/csrc/api/include -c $< -o $@
+
+$(CTORCH_OBJECTS)/plan_kernels_%.o: $(CTORCH)/plan_kernels.cpp $(CTORCH)/plan_kernels.h
+	@mkdir -p $(CTORCH_OBJECTS)
+	g++ $(CXX_FLAGS) -O3 -fopenmp-simd $(KERNEL_FLAGS_$*) -DPLAN_KERNELS=plan_kernels_$* \
+	    -c $< -o $@
 
 format:
 	swift format --in-place --recursive Sources Tests Package.swift

@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 // A change of this table's layout or meaning changes this number; loading checks it.
-#define CTORCH_API_VERSION 1
+#define CTORCH_API_VERSION 2
 
 typedef struct CTorchTensorStorage *CTorchTensor;
 
@@ -66,6 +66,90 @@ typedef enum {
     CTORCH_VALUE_TENSORS,
     CTORCH_VALUE_DEVICE,  // `integer` is the device type, `count` its index
 } CTorchValueKind;
+
+// A network compiled for one size of image; see plan_make.
+typedef struct CTorchPlanStorage *CTorchPlan;
+
+// Scratch memory of a plan for one image: height x width pixels of `channels` elements each, the
+// channels of a pixel side by side. Where `holds_indices` is set the elements are bytes that say
+// which of the four pixels of a pooling window was the largest; otherwise they are of the plan's
+// type. Buffers whose times of use do not overlap share memory.
+typedef struct {
+    int32_t channels;
+    int32_t height;
+    int32_t width;
+    bool holds_indices;
+} CTorchPlanBuffer;
+
+// Some neighbouring channels of a buffer; `buffer` is -1 for none.
+typedef struct {
+    int32_t buffer;
+    int32_t channel;
+    int32_t channels;
+} CTorchPlanPlace;
+
+typedef enum {
+    // The image, converted, with zeros below and to the right of it -> target.
+    CTORCH_STEP_INPUT = 0,
+    // sources[0], a whole buffer -> target, a whole buffer that no other step writes. Stride 1,
+    // padded to keep the size; `weight` [out, in, k, k], `bias`; then `slope`.
+    CTORCH_STEP_CONVOLVE,
+    // The sources side by side, each unpooled where it has indices -> target, each value scaled,
+    // shifted, and multiplied by `slope` where it is negative; and pooled where `pooled` is given.
+    CTORCH_STEP_JOIN,
+    // sources[0] at twice the size, by linear interpolation or (CTORCH_STEP_REPEAT) as it is
+    // -> target.
+    CTORCH_STEP_INTERPOLATE,
+    CTORCH_STEP_REPEAT,
+    // sources[0], whose four quarters of channels are the pixels of a 2x2 square -> target.
+    CTORCH_STEP_SPREAD,
+    // Squeeze & excitation of the scaled and shifted sources[0] -> target; pooled where `pooled`
+    // is given. `reduce_…` and `expand_…` for the channels, `spatial_…` for the pixels, both or
+    // one of them.
+    CTORCH_STEP_RECALIBRATE,
+    // A 1x1 convolution of sources[0], in single precision -> the logits. `weight`, `bias`.
+    CTORCH_STEP_CLASSIFY,
+} CTorchStepKind;
+
+typedef enum {
+    CTORCH_COMBINE_ADDITION = 0,
+    CTORCH_COMBINE_MAXIMUM,
+    CTORCH_COMBINE_PRODUCT,
+    CTORCH_COMBINE_CONCATENATION,  // the target has twice the channels
+} CTorchCombination;
+
+#define CTORCH_STEP_SOURCES 4
+
+// A step of a plan. Tensors are float32 on the CPU and may be released after plan_make.
+typedef struct {
+    CTorchStepKind kind;
+    CTorchPlanPlace sources[CTORCH_STEP_SOURCES];
+    int32_t source_indices[CTORCH_STEP_SOURCES];  // buffers to unpool by, or -1
+    int32_t source_count;
+    CTorchPlanPlace target;
+    CTorchPlanPlace pooled;  // 2x2 maxima of the target
+    int32_t indices;         // a buffer for where they were, or -1
+    double slope;            // 1 for none, 0 for ReLU
+    CTorchCombination combination;
+    CTorchTensor CTORCH_NULLABLE weight;
+    CTorchTensor CTORCH_NULLABLE bias;
+    CTorchTensor CTORCH_NULLABLE scale;
+    CTorchTensor CTORCH_NULLABLE shift;
+    CTorchTensor CTORCH_NULLABLE reduce_weight;
+    CTorchTensor CTORCH_NULLABLE reduce_bias;
+    CTorchTensor CTORCH_NULLABLE expand_weight;
+    CTorchTensor CTORCH_NULLABLE expand_bias;
+    CTorchTensor CTORCH_NULLABLE spatial_weight;
+    CTorchTensor CTORCH_NULLABLE spatial_bias;
+} CTorchPlanStep;
+
+// Which compilation of the plans' own loops is used.
+typedef enum {
+    CTORCH_KERNELS_BEST = -1,  // of those that this processor can run
+    CTORCH_KERNELS_BASELINE = 0,
+    CTORCH_KERNELS_AVX2 = 1,
+    CTORCH_KERNELS_AVX512 = 2,
+} CTorchKernels;
 
 // An argument or a result of an operator.
 typedef struct {
@@ -132,6 +216,25 @@ typedef struct {
     // "2.13.0", and the instruction set that LibTorch's own kernels use, such as "AVX512".
     const char *CTORCH_NONNULL (*CTORCH_NONNULL torch_version)(void);
     const char *CTORCH_NONNULL (*CTORCH_NONNULL cpu_capability)(void);
+
+    // Packs the weights of a network for images of one size. `type` is BFLOAT16 or FLOAT32.
+    CTorchStatus (*plan_make)(
+        const CTorchPlanBuffer *buffers, int32_t buffer_count, const CTorchPlanStep *steps,
+        int32_t step_count, CTorchElementType type, CTorchKernels kernels,
+        CTorchPlan CTORCH_NULLABLE *CTORCH_NONNULL result);
+    void (*plan_release)(CTorchPlan CTORCH_NULLABLE plan);
+    // Computes the logits [N, height, width, classes] of images [N, channels, height, width], both
+    // float32. Images are dealt to the threads one by one and each is computed by a single thread:
+    // the result does not depend on how many of either there are.
+    CTorchStatus (*plan_run)(
+        CTorchPlan plan, CTorchTensor images, CTorchTensor CTORCH_NULLABLE *CTORCH_NONNULL logits);
+    // The instruction set of the plan's own loops, how many of its convolutions run on packed
+    // weights, and the bytes of scratch memory for each thread.
+    const char *CTORCH_NONNULL (*CTORCH_NONNULL plan_kernels)(CTorchPlan plan);
+    int32_t (*plan_packed_count)(CTorchPlan plan);
+    int64_t (*plan_byte_count)(CTorchPlan plan);
+    // What LibTorch's convolutions find: "AMX", "AVX512_BF16", "AVX512", "AVX2" or "".
+    const char *CTORCH_NONNULL (*CTORCH_NONNULL convolution_capability)(void);
 } CTorchAPI;
 
 // Opens libCTorch and returns its functions, or NULL; then `*error` is one sentence that lives

@@ -3,7 +3,8 @@
 // Operators are called by their schema through LibTorch's dispatcher, so that one function serves
 // all of them, with gradients, autocast and every device. No exception leaves this file.
 
-#include "CTorch.h"
+#include "internal.h"
+#include "plan.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -14,49 +15,12 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/version.h>
 
-#include <atomic>
-#include <exception>
-#include <new>
 #include <string>
-
-namespace {
 
 thread_local std::string last_error_text;
 std::atomic<int64_t> live_tensors{0};
 
-// Runs `body` and turns whatever it throws into a status and a text.
-template <typename Body>
-CTorchStatus guarded(Body &&body) noexcept {
-    try {
-        body();
-        return CTORCH_OK;
-    } catch (const c10::OutOfMemoryError &error) {
-        last_error_text = error.what_without_backtrace();
-        return CTORCH_ERROR_MEMORY;
-    } catch (const c10::Error &error) {
-        last_error_text = error.what_without_backtrace();
-        const bool memory = last_error_text.find("not enough memory") != std::string::npos ||
-            last_error_text.find("can't allocate memory") != std::string::npos;
-        return memory ? CTORCH_ERROR_MEMORY : CTORCH_ERROR_ARGUMENT;
-    } catch (const std::bad_alloc &) {
-        last_error_text = "the machine's memory is used up";
-        return CTORCH_ERROR_MEMORY;
-    } catch (const std::exception &error) {
-        last_error_text = error.what();
-        return CTORCH_ERROR_OTHER;
-    } catch (...) {
-        last_error_text = "an exception of unknown type";
-        return CTORCH_ERROR_OTHER;
-    }
-}
-
-CTorchTensor handle(at::Tensor tensor) {
-    auto *owned = new at::Tensor(std::move(tensor));
-    live_tensors.fetch_add(1, std::memory_order_relaxed);
-    return reinterpret_cast<CTorchTensor>(owned);
-}
-
-at::Tensor &tensor_of(CTorchTensor handle) { return *reinterpret_cast<at::Tensor *>(handle); }
+namespace {
 
 at::Device device_of(CTorchDeviceType type, int64_t index) {
     if (type == CTORCH_CPU) return at::Device(at::kCPU);
@@ -324,6 +288,13 @@ extern "C" __attribute__((visibility("default"))) const CTorchAPI *ctorch_api(in
         .cuda_device_count = cuda_device_count,
         .torch_version = torch_version,
         .cpu_capability = cpu_capability,
+        .plan_make = plan_make,
+        .plan_release = plan_release,
+        .plan_run = plan_run,
+        .plan_kernels = plan_kernels,
+        .plan_packed_count = plan_packed_count,
+        .plan_byte_count = plan_byte_count,
+        .convolution_capability = convolution_capability,
     };
     return version == CTORCH_API_VERSION ? &table : nullptr;
 }

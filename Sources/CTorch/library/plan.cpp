@@ -1,0 +1,685 @@
+// Plans: a network's steps over scratch memory that is laid out once.
+//
+// Convolutions are LibTorch's own on packed weights; everything else is in plan_kernels.cpp. A
+// thread computes an image from beginning to end, so that no result depends on the other threads.
+
+#include "plan.h"
+
+#include "internal.h"
+#include "output_pool.h"
+#include "plan_kernels.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/cpu/Utils.h>
+#include <c10/core/InferenceMode.h>
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#ifdef __x86_64__
+#include <xmmintrin.h>
+#endif
+
+namespace {
+
+using Floats = std::vector<float>;
+
+struct Step {
+    CTorchPlanStep description;
+    // Of a convolution.
+    at::Tensor weight;
+    at::Tensor bias;
+    int64_t padding[2] = {0, 0};
+    bool packed = false;
+    // Of the others.
+    Floats scale, shift, weights, biases;
+    Floats reduce_weight, reduce_bias, expand_weight, expand_bias, spatial_weight;
+    float spatial_bias = 0;
+    int classes = 0;
+    int padded_classes = 0;
+    // Buffers of convolutions that no later step reads.
+    std::vector<int> released;
+};
+
+struct Buffer {
+    CTorchPlanBuffer size;
+    bool from_convolution = false;
+    int64_t byte_count = 0;
+    int64_t offset = 0;
+    int first_use = -1;
+    int last_use = -1;
+
+    int64_t pixels() const { return static_cast<int64_t>(size.height) * size.width; }
+};
+
+struct FreeBlock {
+    void operator()(void *block) const { std::free(block); }
+};
+
+// What one thread needs.
+struct Workspace {
+    std::unique_ptr<void, FreeBlock> block;
+    std::vector<at::Tensor> outputs;  // by buffer, of convolutions
+    Floats sums, means, hidden, factors, row;
+    std::shared_ptr<OutputPool> pool = make_output_pool();
+};
+
+const PlanKernels *kernels_of(CTorchKernels kind, const char **name) {
+#ifdef __x86_64__
+    // What the compiler may use at x86-64-v4 and -v3.
+    __builtin_cpu_init();
+    const bool v4 = __builtin_cpu_supports("x86-64-v4");
+    const bool v3 = __builtin_cpu_supports("x86-64-v3");
+    if (kind == CTORCH_KERNELS_BEST) {
+        kind = v4 ? CTORCH_KERNELS_AVX512 : v3 ? CTORCH_KERNELS_AVX2 : CTORCH_KERNELS_BASELINE;
+    }
+    TORCH_CHECK(
+        kind == CTORCH_KERNELS_BASELINE || (kind == CTORCH_KERNELS_AVX2 && v3) ||
+            (kind == CTORCH_KERNELS_AVX512 && v4),
+        "this processor cannot run the kernels asked for");
+    if (kind == CTORCH_KERNELS_AVX512) {
+        *name = "AVX-512";
+        return plan_kernels_avx512;
+    }
+    if (kind == CTORCH_KERNELS_AVX2) {
+        *name = "AVX2";
+        return plan_kernels_avx2;
+    }
+    *name = "x86-64";
+#else
+    TORCH_CHECK(
+        kind == CTORCH_KERNELS_BEST || kind == CTORCH_KERNELS_BASELINE,
+        "this processor cannot run the kernels asked for");
+#ifdef __aarch64__
+    *name = "NEON";
+#else
+    *name = "baseline";
+#endif
+#endif
+    return plan_kernels_baseline;
+}
+
+// Very small numbers count as 0 on this thread while it lives: on many processors they take a
+// hundred times longer.
+class FlushDenormals {
+public:
+    FlushDenormals() {
+#ifdef __x86_64__
+        before = _mm_getcsr();
+        _mm_setcsr(before | 0x8040);
+#endif
+    }
+    ~FlushDenormals() {
+#ifdef __x86_64__
+        _mm_setcsr(before);
+#endif
+    }
+    FlushDenormals(const FlushDenormals &) = delete;
+    FlushDenormals &operator=(const FlushDenormals &) = delete;
+
+private:
+    [[maybe_unused]] unsigned before = 0;
+};
+
+Floats floats_of(CTorchTensor handle) {
+    if (handle == nullptr) return {};
+    const at::Tensor dense = tensor_of(handle).detach().to(at::kCPU, at::kFloat).contiguous();
+    const float *data = dense.const_data_ptr<float>();
+    return {data, data + dense.numel()};
+}
+
+class Plan {
+public:
+    Plan(
+        const CTorchPlanBuffer *given_buffers, int32_t buffer_count,
+        const CTorchPlanStep *given_steps, int32_t step_count, CTorchElementType element,
+        CTorchKernels kind)
+        : type(static_cast<at::ScalarType>(element)) {
+        TORCH_CHECK(
+            type == at::kFloat || type == at::kBFloat16, "plans compute in float32 or bfloat16");
+        kernels = kernels_of(kind, &kernels_name) + (type == at::kBFloat16 ? 1 : 0);
+        element_size = type == at::kFloat ? 4 : 2;
+        for (int32_t i = 0; i < buffer_count; i++) {
+            Buffer buffer{.size = given_buffers[i]};
+            buffer.byte_count = buffer.pixels() * buffer.size.channels *
+                (buffer.size.holds_indices ? 1 : element_size);
+            buffers.push_back(buffer);
+        }
+        const c10::InferenceMode inference;
+        for (int32_t i = 0; i < step_count; i++) steps.push_back(prepared(given_steps[i]));
+        find_uses();
+        lay_out();
+    }
+
+    at::Tensor run(const at::Tensor &images) {
+        TORCH_CHECK(
+            images.dim() == 4 && images.scalar_type() == at::kFloat && images.is_cpu(),
+            "images must be float32 [N, C, H, W] on the CPU");
+        const CTorchPlanStep &first = steps.front().description;
+        const Buffer &input = buffers[first.target.buffer];
+        TORCH_CHECK(
+            images.size(1) == first.target.channels && images.size(2) <= input.size.height &&
+                images.size(3) <= input.size.width,
+            "images of shape ", images.sizes(), " for a plan of ", first.target.channels, " x ",
+            input.size.height, " x ", input.size.width);
+        const at::Tensor dense = images.contiguous();
+        const int64_t count = dense.size(0);
+        at::Tensor logits = at::empty(
+            {count, dense.size(2), dense.size(3), steps.back().classes}, at::kFloat);
+
+        const std::lock_guard guard(lock);
+        const int threads = static_cast<int>(
+            std::clamp<int64_t>(at::get_num_threads(), 1, std::max<int64_t>(count, 1)));
+        while (static_cast<int>(workspaces.size()) < threads) workspaces.push_back(workspace());
+        std::exception_ptr failure;
+        const int64_t image_size = dense.numel() / std::max<int64_t>(count, 1);
+        const int64_t logits_size = logits.numel() / std::max<int64_t>(count, 1);
+#pragma omp parallel num_threads(threads)
+        {
+            // The convolutions inside run on this thread alone.
+            const int before = omp_get_max_threads();
+            omp_set_num_threads(1);
+            {
+                const c10::InferenceMode inference;
+                const FlushDenormals flush;
+                Workspace &mine = workspaces[omp_get_thread_num()];
+                const PoolScope scope(mine.pool);
+#pragma omp for schedule(dynamic, 1)
+                for (int64_t i = 0; i < count; i++) {
+                    try {
+                        run_image(
+                            mine, dense.const_data_ptr<float>() + i * image_size,
+                            logits.data_ptr<float>() + i * logits_size,
+                            static_cast<int>(dense.size(2)), static_cast<int>(dense.size(3)));
+                    } catch (...) {
+#pragma omp critical
+                        if (!failure) failure = std::current_exception();
+                    }
+                }
+                for (at::Tensor &output : mine.outputs) output.reset();
+            }
+            omp_set_num_threads(before);
+        }
+        if (failure) std::rethrow_exception(failure);
+        return logits;
+    }
+
+    const char *kernels_name = "";
+
+    int32_t packed_count() const {
+        return static_cast<int32_t>(
+            std::count_if(steps.begin(), steps.end(), [](const Step &s) { return s.packed; }));
+    }
+
+    int64_t byte_count() const {
+        return arena_size + peak_of_outputs();
+    }
+
+private:
+    at::ScalarType type;
+    const PlanKernels *kernels = nullptr;
+    int64_t element_size = 4;
+    std::vector<Buffer> buffers;
+    std::vector<Step> steps;
+    int64_t arena_size = 0;
+    std::vector<Workspace> workspaces;
+    std::mutex lock;
+
+    // MARK: Making
+
+    Step prepared(const CTorchPlanStep &description) {
+        Step step{.description = description};
+        switch (description.kind) {
+        case CTORCH_STEP_CONVOLVE: pack(step); break;
+        case CTORCH_STEP_CLASSIFY: {
+            const Floats weight = floats_of(description.weight);
+            const Floats bias = floats_of(description.bias);
+            const int channels = description.sources[0].channels;
+            step.classes = static_cast<int>(weight.size()) / channels;
+            step.padded_classes = (step.classes + 15) / 16 * 16;
+            step.weights.assign(static_cast<size_t>(channels) * step.padded_classes, 0);
+            step.biases.assign(step.padded_classes, 0);
+            for (int k = 0; k < step.classes; k++) {
+                step.biases[k] = bias.empty() ? 0 : bias[k];
+                for (int c = 0; c < channels; c++) {
+                    step.weights[static_cast<size_t>(c) * step.padded_classes + k] =
+                        weight[static_cast<size_t>(k) * channels + c];
+                }
+            }
+            break;
+        }
+        default:
+            step.scale = floats_of(description.scale);
+            step.shift = floats_of(description.shift);
+            step.reduce_weight = floats_of(description.reduce_weight);
+            step.reduce_bias = floats_of(description.reduce_bias);
+            step.expand_weight = floats_of(description.expand_weight);
+            step.expand_bias = floats_of(description.expand_bias);
+            step.spatial_weight = floats_of(description.spatial_weight);
+            if (description.spatial_bias != nullptr) {
+                step.spatial_bias = floats_of(description.spatial_bias)[0];
+            }
+            // The gate sees the scaled and shifted pixel, and so can take it in.
+            if (!step.spatial_weight.empty() && !step.scale.empty()) {
+                for (size_t c = 0; c < step.scale.size(); c++) {
+                    step.spatial_bias += step.spatial_weight[c] * step.shift[c];
+                    step.spatial_weight[c] *= step.scale[c];
+                }
+            }
+        }
+        // The handles may be released once the plan is made.
+        CTorchPlanStep &kept = step.description;
+        kept.weight = kept.bias = kept.scale = kept.shift = nullptr;
+        kept.reduce_weight = kept.reduce_bias = kept.expand_weight = kept.expand_bias = nullptr;
+        kept.spatial_weight = kept.spatial_bias = nullptr;
+        return step;
+    }
+
+    void pack(Step &step) {
+        const CTorchPlanStep &description = step.description;
+        const at::Tensor weight = tensor_of(description.weight).detach().to(type);
+        const Buffer &source = buffers[description.sources[0].buffer];
+        const Buffer &target = buffers[description.target.buffer];
+        TORCH_CHECK(
+            weight.dim() == 4 && weight.size(1) == source.size.channels &&
+                weight.size(0) == target.size.channels && weight.size(2) % 2 == 1,
+            "a convolution by ", weight.sizes(), " of ", source.size.channels, " channels to ",
+            target.size.channels);
+        if (description.bias != nullptr) {
+            step.bias = tensor_of(description.bias).detach().to(at::kFloat).clone();
+        }
+        buffers[description.target.buffer].from_convolution = true;
+        step.padding[0] = weight.size(2) / 2;
+        step.padding[1] = weight.size(3) / 2;
+        step.weight = weight.contiguous(at::MemoryFormat::ChannelsLast);
+        // Where LibTorch has no oneDNN or oneDNN no such type for this processor, its general
+        // convolution serves.
+        try {
+            const auto reorder = c10::Dispatcher::singleton().findSchema(
+                {"mkldnn::_reorder_convolution_weight", ""});
+            if (!reorder.has_value()) return;
+            torch::jit::Stack stack{
+                weight.contiguous(),
+                std::vector<int64_t>{step.padding[0], step.padding[1]},
+                std::vector<int64_t>{1, 1},
+                std::vector<int64_t>{1, 1},
+                int64_t{1},
+                std::vector<int64_t>{1, weight.size(1), source.size.height, source.size.width}};
+            reorder->callBoxed(stack);
+            Step trial = step;
+            trial.weight = stack[0].toTensor();
+            trial.packed = true;
+            const at::Tensor probe =
+                at::zeros({1, weight.size(1), 8, 8}, type).contiguous(at::MemoryFormat::ChannelsLast);
+            if (convolved(trial, probe).sizes() != at::IntArrayRef({1, weight.size(0), 8, 8})) return;
+            step = std::move(trial);
+        } catch (const c10::Error &) {
+            return;
+        }
+    }
+
+    template <typename Use>
+    static void each_place(const CTorchPlanStep &step, Use &&use) {
+        for (int s = 0; s < step.source_count; s++) {
+            use(step.sources[s].buffer);
+            use(step.source_indices[s]);
+        }
+        if (step.kind != CTORCH_STEP_CLASSIFY) use(step.target.buffer);
+        use(step.pooled.buffer);
+        use(step.indices);
+    }
+
+    void find_uses() {
+        for (size_t i = 0; i < steps.size(); i++) {
+            each_place(steps[i].description, [&](int buffer) {
+                if (buffer < 0) return;
+                TORCH_CHECK(buffer < static_cast<int>(buffers.size()), "no buffer ", buffer);
+                if (buffers[buffer].first_use < 0) buffers[buffer].first_use = static_cast<int>(i);
+                buffers[buffer].last_use = static_cast<int>(i);
+            });
+        }
+        for (size_t b = 0; b < buffers.size(); b++) {
+            if (buffers[b].from_convolution) {
+                steps[buffers[b].last_use].released.push_back(static_cast<int>(b));
+            }
+        }
+    }
+
+    // Gives each buffer the lowest place that is free as long as it is in use, the large ones
+    // first.
+    void lay_out() {
+        std::vector<int> order;
+        for (size_t b = 0; b < buffers.size(); b++) {
+            if (!buffers[b].from_convolution && buffers[b].first_use >= 0) {
+                order.push_back(static_cast<int>(b));
+            }
+        }
+        std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+            return buffers[a].byte_count > buffers[b].byte_count;
+        });
+        std::vector<int> placed;
+        for (const int b : order) {
+            Buffer &buffer = buffers[b];
+            const int64_t size = (buffer.byte_count + 63) / 64 * 64;
+            int64_t offset = 0;
+            for (bool moved = true; moved;) {
+                moved = false;
+                for (const int other_index : placed) {
+                    const Buffer &other = buffers[other_index];
+                    const bool meet = other.first_use <= buffer.last_use &&
+                        buffer.first_use <= other.last_use;
+                    const int64_t end = other.offset + (other.byte_count + 63) / 64 * 64;
+                    if (meet && offset < end && other.offset < offset + size) {
+                        offset = end;
+                        moved = true;
+                    }
+                }
+            }
+            buffer.offset = offset;
+            arena_size = std::max(arena_size, offset + size);
+            placed.push_back(b);
+        }
+    }
+
+    int64_t peak_of_outputs() const {
+        int64_t peak = 0;
+        for (size_t i = 0; i < steps.size(); i++) {
+            int64_t alive = 0;
+            for (const Buffer &buffer : buffers) {
+                if (buffer.from_convolution && buffer.first_use <= static_cast<int>(i) &&
+                    buffer.last_use >= static_cast<int>(i)) {
+                    alive += buffer.byte_count;
+                }
+            }
+            peak = std::max(peak, alive);
+        }
+        return peak;
+    }
+
+    Workspace workspace() const {
+        Workspace made;
+        made.block.reset(std::aligned_alloc(64, std::max<int64_t>(arena_size, 64)));
+        if (made.block == nullptr) throw std::bad_alloc();
+        made.outputs.resize(buffers.size());
+        return made;
+    }
+
+    // MARK: Running
+
+    char *data(Workspace &work, int buffer) const {
+        if (buffers[buffer].from_convolution) {
+            return static_cast<char *>(work.outputs[buffer].data_ptr());
+        }
+        return static_cast<char *>(work.block.get()) + buffers[buffer].offset;
+    }
+
+    // The rows of a place.
+    struct Rows {
+        char *start;
+        int64_t row_bytes;
+        long stride;
+        int channels, height, width;
+
+        char *operator[](int y) const { return start + y * row_bytes; }
+    };
+
+    Rows rows(Workspace &work, const CTorchPlanPlace &place) const {
+        const Buffer &buffer = buffers[place.buffer];
+        return {
+            data(work, place.buffer) + place.channel * element_size,
+            buffer.size.width * buffer.size.channels * element_size,
+            buffer.size.channels,
+            place.channels,
+            buffer.size.height,
+            buffer.size.width};
+    }
+
+    void run_image(
+        Workspace &work, const float *image, float *logits, int height, int width) const {
+        for (const Step &step : steps) {
+            switch (step.description.kind) {
+            case CTORCH_STEP_INPUT: take_input(work, step, image, height, width); break;
+            case CTORCH_STEP_CONVOLVE: convolve(work, step); break;
+            case CTORCH_STEP_JOIN: join(work, step); break;
+            case CTORCH_STEP_INTERPOLATE:
+            case CTORCH_STEP_REPEAT:
+            case CTORCH_STEP_SPREAD: grow(work, step); break;
+            case CTORCH_STEP_RECALIBRATE: recalibrate(work, step); break;
+            case CTORCH_STEP_CLASSIFY: classify(work, step, logits, height, width); break;
+            }
+            for (const int buffer : step.released) work.outputs[buffer].reset();
+        }
+    }
+
+    void take_input(
+        Workspace &work, const Step &step, const float *image, int height, int width) const {
+        const Rows target = rows(work, step.description.target);
+        const int64_t plane = static_cast<int64_t>(height) * width;
+        for (int y = 0; y < target.height; y++) {
+            const bool inside = y < height;
+            kernels->input(
+                image + (inside ? static_cast<int64_t>(y) * width : 0), plane, target.channels,
+                inside ? width : 0, target.width, target[y], target.stride);
+        }
+    }
+
+    at::Tensor convolved(const Step &step, const at::Tensor &input) const {
+        const double slope = step.description.slope;
+        if (step.packed) {
+            static const auto operation = c10::Dispatcher::singleton().findSchemaOrThrow(
+                "mkldnn::_convolution_pointwise", "");
+            c10::List<std::optional<at::Scalar>> scalars;
+            const char *activation = slope == 1 ? "none" : slope == 0 ? "relu" : "leaky_relu";
+            if (slope != 0 && slope != 1) scalars.push_back(at::Scalar(slope));
+            torch::jit::Stack stack{
+                input,
+                step.weight,
+                step.bias.defined() ? c10::IValue(step.bias) : c10::IValue(),
+                std::vector<int64_t>{step.padding[0], step.padding[1]},
+                std::vector<int64_t>{1, 1},
+                std::vector<int64_t>{1, 1},
+                int64_t{1},
+                std::string(activation),
+                scalars,
+                c10::IValue()};
+            operation.callBoxed(stack);
+            return stack[0].toTensor();
+        }
+        std::optional<at::Tensor> bias;
+        if (step.bias.defined()) bias = step.bias.to(type);
+        at::Tensor output = at::conv2d(
+            input, step.weight, bias, {1, 1}, step.padding);
+        if (slope != 1) at::leaky_relu_(output, slope);
+        return output;
+    }
+
+    void convolve(Workspace &work, const Step &step) const {
+        const int source = step.description.sources[0].buffer;
+        const int64_t channels = buffers[source].size.channels;
+        const int64_t height = buffers[source].size.height;
+        const int64_t width = buffers[source].size.width;
+        const at::Tensor input = at::from_blob(
+            data(work, source), {1, channels, height, width},
+            {height * width * channels, 1, width * channels, channels}, type);
+        work.outputs[step.description.target.buffer] =
+            convolved(step, input).contiguous(at::MemoryFormat::ChannelsLast);
+    }
+
+    void pool_rows(
+        Workspace &work, const Step &step, const Rows &source, int y) const {
+        if (step.description.pooled.buffer < 0 || y % 2 == 0) return;
+        const Rows target = rows(work, step.description.pooled);
+        uint8_t *indices = nullptr;
+        if (step.description.indices >= 0) {
+            indices = reinterpret_cast<uint8_t *>(data(work, step.description.indices)) +
+                static_cast<int64_t>(y / 2) * target.width * target.channels;
+        }
+        kernels->pool(
+            source[y - 1], source[y], source.stride, source.channels, target.width, target[y / 2],
+            target.stride, indices);
+    }
+
+    void join(Workspace &work, const Step &step) const {
+        const CTorchPlanStep &description = step.description;
+        const Rows target = rows(work, description.target);
+        for (int y = 0; y < target.height; y++) {
+            PlanSource sources[CTORCH_STEP_SOURCES];
+            for (int s = 0; s < description.source_count; s++) {
+                const Rows source = rows(work, description.sources[s]);
+                const int indices = description.source_indices[s];
+                const int row = indices < 0 ? y : y / 2;
+                sources[s] = {source[row], source.stride, source.channels, nullptr};
+                if (indices >= 0) {
+                    sources[s].indices = reinterpret_cast<uint8_t *>(data(work, indices)) +
+                        static_cast<int64_t>(row) * source.width * source.channels;
+                }
+            }
+            kernels->join(
+                sources, description.source_count, y % 2, target.width,
+                step.scale.empty() ? nullptr : step.scale.data(), step.shift.data(),
+                static_cast<float>(description.slope), target[y], target.stride);
+            pool_rows(work, step, target, y);
+        }
+    }
+
+    void grow(Workspace &work, const Step &step) const {
+        const CTorchPlanStep &description = step.description;
+        const Rows source = rows(work, description.sources[0]);
+        const Rows target = rows(work, description.target);
+        work.row.resize(static_cast<size_t>(source.width) * source.channels);
+        for (int y = 0; y < target.height; y++) {
+            const int row = y / 2;
+            if (description.kind == CTORCH_STEP_REPEAT) {
+                kernels->repeat(
+                    source[row], source.stride, source.channels, source.width, target[y],
+                    target.stride);
+            } else if (description.kind == CTORCH_STEP_SPREAD) {
+                kernels->spread(
+                    source[row], source.stride, target.channels, source.width, y % 2, target[y],
+                    target.stride);
+            } else {
+                // Pixel centres: y maps to y / 2 - 1/4, which lies a quarter above or below one.
+                const int first = y % 2 == 0 ? std::max(row - 1, 0) : row;
+                const int second = y % 2 == 0 ? row : std::min(row + 1, source.height - 1);
+                kernels->interpolate(
+                    source[first], source[second], y % 2 == 0 ? 0.75F : 0.25F, source.stride,
+                    source.channels, source.width, work.row.data(), target[y], target.stride);
+            }
+        }
+    }
+
+    void recalibrate(Workspace &work, const Step &step) const {
+        const CTorchPlanStep &description = step.description;
+        const Rows source = rows(work, description.sources[0]);
+        const Rows target = rows(work, description.target);
+        const size_t channels = source.channels;
+        const bool by_channel = !step.reduce_weight.empty();
+        const bool by_pixel = !step.spatial_weight.empty();
+        const float *scale = step.scale.empty() ? nullptr : step.scale.data();
+        work.row.resize(by_pixel ? static_cast<size_t>(source.height) * source.width : 0);
+        work.means.assign(channels, 0);
+        for (int y = 0; y < source.height; y++) {
+            // A row at a time, so that small numbers are not lost in a large sum.
+            work.sums.assign(channels, 0);
+            kernels->squeeze(
+                source[y], source.stride, source.channels, source.width,
+                by_channel ? work.sums.data() : nullptr, step.spatial_weight.data(),
+                step.spatial_bias,
+                by_pixel ? work.row.data() + static_cast<size_t>(y) * source.width : nullptr);
+            for (size_t c = 0; c < channels; c++) work.means[c] += work.sums[c];
+        }
+        if (by_channel) {
+            const float count = static_cast<float>(source.height) * source.width;
+            for (size_t c = 0; c < channels; c++) {
+                work.means[c] /= count;
+                if (scale != nullptr) work.means[c] = work.means[c] * scale[c] + step.shift[c];
+            }
+            connect(step.reduce_weight, step.reduce_bias, work.means, work.hidden);
+            for (float &value : work.hidden) value = std::max(value, 0.0F);
+            connect(step.expand_weight, step.expand_bias, work.hidden, work.factors);
+            for (float &value : work.factors) value = 1 / (1 + std::exp(-value));
+        }
+        for (int y = 0; y < source.height; y++) {
+            kernels->excite(
+                source[y], source.stride, source.channels, source.width, scale, step.shift.data(),
+                by_channel ? work.factors.data() : nullptr,
+                by_pixel ? work.row.data() + static_cast<size_t>(y) * source.width : nullptr,
+                description.combination, target[y], target.stride);
+            pool_rows(work, step, target, y);
+        }
+    }
+
+    // A fully connected layer.
+    static void connect(
+        const Floats &weight, const Floats &bias, const Floats &input, Floats &output) {
+        output.resize(bias.size());
+        for (size_t o = 0; o < bias.size(); o++) {
+            float sum = bias[o];
+            for (size_t i = 0; i < input.size(); i++) sum += weight[o * input.size() + i] * input[i];
+            output[o] = sum;
+        }
+    }
+
+    void classify(
+        Workspace &work, const Step &step, float *logits, int height, int width) const {
+        const Rows source = rows(work, step.description.sources[0]);
+        for (int y = 0; y < height; y++) {
+            kernels->classify(
+                source[y], source.stride, source.channels, width, step.weights.data(),
+                step.biases.data(), step.classes, step.padded_classes,
+                logits + static_cast<int64_t>(y) * width * step.classes);
+        }
+    }
+};
+
+Plan &plan_of(CTorchPlan handle) { return *reinterpret_cast<Plan *>(handle); }
+
+}  // namespace
+
+CTorchStatus plan_make(
+    const CTorchPlanBuffer *buffers, int32_t buffer_count, const CTorchPlanStep *steps,
+    int32_t step_count, CTorchElementType type, CTorchKernels kernels, CTorchPlan *result) {
+    return guarded([&] {
+        *result = reinterpret_cast<CTorchPlan>(
+            new Plan(buffers, buffer_count, steps, step_count, type, kernels));
+    });
+}
+
+void plan_release(CTorchPlan plan) {
+    if (plan != nullptr) delete &plan_of(plan);
+}
+
+CTorchStatus plan_run(CTorchPlan plan, CTorchTensor images, CTorchTensor *logits) {
+    return guarded([&] { *logits = handle(plan_of(plan).run(tensor_of(images))); });
+}
+
+const char *plan_kernels(CTorchPlan plan) { return plan_of(plan).kernels_name; }
+
+int32_t plan_packed_count(CTorchPlan plan) { return plan_of(plan).packed_count(); }
+
+int64_t plan_byte_count(CTorchPlan plan) { return plan_of(plan).byte_count(); }
+
+const char *convolution_capability() {
+    static const char *const capability = [] {
+        const auto found = at::cpu::get_cpu_capabilities();
+        const auto has = [&](const char *name) {
+            const auto entry = found.find(name);
+            return entry != found.end() && entry->second.isBool() && entry->second.toBool();
+        };
+        return has("amx_bf16") ? "AMX"
+            : has("avx512_bf16") ? "AVX512_BF16"
+            : has("avx512_f") ? "AVX512"
+            : has("avx2") ? "AVX2"
+                          : "";
+    }();
+    return capability;
+}

@@ -1,0 +1,328 @@
+// The loops of plan_kernels.h. The Makefile compiles this file once for each instruction set, with
+// PLAN_KERNELS naming the table; the compiler makes vectors of them.
+//
+// Nothing here may come from a C++ library header: a template that this file instantiates for
+// AVX-512 could be the copy that the linker keeps for everyone.
+
+#include "plan_kernels.h"
+
+#include <string.h>
+
+namespace {
+
+// The upper half of a single-precision number.
+struct BFloat16 {
+    uint16_t bits;
+};
+
+inline float value(float x) { return x; }
+
+inline float value(BFloat16 x) {
+    const uint32_t bits = static_cast<uint32_t>(x.bits) << 16;
+    float result;
+    memcpy(&result, &bits, sizeof result);
+    return result;
+}
+
+inline void put(float *target, float x) { *target = x; }
+
+// Rounds to the nearest, of two equally near to the even one.
+inline void put(BFloat16 *target, float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    target->bits = static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+// e to the power of x for |x| <= 87, to two units in the last place: 2^n times a polynomial
+// (Cephes' expf).
+inline float exponential(float x) {
+    const float n = __builtin_floorf(x * 1.44269504088896341f + 0.5f);
+    const float r = x - n * 0.693359375f - n * -2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1;
+    const uint32_t bits = static_cast<uint32_t>(static_cast<int32_t>(n) + 127) << 23;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return p * power;
+}
+
+inline float logistic(float x) {
+    x = x < -80 ? -80 : x > 80 ? 80 : x;
+    return 1 / (1 + exponential(-x));
+}
+
+template <typename T>
+void input(
+    const float *planes, long plane, int channels, int width, int padded, void *target,
+    long stride) {
+    T *out = static_cast<T *>(target);
+    for (int c = 0; c < channels; c++) {
+        for (int x = 0; x < width; x++) put(out + x * stride + c, planes[c * plane + x]);
+        for (int x = width; x < padded; x++) put(out + x * stride + c, 0);
+    }
+}
+
+inline float activated(float x, float slope) { return x < 0 ? x * slope : x; }
+
+template <typename T>
+void join(
+    const PlanSource *sources, int count, int odd, int width, const float *scale,
+    const float *shift, float slope, void *target, long stride) {
+    int first = 0;
+    for (int s = 0; s < count; s++) {
+        const PlanSource source = sources[s];
+        const T *from = static_cast<const T *>(source.row);
+        T *__restrict out = static_cast<T *>(target) + first;
+        const int channels = source.channels;
+        const float *a = scale == nullptr ? nullptr : scale + first;
+        const float *b = scale == nullptr ? nullptr : shift + first;
+        for (int x = 0; x < width; x++) {
+            T *__restrict pixel = out + x * stride;
+            if (source.indices == nullptr) {
+                const T *in = from + x * source.stride;
+                if (scale == nullptr && slope == 1) {
+                    memcpy(pixel, in, channels * sizeof(T));
+                } else if (scale == nullptr) {
+                    for (int c = 0; c < channels; c++) put(pixel + c, activated(value(in[c]), slope));
+                } else {
+                    for (int c = 0; c < channels; c++) {
+                        put(pixel + c, activated(value(in[c]) * a[c] + b[c], slope));
+                    }
+                }
+            } else {
+                const T *in = from + (x >> 1) * source.stride;
+                const uint8_t *index = source.indices + (x >> 1) * channels;
+                const uint8_t here = static_cast<uint8_t>(2 * odd + (x & 1));
+                if (scale == nullptr) {
+                    for (int c = 0; c < channels; c++) {
+                        const float v = value(in[c]);
+                        put(pixel + c, activated(index[c] == here ? v : 0, slope));
+                    }
+                } else {
+                    for (int c = 0; c < channels; c++) {
+                        const float v = value(in[c]);
+                        const float kept = index[c] == here ? v : 0;
+                        put(pixel + c, activated(kept * a[c] + b[c], slope));
+                    }
+                }
+            }
+        }
+        first += channels;
+    }
+}
+
+template <typename T>
+void pool(
+    const void *upper, const void *lower, long stride, int channels, int width, void *target,
+    long target_stride, uint8_t *indices) {
+    for (int x = 0; x < width; x++) {
+        const T *__restrict a = static_cast<const T *>(upper) + 2 * x * stride;
+        const T *__restrict b = a + stride;
+        const T *__restrict c = static_cast<const T *>(lower) + 2 * x * stride;
+        const T *__restrict d = c + stride;
+        T *__restrict out = static_cast<T *>(target) + x * target_stride;
+        if (indices == nullptr) {
+            for (int i = 0; i < channels; i++) {
+                float best = value(a[i]);
+                best = value(b[i]) > best ? value(b[i]) : best;
+                best = value(c[i]) > best ? value(c[i]) : best;
+                best = value(d[i]) > best ? value(d[i]) : best;
+                put(out + i, best);
+            }
+        } else {
+            uint8_t *__restrict index = indices + x * channels;
+            for (int i = 0; i < channels; i++) {
+                float best = value(a[i]);
+                uint32_t where = 0;
+                where = value(b[i]) > best ? 1 : where;
+                best = value(b[i]) > best ? value(b[i]) : best;
+                where = value(c[i]) > best ? 2 : where;
+                best = value(c[i]) > best ? value(c[i]) : best;
+                where = value(d[i]) > best ? 3 : where;
+                best = value(d[i]) > best ? value(d[i]) : best;
+                put(out + i, best);
+                index[i] = static_cast<uint8_t>(where);
+            }
+        }
+    }
+}
+
+template <typename T>
+void interpolate(
+    const void *first, const void *second, float fraction, long stride, int channels, int width,
+    float *blend, void *target, long target_stride) {
+    const float other = 1 - fraction;
+    for (int x = 0; x < width; x++) {
+        const T *__restrict a = static_cast<const T *>(first) + x * stride;
+        const T *__restrict b = static_cast<const T *>(second) + x * stride;
+        float *__restrict out = blend + x * channels;
+        for (int c = 0; c < channels; c++) out[c] = other * value(a[c]) + fraction * value(b[c]);
+    }
+    for (int x = 0; x < width; x++) {
+        const float *__restrict here = blend + x * channels;
+        const float *__restrict left = blend + (x > 0 ? x - 1 : 0) * channels;
+        const float *__restrict right = blend + (x + 1 < width ? x + 1 : x) * channels;
+        T *__restrict even = static_cast<T *>(target) + 2 * x * target_stride;
+        T *__restrict uneven = even + target_stride;
+        for (int c = 0; c < channels; c++) put(even + c, 0.25f * left[c] + 0.75f * here[c]);
+        for (int c = 0; c < channels; c++) put(uneven + c, 0.75f * here[c] + 0.25f * right[c]);
+    }
+}
+
+template <typename T>
+void repeat(
+    const void *source, long stride, int channels, int width, void *target, long target_stride) {
+    for (int x = 0; x < 2 * width; x++) {
+        memcpy(
+            static_cast<T *>(target) + x * target_stride,
+            static_cast<const T *>(source) + (x >> 1) * stride, channels * sizeof(T));
+    }
+}
+
+template <typename T>
+void spread(
+    const void *source, long stride, int channels, int width, int odd, void *target,
+    long target_stride) {
+    for (int x = 0; x < 2 * width; x++) {
+        memcpy(
+            static_cast<T *>(target) + x * target_stride,
+            static_cast<const T *>(source) + (x >> 1) * stride + (2 * odd + (x & 1)) * channels,
+            channels * sizeof(T));
+    }
+}
+
+template <typename T>
+void squeeze(
+    const void *source, long stride, int channels, int width, float *sums, const float *weights,
+    float bias, float *gates) {
+    for (int x = 0; x < width; x++) {
+        const T *__restrict pixel = static_cast<const T *>(source) + x * stride;
+        if (sums != nullptr) {
+            float *__restrict totals = sums;
+            for (int c = 0; c < channels; c++) totals[c] += value(pixel[c]);
+        }
+        if (gates != nullptr) {
+            float dot = 0;
+#pragma omp simd reduction(+ : dot)
+            for (int c = 0; c < channels; c++) dot += value(pixel[c]) * weights[c];
+            gates[x] = dot + bias;
+        }
+    }
+    if (gates != nullptr) {
+        for (int x = 0; x < width; x++) gates[x] = logistic(gates[x]);
+    }
+}
+
+template <typename T, typename Combine>
+inline void excite_each(
+    const void *source, long stride, int channels, int width, const float *scale,
+    const float *shift, void *target, long target_stride, Combine combine) {
+    for (int x = 0; x < width; x++) {
+        const T *__restrict in = static_cast<const T *>(source) + x * stride;
+        T *__restrict out = static_cast<T *>(target) + x * target_stride;
+        if (scale == nullptr) {
+            for (int c = 0; c < channels; c++) put(out + c, combine(value(in[c]), c, x));
+        } else {
+            for (int c = 0; c < channels; c++) {
+                put(out + c, combine(value(in[c]) * scale[c] + shift[c], c, x));
+            }
+        }
+    }
+}
+
+template <typename T>
+void excite(
+    const void *source, long stride, int channels, int width, const float *scale,
+    const float *shift, const float *factors, const float *gates, int combination, void *target,
+    long target_stride) {
+    const auto by_channel = [factors](float v, int c, int) { return v * factors[c]; };
+    const auto by_pixel = [gates](float v, int, int x) { return v * gates[x]; };
+    if (gates == nullptr) {
+        excite_each<T>(
+            source, stride, channels, width, scale, shift, target, target_stride, by_channel);
+    } else if (factors == nullptr) {
+        excite_each<T>(
+            source, stride, channels, width, scale, shift, target, target_stride, by_pixel);
+    } else if (combination == 0) {
+        excite_each<T>(
+            source, stride, channels, width, scale, shift, target, target_stride,
+            [factors, gates](float v, int c, int x) { return v * (factors[c] + gates[x]); });
+    } else if (combination == 1) {
+        excite_each<T>(
+            source, stride, channels, width, scale, shift, target, target_stride,
+            [factors, gates](float v, int c, int x) {
+                const float a = v * factors[c];
+                const float b = v * gates[x];
+                return a > b ? a : b;
+            });
+    } else if (combination == 2) {
+        excite_each<T>(
+            source, stride, channels, width, scale, shift, target, target_stride,
+            [factors, gates](float v, int c, int x) { return v * factors[c] * (v * gates[x]); });
+    } else {
+        excite_each<T>(
+            source, stride, channels, width, scale, shift, target, target_stride, by_channel);
+        excite_each<T>(
+            source, stride, channels, width, scale, shift, static_cast<T *>(target) + channels,
+            target_stride, by_pixel);
+    }
+}
+
+// `PIXELS` pixels and 16 classes at a time, so that the sums stay in registers.
+template <typename T, int PIXELS>
+inline void classify_block(
+    const T *source, long stride, int channels, const float *weights, const float *bias,
+    int classes, int padded_classes, float *logits) {
+    for (int first = 0; first < padded_classes; first += 16) {
+        float sums[PIXELS][16];
+        for (int p = 0; p < PIXELS; p++) {
+            for (int k = 0; k < 16; k++) sums[p][k] = bias[first + k];
+        }
+        for (int c = 0; c < channels; c++) {
+            const float *__restrict w = weights + static_cast<long>(c) * padded_classes + first;
+#pragma GCC unroll 8
+            for (int p = 0; p < PIXELS; p++) {
+                const float v = value(source[p * stride + c]);
+                for (int k = 0; k < 16; k++) sums[p][k] += v * w[k];
+            }
+        }
+        const int count = classes - first < 16 ? classes - first : 16;
+        for (int p = 0; p < PIXELS; p++) {
+            memcpy(logits + static_cast<long>(p) * classes + first, sums[p], count * sizeof(float));
+        }
+    }
+}
+
+template <typename T>
+void classify(
+    const void *source, long stride, int channels, int width, const float *weights,
+    const float *bias, int classes, int padded_classes, float *logits) {
+    const T *from = static_cast<const T *>(source);
+    int x = 0;
+    for (; x + 8 <= width; x += 8) {
+        classify_block<T, 8>(
+            from + x * stride, stride, channels, weights, bias, classes, padded_classes,
+            logits + static_cast<long>(x) * classes);
+    }
+    for (; x < width; x++) {
+        classify_block<T, 1>(
+            from + x * stride, stride, channels, weights, bias, classes, padded_classes,
+            logits + static_cast<long>(x) * classes);
+    }
+}
+
+template <typename T>
+constexpr PlanKernels kernels() {
+    return {input<T>,  join<T>,   pool<T>,     interpolate<T>, repeat<T>,
+            spread<T>, squeeze<T>, excite<T>, classify<T>};
+}
+
+}  // namespace
+
+extern "C" __attribute__((visibility("hidden"))) constexpr PlanKernels PLAN_KERNELS[2] = {
+    kernels<float>(), kernels<BFloat16>()};

@@ -1,0 +1,324 @@
+internal import CTorch
+
+/// Scratch memory of a plan for one image, the channels of a pixel side by side.
+package struct PlanBuffer {
+    /// Elements a pixel.
+    package var channels: Int
+    /// Pixels down.
+    package var height: Int
+    /// Pixels across.
+    package var width: Int
+    /// Whether it says which pixel of a pooling window was the largest.
+    package var holdsIndices: Bool
+
+    /// Makes a description.
+    package init(channels: Int, height: Int, width: Int, holdsIndices: Bool = false) {
+        self.channels = channels
+        self.height = height
+        self.width = width
+        self.holdsIndices = holdsIndices
+    }
+}
+
+/// Some neighbouring channels of a buffer.
+package struct PlanPlace {
+    /// The buffer's position in the list.
+    package var buffer: Int
+    /// The first of the channels.
+    package var channel: Int
+    /// How many.
+    package var channels: Int
+
+    /// Makes a place.
+    package init(buffer: Int, channel: Int, channels: Int) {
+        self.buffer = buffer
+        self.channel = channel
+        self.channels = channels
+    }
+}
+
+/// What is joined with others.
+package struct PlanSource {
+    /// Where it is.
+    package var place: PlanPlace
+    /// The buffer of indices to unpool it by, or `nil` where it has the target's size.
+    package var indices: Int?
+
+    /// Makes a source.
+    package init(_ place: PlanPlace, indices: Int? = nil) {
+        self.place = place
+        self.indices = indices
+    }
+}
+
+/// 2x2 maxima of a step's target.
+package struct PlanPooling {
+    /// Where they go.
+    package var target: PlanPlace
+    /// The buffer for where they were, or `nil`.
+    package var indices: Int?
+
+    /// Makes a pooling.
+    package init(target: PlanPlace, indices: Int? = nil) {
+        self.target = target
+        self.indices = indices
+    }
+}
+
+/// A factor and a summand for each channel.
+package struct PlanAffine {
+    /// The factors, single precision.
+    package var scale: Tensor
+    /// The summands, single precision.
+    package var shift: Tensor
+
+    /// Makes one.
+    package init(scale: Tensor, shift: Tensor) {
+        self.scale = scale
+        self.shift = shift
+    }
+}
+
+/// A layer's weight and bias.
+package struct PlanWeights {
+    /// The weight, single precision.
+    package var weight: Tensor
+    /// The bias, single precision.
+    package var bias: Tensor
+
+    /// Makes a pair.
+    package init(weight: Tensor, bias: Tensor) {
+        self.weight = weight
+        self.bias = bias
+    }
+}
+
+/// How cSE and sSE are joined.
+package enum PlanCombination: Int {
+    /// Their sum.
+    case addition
+    /// The larger.
+    case maximum
+    /// Their product.
+    case product
+    /// Side by side; the target has twice the channels.
+    case concatenation
+}
+
+/// A step of a plan; see `CTorchStepKind`.
+package enum PlanStep {
+    /// The image, with zeros below and to the right of it.
+    case input(target: PlanPlace)
+    /// A convolution of stride 1 that keeps the size; negative values are multiplied by `slope`.
+    case convolve(source: Int, target: Int, PlanWeights, slope: Double)
+    /// Sources side by side, scaled, shifted, rectified.
+    case join([PlanSource], target: PlanPlace, PlanAffine?, slope: Double, PlanPooling?)
+    /// Twice the size, linearly between pixel centres.
+    case interpolate(source: PlanPlace, target: PlanPlace)
+    /// Twice the size, each pixel four times.
+    case `repeat`(source: PlanPlace, target: PlanPlace)
+    /// Quarters of channels as the pixels of a 2x2 square.
+    case spread(source: PlanPlace, target: PlanPlace)
+    /// Squeeze & excitation.
+    case recalibrate(
+        source: PlanPlace, target: PlanPlace, PlanAffine?, reduce: PlanWeights?,
+        expand: PlanWeights?, spatial: PlanWeights?, PlanCombination, PlanPooling?)
+    /// The logits.
+    case classify(source: PlanPlace, PlanWeights)
+}
+
+/// Which compilation of the plans' own loops is used.
+package enum PlanKernels: CaseIterable {
+    /// The best that this processor can run.
+    case best
+    /// The one that every processor of the architecture can run.
+    case baseline
+    /// AVX2 and FMA.
+    case avx2
+    /// AVX-512 F, BW, CD, DQ, VL.
+    case avx512
+
+    fileprivate var code: CTorchKernels {
+        switch self {
+        case .best: CTORCH_KERNELS_BEST
+        case .baseline: CTORCH_KERNELS_BASELINE
+        case .avx2: CTORCH_KERNELS_AVX2
+        case .avx512: CTORCH_KERNELS_AVX512
+        }
+    }
+}
+
+/// The steps of a network over packed weights and scratch memory that is laid out once.
+@safe package final class SlicePlan {
+    private let plan: CTorchPlan
+    private let engine: EngineFunctions
+
+    /// Packs weights and lays memory out.
+    ///
+    /// - Parameters:
+    ///   - buffers: The scratch memory.
+    ///   - steps: What is done, from `input` to `classify`.
+    ///   - type: `.float32` or `.bfloat16`.
+    ///   - kernels: Which of the plan's own loops.
+    /// - Throws: `TensorError` where the steps do not fit or the processor lacks the kernels.
+    package init(
+        buffers: [PlanBuffer], steps: [PlanStep], type: ElementType, kernels: PlanKernels
+    ) throws(TensorError) {
+        let engine = try Engine.functions()
+        let descriptions = buffers.map {
+            CTorchPlanBuffer(
+                channels: Int32($0.channels), height: Int32($0.height), width: Int32($0.width),
+                holds_indices: $0.holdsIndices)
+        }
+        var made: CTorchPlan?
+        let status = withExtendedLifetime(steps) {
+            let steps = unsafe steps.map { unsafe $0.described }
+            return unsafe engine.table.pointee.plan_make(
+                descriptions, Int32(descriptions.count), steps, Int32(steps.count), type.code,
+                kernels.code, &made)
+        }
+        try engine.check(status, "plan")
+        guard let plan = unsafe made else {
+            throw TensorError(code: .other, operation: "plan", message: "no plan was returned")
+        }
+        unsafe self.plan = plan
+        self.engine = engine
+    }
+
+    deinit { unsafe engine.table.pointee.plan_release(plan) }
+
+    /// Computes images `[N, channels, height, width]`, single precision on the CPU.
+    ///
+    /// - Returns: Their logits `[N, height, width, classes]`.
+    package func callAsFunction(_ images: Tensor) throws(TensorError) -> Tensor {
+        var result: CTorchTensor?
+        try engine.check(
+            unsafe engine.table.pointee.plan_run(plan, images.handle, &result), "plan")
+        return try unsafe Tensor(adopting: result, engine)
+    }
+
+    /// The instruction set of the plan's own loops.
+    package var kernels: String {
+        unsafe String(cString: engine.table.pointee.plan_kernels(plan))
+    }
+
+    /// How many convolutions run on packed weights.
+    package var packedCount: Int { Int(unsafe engine.table.pointee.plan_packed_count(plan)) }
+
+    /// Scratch memory of each thread.
+    package var byteCount: Int { Int(unsafe engine.table.pointee.plan_byte_count(plan)) }
+}
+
+extension Engine {
+    /// The instruction set that convolutions find on this processor: `AMX`, `AVX512_BF16`,
+    /// `AVX512`, `AVX2` or nothing.
+    public static func convolutionCapability() throws(TensorError) -> String {
+        unsafe String(cString: try functions().table.pointee.convolution_capability())
+    }
+}
+
+extension PlanPlace {
+    fileprivate var described: CTorchPlanPlace {
+        CTorchPlanPlace(
+            buffer: Int32(buffer), channel: Int32(channel), channels: Int32(channels))
+    }
+}
+
+extension PlanStep {
+    /// The step in C; valid while the tensors of this one live.
+    fileprivate var described: CTorchPlanStep {
+        let none = CTorchPlanPlace(buffer: -1, channel: 0, channels: 0)
+        var step = unsafe CTorchPlanStep()
+        unsafe step.sources = (none, none, none, none)
+        unsafe step.source_indices = (-1, -1, -1, -1)
+        unsafe step.target = none
+        unsafe step.pooled = none
+        unsafe step.indices = -1
+        unsafe step.slope = 1
+        func setSource(_ place: PlanPlace) {
+            unsafe step.sources.0 = place.described
+            unsafe step.source_count = 1
+        }
+        func setAffine(_ affine: PlanAffine?) {
+            unsafe step.scale = affine?.scale.handle
+            unsafe step.shift = affine?.shift.handle
+        }
+        func setPooling(_ pooling: PlanPooling?) {
+            guard let pooling else { return }
+            unsafe step.pooled = pooling.target.described
+            unsafe step.indices = Int32(pooling.indices ?? -1)
+        }
+        switch self {
+        case .input(let target):
+            unsafe step.kind = CTORCH_STEP_INPUT
+            unsafe step.target = target.described
+        case .convolve(let source, let target, let weights, let slope):
+            unsafe step.kind = CTORCH_STEP_CONVOLVE
+            setSource(PlanPlace(buffer: source, channel: 0, channels: weights.weight.shape[1]))
+            unsafe step.target = CTorchPlanPlace(
+                buffer: Int32(target), channel: 0, channels: Int32(weights.weight.shape[0]))
+            unsafe step.weight = weights.weight.handle
+            unsafe step.bias = weights.bias.handle
+            unsafe step.slope = slope
+        case .join(let sources, let target, let affine, let slope, let pooling):
+            precondition(
+                (1...Int(CTORCH_STEP_SOURCES)).contains(sources.count),
+                "\(sources.count) sources to join")
+            unsafe step.kind = CTORCH_STEP_JOIN
+            let places = sources.map(\.place.described)
+            let indices = sources.map { Int32($0.indices ?? -1) }
+            unsafe step.sources.0 = places[0]
+            unsafe step.source_indices.0 = indices[0]
+            if places.count > 1 {
+                unsafe step.sources.1 = places[1]
+                unsafe step.source_indices.1 = indices[1]
+            }
+            if places.count > 2 {
+                unsafe step.sources.2 = places[2]
+                unsafe step.source_indices.2 = indices[2]
+            }
+            if places.count > 3 {
+                unsafe step.sources.3 = places[3]
+                unsafe step.source_indices.3 = indices[3]
+            }
+            unsafe step.source_count = Int32(places.count)
+            unsafe step.target = target.described
+            unsafe step.slope = slope
+            setAffine(affine)
+            setPooling(pooling)
+        case .interpolate(let source, let target):
+            unsafe step.kind = CTORCH_STEP_INTERPOLATE
+            setSource(source)
+            unsafe step.target = target.described
+        case .repeat(let source, let target):
+            unsafe step.kind = CTORCH_STEP_REPEAT
+            setSource(source)
+            unsafe step.target = target.described
+        case .spread(let source, let target):
+            unsafe step.kind = CTORCH_STEP_SPREAD
+            setSource(source)
+            unsafe step.target = target.described
+        case .recalibrate(
+            let source, let target, let affine, let reduce, let expand, let spatial,
+            let combination, let pooling):
+            unsafe step.kind = CTORCH_STEP_RECALIBRATE
+            setSource(source)
+            unsafe step.target = target.described
+            setAffine(affine)
+            unsafe step.reduce_weight = reduce?.weight.handle
+            unsafe step.reduce_bias = reduce?.bias.handle
+            unsafe step.expand_weight = expand?.weight.handle
+            unsafe step.expand_bias = expand?.bias.handle
+            unsafe step.spatial_weight = spatial?.weight.handle
+            unsafe step.spatial_bias = spatial?.bias.handle
+            unsafe step.combination = CTorchCombination(UInt32(combination.rawValue))
+            setPooling(pooling)
+        case .classify(let source, let weights):
+            unsafe step.kind = CTORCH_STEP_CLASSIFY
+            setSource(source)
+            unsafe step.weight = weights.weight.handle
+            unsafe step.bias = weights.bias.handle
+        }
+        return unsafe step
+    }
+}
