@@ -14,16 +14,19 @@ public struct SegmenterOptions: Sendable, Hashable {
     public var precision: Precision
     /// Slices computed at once, or `nil` for a number that fits.
     public var batchSize: Int?
+    /// Whether networks are compiled where they can be; see ``InferencePlan``.
+    public var compiles: Bool
 
     /// Makes options.
     public init(
         planes: [Plane]? = nil, device: Device = .cpu, precision: Precision = .auto,
-        batchSize: Int? = nil
+        batchSize: Int? = nil, compiles: Bool = true
     ) {
         self.planes = planes
         self.device = device
         self.precision = precision
         self.batchSize = batchSize
+        self.compiles = compiles
     }
 }
 
@@ -54,6 +57,8 @@ public struct Segmentation: Sendable {
     public var stageSeconds: [(stage: SegmentationStage, seconds: Double)]
     /// How the networks were computed.
     public var precision: Precision
+    /// By what path: a compiled plan and its instruction sets, or layer by layer and why.
+    public var computation: String
     /// The planes that were used.
     public var planes: [Plane]
 }
@@ -113,7 +118,7 @@ public final class Segmenter {
         precision = options.precision.resolved(on: options.device)
         predictor = VolumePredictor(
             networks: networks, classCount: classCount, device: options.device,
-            precision: precision, batchSize: options.batchSize ?? 4)
+            precision: precision, batchSize: options.batchSize ?? 4, compiles: options.compiles)
     }
 
     /// Segments one scan.
@@ -158,7 +163,8 @@ public final class Segmenter {
         finish(.restore)
         try progress(.restore, 1)
         return Segmentation(
-            labels: restored, stageSeconds: stageSeconds, precision: precision, planes: planes)
+            labels: restored, stageSeconds: stageSeconds, precision: precision,
+            computation: predictor.computation, planes: planes)
     }
 }
 

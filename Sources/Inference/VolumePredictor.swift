@@ -38,6 +38,9 @@ public final class VolumePredictor {
     private let device: Device
     private let precision: Precision
     private let batchSize: Int
+    private let compiles: Bool
+    /// How the networks were computed last, such as ``InferencePlan/Summary/description``.
+    public private(set) var computation = ""
 
     /// Makes a predictor.
     ///
@@ -47,9 +50,11 @@ public final class VolumePredictor {
     ///   - device: Where the networks are.
     ///   - precision: How they are computed.
     ///   - batchSize: How many slices are computed at once.
+    ///   - compiles: Whether an ``InferencePlan`` is made of a network where that can be; else
+    ///     its layers are called one after another.
     public init(
         networks: [PlaneNetwork], classCount: Int, device: Device, precision: Precision,
-        batchSize: Int
+        batchSize: Int, compiles: Bool = true
     ) {
         precondition(!networks.isEmpty, "no plane to predict in")
         self.networks = networks
@@ -57,6 +62,7 @@ public final class VolumePredictor {
         self.device = device
         self.precision = precision.resolved(on: device)
         self.batchSize = max(1, batchSize)
+        self.compiles = compiles
     }
 
     /// Predicts the class of each voxel.
@@ -81,12 +87,14 @@ public final class VolumePredictor {
             let votes = Votes(size: size, classCount: classCount)
             let totalWeight = networks.reduce(0) { $0 + $1.weight }
             for (network, layout) in zip(networks, layouts) {
+                let compute = computation(of: network.network, layout)
                 var first = 0
                 while first < layout.sliceCount {
                     try progress(network.plane, Double(slicesDone) / Double(sliceTotal))
                     let count = min(batchSize, layout.sliceCount - first)
-                    let logits = try self.logits(
+                    let images = try self.images(
                         of: volume, network.network, layout, slices: first..<first + count)
+                    let logits = try compute(images)
                     if networks.count == 1
                         && network.outputOfClass == Array(0..<logits.shape[1])
                     {
@@ -106,7 +114,32 @@ public final class VolumePredictor {
         }
     }
 
-    private func logits(
+    /// Compiles a network for a plane's slices, or calls its layers where that cannot be.
+    private func computation(
+        of network: SegmentationNetwork, _ layout: SliceLayout
+    ) -> (Tensor) throws -> Tensor {
+        let eagerly = { [precision, device] (images: Tensor) in
+            try withAutocast(to: precision.autocastType, on: device) {
+                try network(images, mode: .inference)
+            }
+        }
+        let described = "layer by layer (\(precision.rawValue)"
+        guard compiles, device == .cpu else {
+            computation = described + ")"
+            return eagerly
+        }
+        do {
+            let plan = try InferencePlan(
+                network: network, precision: precision, height: layout.height, width: layout.width)
+            computation = plan.summary.description
+            return { try plan($0) }
+        } catch {
+            computation = described + "; no plan: \(error))"
+            return eagerly
+        }
+    }
+
+    private func images(
         of volume: Volume, _ network: SegmentationNetwork, _ layout: SliceLayout,
         slices: Range<Int>
     ) throws -> Tensor {
@@ -121,11 +154,8 @@ public final class VolumePredictor {
                     into: UnsafeMutableBufferPointer(rebasing: input[start..<start + pixels]))
             }
         }
-        let images = try Tensor(
+        return try Tensor(
             input, shape: [slices.count, context, layout.height, layout.width], device: device)
-        return try withAutocast(to: precision.autocastType, on: device) {
-            try network(images, mode: .inference)
-        }
     }
 }
 

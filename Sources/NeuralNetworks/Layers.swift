@@ -105,9 +105,13 @@ public final class BatchNorm2d: ImageLayer {
     public let runningVariance: Parameter
     private let momentum: Double
     private let epsilon: Double
+    /// What is added to variances unless a layer is made otherwise; PyTorch's.
+    public static let standardEpsilon = 1e-5
 
     /// Makes a normalisation of `channels` channels; the defaults are PyTorch's.
-    public init(_ channels: Int, momentum: Double = 0.1, epsilon: Double = 1e-5) throws {
+    public init(
+        _ channels: Int, momentum: Double = 0.1, epsilon: Double = standardEpsilon
+    ) throws {
         weight = try Parameter(.ones([channels]))
         bias = try Parameter(.zeros([channels]))
         runningMean = try Parameter(.zeros([channels]), isTrainable: false)

@@ -136,6 +136,8 @@ struct Provenance: Codable {
         var precision: String
         var engine: String
         var threads: Int
+        /// By what path: a compiled plan, or layer by layer.
+        var path: String?
     }
     struct Stage: Codable {
         var stage: String

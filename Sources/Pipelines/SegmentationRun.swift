@@ -227,7 +227,7 @@ private final class SegmentationRun {
                 device: device?.description ?? request.device,
                 precision: segmentation.precision.rawValue,
                 engine: "LibTorch " + (try Engine.versionDescription()),
-                threads: try Engine.threadCount()),
+                threads: try Engine.threadCount(), path: segmentation.computation),
             labels: .init(
                 file: (outputs.labels as NSString).lastPathComponent, sha256: labelHash),
             started: timestamp(startDate), seconds: rounded(seconds),
