@@ -104,9 +104,10 @@ package struct DICOMConverter: Sendable, Hashable {
     /// Only headers are read. Two series of one name also get their identifier.
     ///
     /// - Parameter folder: The folder.
-    /// - Returns: The series in the order of their names.
+    /// - Returns: The series in the order of their names, and an error where there are others that
+    ///   dcm2niix cannot read.
     /// - Throws: ``DICOMError`` where dcm2niix finds none.
-    package func series(in folder: String) throws -> [DICOMSeries] {
+    func series(in folder: String) throws -> (found: [DICOMSeries], problem: DICOMError?) {
         // A list writes nothing, but names what it would write over.
         let result = try run(
             on: folder, output: NSTemporaryDirectory(), ["-n", "-1", "-w", "1", "-f", "%s_%d"])
@@ -125,22 +126,28 @@ package struct DICOMConverter: Sendable, Hashable {
                     folder: folder, identifier: String(fields[0]),
                     name: safeFileName(String(name)), converter: self))
         }
+        let nextStep = "\(result.reason); see what 'dcm2niix' says to the folder"
         guard !found.isEmpty else {
-            throw DICOMError(
-                description: "dcm2niix finds no series in '\(folder)'\(result.reason); see what "
-                    + "'dcm2niix' says to the folder")
+            throw DICOMError(description: "dcm2niix finds no series in '\(folder)'" + nextStep)
         }
         let counts = Dictionary(grouping: found, by: \.name).mapValues(\.count)
         for index in found.indices where counts[found[index].name] != 1 {
             found[index].name += "_" + found[index].identifier
         }
-        return found.sorted { ($0.name, $0.identifier) < ($1.name, $1.identifier) }
+        return (
+            found.sorted { ($0.name, $0.identifier) < ($1.name, $1.identifier) },
+            result.status == 0
+                ? nil
+                : DICOMError(
+                    description: "dcm2niix cannot read every series in '\(folder)'" + nextStep)
+        )
     }
 
     /// What dcm2niix said and did.
     fileprivate struct Result {
+        var status: Int32
         var output: String
-        /// Its first error, to be put after a folder's name; or how it ended.
+        /// What it says is wrong, to be put after a folder's name; or how it ended.
         var reason: String
         /// Its warnings.
         var warnings: [String]
@@ -154,14 +161,19 @@ package struct DICOMConverter: Sendable, Hashable {
             path, ["-g", "i", "-d", "0"] + options + ["-o", output, absolutePath(folder)])
         let lines = result.output.split(whereSeparator: \.isNewline)
             .map { $0.trimmingCharacters(in: .whitespaces) }
-        let error = lines.first { $0.hasPrefix("Error") }
+        // The count of files that were converted says nothing of the others.
+        let complaint =
+            lines.first { $0.hasPrefix("Error") && !$0.hasPrefix("Error: Converted") }
+            ?? (result.status == 0 ? nil : lines.last { $0.hasPrefix("Warning") })
         let reason =
-            error.map { ": it says '\($0)'" }
+            complaint.map { ": it says '\($0)'" }
             ?? (result.status == 0 ? "" : ": it ends with status \(result.status)")
         let warnings = lines.filter { $0.hasPrefix("Warning") }.map {
-            "dcm2niix: " + $0.replacing(joined(output, "scan"), with: "the volume")
+            $0.replacing("Warning:", with: "dcm2niix:")
+                .replacing(joined(output, "scan"), with: "the volume")
         }
-        return Result(output: result.output, reason: reason, warnings: warnings)
+        return Result(
+            status: result.status, output: result.output, reason: reason, warnings: warnings)
     }
 }
 

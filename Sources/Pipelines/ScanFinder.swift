@@ -194,18 +194,23 @@ private struct ScanFinder {
         let found = Mutex([[ScanFile]](repeating: [], count: folders.count))
         DispatchQueue.concurrentPerform(iterations: folders.count) { index in
             let (path, relative) = folders[index]
-            let series: [ScanFile]
+            var series: [ScanFile]
             do {
-                series = try converter.series(in: path).map { series in
+                let (found, problem) = try converter.series(in: path)
+                series = found.map { series in
                     ScanFile(
                         path: path, outputName: joined(relative, series.name),
                         origin: .dicom(series))
+                }
+                if let problem {
+                    let reason = sentence(for: problem)
+                    series.append(unreadableDICOM(path, relative, reason: reason))
                 }
             } catch {
                 let reason = sentence(for: error, about: path)
                 series = [unreadableDICOM(path, relative, reason: reason)]
             }
-            found.withLock { $0[index] = series }
+            found.withLock { [series] in $0[index] = series }
         }
         return found.withLock { $0 }
     }

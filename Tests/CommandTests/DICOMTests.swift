@@ -28,6 +28,11 @@ private let fakeConverter = """
     if [ "$id" = -1 ]; then
         while read -r key title; do printf '\\t%s\\t%s/%s\\n %s/IM1\\n' "$key" "$out" "$title" "$1"
         done < "$1/.series"
+        if [ -f "$1/.partial" ]; then
+            echo "Error: Converted 4 of 23 files" >&2
+            echo "Warning: File not large enough to store image data: $1/IM2"
+            exit 8
+        fi
         exit 0
     fi
     [ -f "$1/.$id.slow" ] && sleep 60
@@ -71,6 +76,7 @@ private let fakeConverter = """
                 ])
             for key in ["11", "13", "14", "15.1"] { try writeHead(to: patient + "/.\(key).nii") }
             try write([], to: patient + "/.11.warning")
+            try write([], to: patient + "/.partial")
             try makeSeries(folder + "/in/empty", [])
             try FileManager.default.removeItem(atPath: folder + "/in/empty/.series")
             try writeHead(to: folder + "/in/volume.nii.gz")
@@ -92,10 +98,17 @@ private let fakeConverter = """
             let label = files(below: folder + "/out").filter { $0.hasSuffix("_dseg.nii.gz") }
             #expect(label.map { String($0.dropLast("_dseg.nii.gz".count)) } == done)
             let failures = try rows(of: folder + "/out/failures.tsv")
-            #expect(failures.map(\.first) == ["empty/DICOM", "pat 1/study/4_broken"])
+            #expect(
+                failures.map(\.first) == [
+                    "empty/DICOM", "pat 1/study/4_broken", "pat 1/study/DICOM",
+                ])
             let reasons = failures.compactMap(\.last)
+            #expect(reasons.last?.contains("cannot read every series in '\(patient)'") == true)
+            #expect(reasons.last?.contains("'Warning: File not large enough") == true)
             #expect(reasons.first?.contains("finds no series in '\(folder)/in/empty'") == true)
-            #expect(reasons.last?.contains("'Error: Transfer syntax is not supported'") == true)
+            #expect(
+                reasons.dropFirst().first?.contains("'Error: Transfer syntax is not supported'")
+                    == true)
             // Nothing stays where the volumes were made.
             #expect(try directoryListing(folder + "/tmp").filter { $0.contains("sliceseg-") } == [])
 
@@ -105,7 +118,7 @@ private let fakeConverter = """
             #expect(scan["series"] == "3_T1_MPRAGE")
             #expect(scan["converter"] == "dcm2niix v1.0.20990101")
             let warnings = provenance["warnings"] as? [String]
-            #expect(warnings?.first == "dcm2niix: Warning: Missing images? Expected 20 images")
+            #expect(warnings?.first == "dcm2niix: Missing images? Expected 20 images")
             let labels = try readVolumeHeader(at: folder + "/out/\(done[0])_dseg.nii.gz")
             #expect(labels.grid == (try readVolumeHeader(at: patient + "/.11.nii")).grid)
 
@@ -113,7 +126,7 @@ private let fakeConverter = """
             #expect(try segment().errors.contains("5 done before"))
             try write(
                 [UInt8](repeating: 1, count: 128) + Array("DICM".utf8), to: patient + "/IM1")
-            #expect(try segment().errors.contains("4 segmented, 1 done before, 2 failed"))
+            #expect(try segment().errors.contains("4 segmented, 1 done before, 3 failed"))
         }
     }
 
