@@ -33,6 +33,7 @@ public func readVolume(
     var nanVoxelCount = 0
     let voxels = unsafe [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
         guard let values = buffer.baseAddress else { return }
+        unsafe cnifti_prefer_large_pages(values, count * MemoryLayout<Float>.stride)
         _ = unsafe stored.block.withBytes(from: stored.offset) { bytes in
             unsafe cnifti_decode_floats(
                 bytes, count, header.storedType.niftiCode, header.isSwapped, header.slope,
@@ -60,6 +61,7 @@ public func readLabelMap(at path: String) throws(VolumeIOError) -> (LabelMap, Vo
     var status = CNIFTI_OK
     let labels = unsafe [UInt16](unsafeUninitializedCapacity: size.count) { buffer, initialized in
         guard let values = buffer.baseAddress else { return }
+        unsafe cnifti_prefer_large_pages(values, size.count * MemoryLayout<UInt16>.stride)
         status =
             unsafe stored.block.withBytes(from: stored.offset) { bytes in
                 unsafe cnifti_decode_labels(

@@ -82,6 +82,10 @@ bool cnifti_stream_inflate_all(
 // Frees a block from cnifti_stream_read_block or cnifti_stream_inflate_all.
 void cnifti_block_free(uint8_t *_Nullable block);
 
+// Asks for large pages under fresh memory that is about to be filled: its first touch then costs a
+// quarter. Without effect on small memory, or where the system has none.
+void cnifti_prefer_large_pages(void *_Nonnull memory, size_t size);
+
 // Checks gzip's checksum and length where the data that was read ends the file; at most 1 MiB
 // of other data behind it is read over.
 CNIfTIStatus cnifti_stream_check_end(
