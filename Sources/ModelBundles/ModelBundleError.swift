@@ -34,7 +34,8 @@ public struct ModelBundleError: Error, Sendable, Equatable, CustomStringConverti
     init(_ code: Code, _ path: String, _ detail: String) {
         self.code = code
         self.path = path
-        self.detail = detail
+        // The name of a tensor may hold line ends; an error is one line.
+        self.detail = detail.split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 
     /// One sentence that names the file.

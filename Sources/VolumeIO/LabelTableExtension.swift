@@ -1,6 +1,5 @@
 internal import CNIfTI
 import Foundation
-import FoundationXML
 public import Volumes
 
 /// The code that NIfTI's registry gives to Caret, whose XML holds label tables.
@@ -104,61 +103,126 @@ private func characterData(_ name: String) -> String {
         .replacingOccurrences(of: "]]>", with: "]]]]><![CDATA[>")
 }
 
-/// The label table of the first volume in Caret's XML, or `nil` where there is none.
+/// The label table of the first volume in Caret's XML, or `nil` where there is none that can be
+/// understood.
 private func labelTable(inCaretXML payload: ArraySlice<UInt8>) -> LabelTable? {
-    // Programs fill up with zeros, which XML forbids.
-    let end = payload.lastIndex { $0 != 0 } ?? payload.startIndex
-    let data = Data(payload[payload.startIndex...max(end, payload.startIndex)])
-    guard data.range(of: Data("<CaretExtension".utf8)) != nil else { return nil }
-    let reader = LabelTableReader()
-    let parser = XMLParser(data: data)
-    parser.delegate = reader
-    guard parser.parse(), !reader.structures.isEmpty else { return nil }
-    return LabelTable(reader.structures)
+    var scanner = CaretScanner(payload)
+    guard let structures = scanner.structures(), !structures.isEmpty else { return nil }
+    return LabelTable(structures)
 }
 
-/// Collects the labels of the first label table.
-private final class LabelTableReader: NSObject, XMLParserDelegate {
-    private(set) var structures: [Structure] = []
-    private var tableCount = 0
-    private var label: [String: String]?
-    private var name = ""
+/// Reads the few elements of Caret's XML that a label table has.
+///
+/// Foundation's parser ends the program where a name is not UTF-8, and a file may hold anything.
+private struct CaretScanner {
+    private let bytes: ArraySlice<UInt8>
+    private var position: Int
 
-    func parser(
-        _ parser: XMLParser, didStartElement element: String, namespaceURI: String?,
-        qualifiedName: String?, attributes: [String: String]
-    ) {
-        if element == "LabelTable" { tableCount += 1 }
-        guard element == "Label", tableCount == 1 else { return }
-        label = attributes
-        name = ""
+    init(_ bytes: ArraySlice<UInt8>) {
+        self.bytes = bytes
+        position = bytes.startIndex
     }
 
-    func parser(_ parser: XMLParser, foundCharacters string: String) {
-        if label != nil { name += string }
+    /// The structures of the first `LabelTable`; `nil` where something else than labels is in it.
+    mutating func structures() -> [Structure]? {
+        guard text(before: "<CaretExtension") != nil, text(before: "<LabelTable") != nil,
+            text(before: ">") != nil
+        else { return nil }
+        var structures: [Structure] = []
+        while true {
+            skipSpace()
+            if take("</LabelTable") { return structures }
+            guard take("<Label"), let (attributes, isEmpty) = attributes(),
+                let name = isEmpty ? "" : labelText()
+            else { return nil }
+            if let structure = structure(attributes, name: name) { structures.append(structure) }
+        }
     }
 
-    func parser(_ parser: XMLParser, foundCDATA block: Data) {
-        if label != nil { name += String(decoding: block, as: UTF8.self) }
-    }
-
-    func parser(
-        _ parser: XMLParser, didEndElement element: String, namespaceURI: String?,
-        qualifiedName: String?
-    ) {
-        guard element == "Label", let attributes = label else { return }
-        label = nil
-        guard let index = attributes["Key"].flatMap(UInt16.init), index > 0 else { return }
+    private func structure(_ attributes: [String: String], name: String) -> Structure? {
+        guard let index = attributes["Key"].flatMap(UInt16.init), index > 0 else { return nil }
         func channel(_ name: String) -> UInt8 {
             let value = attributes[name].flatMap(Double.init) ?? 0.5
             return UInt8((min(max(value.isNaN ? 0.5 : value, 0), 1) * 255).rounded())
         }
         // Tabs and line ends would break the tables that the name goes into.
         let words = name.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-        structures.append(
-            Structure(
-                index: index, name: words.isEmpty ? "label-\(index)" : words,
-                color: LabelColor(
-                    red: channel("Red"), green: channel("Green"), blue: channel("Blue"))))
+        return Structure(
+            index: index, name: words.isEmpty ? "label-\(index)" : words,
+            color: LabelColor(
+                red: channel("Red"), green: channel("Green"), blue: channel("Blue")))
+    }
+
+    /// The attributes up to the tag's end, and whether the element ends there too.
+    private mutating func attributes() -> (values: [String: String], isEmpty: Bool)? {
+        var values: [String: String] = [:]
+        while true {
+            skipSpace()
+            if take("/>") { return (values, true) }
+            if take(">") { return (values, false) }
+            guard let name = text(before: "="), let quote = next, quote == 0x22 || quote == 0x27,
+                take(quote == 0x22 ? "\"" : "'"),
+                let value = text(before: quote == 0x22 ? "\"" : "'")
+            else { return nil }
+            values[name] = value
+        }
+    }
+
+    /// The text up to the label's end, in sections or with entities.
+    private mutating func labelText() -> String? {
+        var name = ""
+        while true {
+            if take("<![CDATA[") {
+                guard let section = text(before: "]]>") else { return nil }
+                name += section
+            } else {
+                let start = position
+                while let byte = next, byte != UInt8(ascii: "<") { position += 1 }
+                guard let plain = String(validating: bytes[start..<position], as: UTF8.self)
+                else { return nil }
+                name += withoutEntities(plain)
+                if take("</Label") { return text(before: ">") == nil ? nil : name }
+                guard startsHere("<![CDATA[") else { return nil }
+            }
+        }
+    }
+
+    private func withoutEntities(_ text: String) -> String {
+        let entities = [
+            ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&"),
+        ]
+        return entities.reduce(text) { $0.replacingOccurrences(of: $1.0, with: $1.1) }
+    }
+
+    private var next: UInt8? { position < bytes.endIndex ? bytes[position] : nil }
+
+    private mutating func skipSpace() {
+        while let byte = next, [0x20, 0x09, 0x0a, 0x0d].contains(byte) { position += 1 }
+    }
+
+    private func startsHere(_ text: StaticString) -> Bool {
+        let length = text.utf8CodeUnitCount
+        guard bytes.endIndex - position >= length else { return false }
+        return unsafe UnsafeBufferPointer(start: text.utf8Start, count: length)
+            .elementsEqual(bytes[position..<position + length])
+    }
+
+    /// Steps over a text that stands here.
+    private mutating func take(_ text: StaticString) -> Bool {
+        guard startsHere(text) else { return false }
+        position += text.utf8CodeUnitCount
+        return true
+    }
+
+    /// Steps over all up to a text and over that; `nil` where it does not come or what is before it
+    /// is not UTF-8.
+    private mutating func text(before end: StaticString) -> String? {
+        let start = position
+        while position < bytes.endIndex {
+            let here = position
+            if take(end) { return String(validating: bytes[start..<here], as: UTF8.self) }
+            position += 1
+        }
+        return nil
     }
 }

@@ -164,16 +164,17 @@ private func affine(
         return (affine, .sform)
     }
     let edges = fields.edgeLengths
-    guard (0..<3).allSatisfy({ edges[$0].isFinite && edges[$0] > 0 }) else {
-        throw VolumeIOError(
-            .invalidGeometry, path,
-            "has a header with voxels of \(edges.x) x \(edges.y) x \(edges.z) mm", repair)
-    }
+    let unusableEdges = VolumeIOError(
+        .invalidGeometry, path,
+        "has a header with voxels of \(edges.x) x \(edges.y) x \(edges.z) mm", repair)
+    guard (0..<3).allSatisfy({ edges[$0].isFinite && edges[$0] > 0 }) else { throw unusableEdges }
     guard fields.qform_code > 0 else {
         // As in nibabel's get_base_affine.
         let steps = SIMD3(-edges.x, edges.y, edges.z)
         let last = SIMD3(Double(size.x - 1), Double(size.y - 1), Double(size.z - 1))
-        return (Affine(spacing: steps, translation: -steps * last / 2), .assumed)
+        let affine = Affine(spacing: steps, translation: -steps * last / 2)
+        guard isUsable(affine) else { throw unusableEdges }
+        return (affine, .assumed)
     }
     let (b, c, d) = fields.quaternion
     // A float's rounding makes b, c, d longer than 1 by some 1e-7; far more is no rotation.

@@ -47,6 +47,18 @@ private struct Expected: Decodable {
         }
     }
 
+    @Test func `an error about a name with line ends is one line`() throws {
+        let header = #"{"a\nb\r\n":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}}"#
+        let length = (0..<8).map { UInt8(truncatingIfNeeded: header.utf8.count >> (8 * $0)) }
+        try withTemporaryDirectory { folder in
+            let path = folder + "/a.safetensors"
+            try Data(length + Array(header.utf8) + [0, 0, 0, 0]).write(to: URL(filePath: path))
+            let error = try bundleError { _ = try readSafeTensors(at: path) }
+            #expect(error?.description.contains("\n") == false)
+            #expect(error?.description.contains("tensor 'a b ' is of type 'F99'") == true)
+        }
+    }
+
     @Test func `a tensor that is not there is an error that names it and the file`() throws {
         let path = fixturePath("safetensors/types.safetensors")
         let file = try readSafeTensors(at: path)

@@ -220,6 +220,15 @@ struct BadFile: Sendable, CustomTestStringConvertible {
         BadFile("voxels of negative extent", .invalidGeometry, "-1.0") {
             try patched("no-forms.nii", [(80, littleEndian(Float(-1)))])
         },
+        BadFile("voxels so small that their volume is 0", .invalidGeometry, "voxels of 1e-300 x") {
+            // NIfTI-2 has pixdim at 104 and the codes at 344, in double precision.
+            try patched(
+                "nifti2-little.nii",
+                [
+                    (112, (0..<3).flatMap { _ in littleEndian(1e-300.bitPattern) }),
+                    (344, [UInt8](repeating: 0, count: 8)),
+                ])
+        },
         BadFile("MGH with zero spacing", named: "scan.mgh", .invalidGeometry, "direction cosines") {
             try patched("bare.mgh", [(30, [0, 0, 0, 0])])
         },

@@ -42,3 +42,22 @@ func gzipped(_ bytes: [UInt8]) throws -> [UInt8] {
         return try fileBytes(path)
     }
 }
+
+/// The content of a gzip file, or `nil` where it is damaged or large.
+func inflated(_ bytes: [UInt8]) -> [UInt8]? {
+    try? withTemporaryDirectory { folder in
+        var stream: OpaquePointer?
+        var errorNumber: Int32 = 0
+        let path = folder + "/a.gz"
+        try write(bytes, to: path)
+        guard cnifti_stream_open(path, &stream, &errorNumber) == CNIFTI_OK, let stream else {
+            throw CocoaError(.fileReadUnknown)
+        }
+        defer { cnifti_stream_close(stream) }
+        var content = [UInt8](repeating: 0, count: 1 << 20)
+        var count = 0
+        let status = cnifti_stream_read(stream, &content, content.count, &count, &errorNumber)
+        guard status == CNIFTI_ERROR_TRUNCATED else { throw CocoaError(.fileReadUnknown) }
+        return Array(content.prefix(count))
+    }
+}

@@ -95,6 +95,30 @@ struct LabelTableExtensionTests {
         #expect(try embeddedLabelTable(at: fixturePath("volumes/" + name)) == nil)
     }
 
+    /// Foundation's XML parser ends the program at the first of these.
+    @Test(arguments: [
+        ("Blue", [0xf0, 0x6c]), ("<![CDATA", [0xff]), ("Label-", [0xc0]), ("Key", [0]),
+    ])
+    func `an extension that is no XML is passed over`(place: String, bytes: [UInt8]) throws {
+        let header = try readVolumeHeader(at: fixturePath("volumes/int16-little.nii"))
+        let map = LabelMap(grid: header.grid, labels: [UInt16](repeating: 17, count: 60))
+        let table = try #require(
+            LabelTable([
+                Structure(
+                    index: 17, name: "Label-17", color: LabelColor(red: 1, green: 2, blue: 3))
+            ]))
+        try withTemporaryDirectory { folder in
+            let path = folder + "/a.nii"
+            try writeLabelMap(map, to: path, like: header, table: table)
+            var content = try fileBytes(path)
+            let found = try #require(content.firstRange(of: Array(place.utf8)))
+            content.replaceSubrange(found.lowerBound..<found.lowerBound + bytes.count, with: bytes)
+            try write(content, to: path)
+            #expect(try embeddedLabelTable(at: path) == nil)
+            #expect(try readLabelMap(at: path).0 == map)
+        }
+    }
+
     @Test func `an extension that lies about its size is passed over`() throws {
         let header = try readVolumeHeader(at: fixturePath("volumes/int16-little.nii"))
         let map = LabelMap(grid: header.grid, labels: [UInt16](repeating: 17, count: 60))
