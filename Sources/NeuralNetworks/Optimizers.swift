@@ -101,7 +101,7 @@ public final class AdamW: Optimizer {
         let gradients = try gradients()
         try withoutGradients {
             // LibTorch's kernel counts the step it is about to take, so the count goes first.
-            for count in steps { try count.addInPlace(.scalar(1, device: count.device)) }
+            try Tensor.addInPlace(1, to: steps)
             for (weightDecay, positions) in groups where !positions.isEmpty {
                 try Tensor.adamWStep(
                     parameters: positions.map { parameters[$0].value },

@@ -197,6 +197,13 @@ extension Tensor {
         _ = try dispatch("_foreach_mul_", "Scalar", [.tensors(tensors), .real(factor)])
     }
 
+    /// Adds a number to each tensor of a list.
+    public static func addInPlace(
+        _ number: Double, to tensors: [Tensor]
+    ) throws(TensorError) {
+        _ = try dispatch("_foreach_add_", "Scalar", [.tensors(tensors), .real(number)])
+    }
+
     /// Moves each target toward its source: `target += fraction (source - target)`.
     public static func interpolateInPlace(
         _ targets: [Tensor], toward sources: [Tensor], fraction: Double
