@@ -45,20 +45,33 @@ struct Checkpoint {
             ], as: nil, to: path)
     }
 
+    /// The step of a file.
+    ///
+    /// - Throws: ``CheckpointError`` where it is no checkpoint, and what is wrong with the file.
+    static func step(at path: String) throws -> Int {
+        try header(of: readSafeTensors(at: path)).step
+    }
+
+    /// Steps and seconds of a file.
+    private static func header(of stored: SafeTensors) throws -> Checkpoint {
+        guard stored.metadata["format"] == format,
+            let step = stored.metadata["step"].flatMap(Int.init),
+            let seconds = stored.metadata["seconds"].flatMap(Double.init)
+        else {
+            throw CheckpointError(
+                description: "'\(stored.path)' is not a checkpoint of this program; remove it to "
+                    + "start anew")
+        }
+        return Checkpoint(step: step, seconds: seconds)
+    }
+
     /// Puts a training back into the state of a file.
     static func restore(
         from path: String, identity: String, network: SegmentationNetwork,
         average: SegmentationNetwork?, optimizer: any Optimizer, device: Device
     ) throws -> Checkpoint {
         let stored = try readSafeTensors(at: path)
-        guard stored.metadata["format"] == format,
-            let step = stored.metadata["step"].flatMap(Int.init),
-            let seconds = stored.metadata["seconds"].flatMap(Double.init)
-        else {
-            throw CheckpointError(
-                description: "'\(path)' is not a checkpoint of this program; remove it to start "
-                    + "anew")
-        }
+        let checkpoint = try header(of: stored)
         guard stored.metadata["identity"] == identity else {
             throw CheckpointError(
                 description: "'\(path)' belongs to another configuration; go on with the one it "
@@ -85,6 +98,6 @@ struct Checkpoint {
             try optimizer.restore(state)
             try Engine.setRandomState(try stored.tensor(named: "random"), of: device)
         }
-        return Checkpoint(step: step, seconds: seconds)
+        return checkpoint
     }
 }

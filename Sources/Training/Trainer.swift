@@ -130,7 +130,9 @@ public final class PlaneTrainer {
             classWeights: try Tensor(weights, shape: [weights.count], device: device),
             boundaryWeight: options.boundaryWeight, diceFactor: options.diceFactor, smoothing: 1,
             absentClasses: .excluded)
-        let precision = options.precision.resolved(on: device)
+        let step = TrainingStep(
+            network: network, optimizer: optimizer, loss: loss,
+            gradientNorm: options.gradientNorm, precision: options.precision, device: device)
         let augmenter = SliceAugmenter(
             configuration.augmentation, classOfStructure: classOfStructure)
         let prefetcher = BatchPrefetcher(first: checkpoint.step, depth: 2) { number in
@@ -151,9 +153,7 @@ public final class PlaneTrainer {
                 * options.learningRateSchedule.factor(
                     at: checkpoint.step, of: options.steps, warmUp: warmUp)
             optimizer.learningRate = rate
-            let value = try step(
-                prefetcher.next(), network: network, optimizer: optimizer, loss: loss,
-                precision: precision)
+            let value = try lossOfStep(step, prefetcher.next(), number: checkpoint.step + 1)
             checkpoint.step += 1
             if let average { try updateAverage(average, of: network, step: checkpoint.step) }
             sectionLoss += value
@@ -166,7 +166,7 @@ public final class PlaneTrainer {
             let isKept = isLast || isValidation || isCheckpoint
             guard isKept || sectionSteps == 20 else { continue }
 
-            if isKept { try checkIsFinite(network) }
+            if isKept { try checkIsFinite(network, step: checkpoint.step) }
             let seconds = (clock.now - sectionStart) / .seconds(1)
             checkpoint.seconds += seconds
             var progress = TrainingProgress(
@@ -233,48 +233,38 @@ public final class PlaneTrainer {
     }
 
     /// Moves the network by one batch and returns its loss.
-    private func step(
-        _ batch: SliceBatch, network: SegmentationNetwork, optimizer: any Optimizer,
-        loss: SegmentationLoss, precision: Precision
+    private func lossOfStep(
+        _ step: TrainingStep, _ batch: SliceBatch, number: Int
     ) throws -> Double {
         let images = try Tensor(
             batch.images, shape: [batch.count, batch.context, batch.height, batch.width],
             device: device)
-        let target = try Tensor(
-            batch.classes, shape: [batch.count, batch.height, batch.width], device: device
-        ).converted(to: .int64)
-        let logits = try withAutocast(to: precision.autocastType, on: device) {
-            try network(images, mode: .training)
+        let classes = try Tensor(
+            batch.classes, shape: [batch.count, batch.height, batch.width], device: device)
+        guard let value = try step(images: images, classes: classes) else {
+            throw divergence("the loss is not a number any more", at: number)
         }
-        let value = try loss(logits: logits, target: target)
-        try value.backward()
-        let norm = try clipGradients(
-            of: optimizer.parameters, toNorm: configuration.optimization.gradientNorm)
-        let number = try value.item()
-        guard number.isFinite, norm.isFinite else {
-            throw divergence
-        }
-        try optimizer.step()
-        try network.clearGradients()
-        return number
+        return value
     }
 
     /// What is thrown where the loss or a weight is no number.
-    private var divergence: TrainingError {
+    private func divergence(_ what: String, at step: Int) -> TrainingError {
+        let kept = try? Checkpoint.step(at: checkpointPath)
         let state =
-            FileManager.default.fileExists(atPath: checkpointPath)
-            ? "'\(checkpointPath)' keeps the last state before it"
-            : "it happened before a checkpoint"
+            kept.map { "'\(checkpointPath)' keeps the state after step \($0)" }
+            ?? "it happened before a checkpoint"
         return TrainingError(
-            description: "the loss of the \(plane.rawValue) network is not a number any more; "
-                + "\(state): lower the learning rate and start anew")
+            description: "\(what) at step \(step) of the \(plane.rawValue) network; \(state): "
+                + "lower the learning rate and start anew")
     }
 
     /// Throws where a last step has spoilt the weights, so that no checkpoint keeps them.
-    private func checkIsFinite(_ network: SegmentationNetwork) throws {
+    private func checkIsFinite(_ network: SegmentationNetwork, step: Int) throws {
         try withoutGradients {
-            for (_, parameter) in network.namedParameters {
-                guard try parameter.value.allFinite() else { throw divergence }
+            for (name, parameter) in network.namedParameters {
+                guard try parameter.value.allFinite() else {
+                    throw divergence("'\(name)' is not a number any more", at: step)
+                }
             }
         }
     }
