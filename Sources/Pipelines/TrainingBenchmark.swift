@@ -1,0 +1,82 @@
+import Foundation
+import Inference
+import ModelBundles
+import NeuralNetworks
+import SegmentationModels
+import Tensors
+import Training
+
+/// Repeats the training step on one batch and tells how long it takes.
+///
+/// A file holds what is trained, so that another program can start from the same: the batch
+/// (`images` `[N, contextSlices, H, W]`, `classes` `[N, H, W]`), `class_weights`, the weights as
+/// `network.NAME`, and among the texts `architecture` as JSON. The step is that of `sliceseg train`:
+/// forward in the asked precision, weighted cross-entropy and soft Dice, backward, gradients
+/// clipped to a norm of 5, AdamW at a rate of 1e-4.
+///
+/// For each count that `nextCount` gives, so many steps are made; each is answered by a line of the
+/// seconds it took by the clock, the seconds of processor time, and its loss, between tabs. The two
+/// sides of a comparison can so take turns.
+///
+/// - Parameters:
+///   - path: The safetensors file.
+///   - precision: `auto`, `bf16` or `fp32`.
+///   - device: `auto`, `cpu`, `cuda` or `cuda:i`.
+///   - threads: Threads of an operation, or `nil` for all cores.
+///   - nextCount: How many steps to make next, or `nil` at the end.
+///   - report: Is told each line; the first, `ready`, once all is set up.
+/// - Throws: One sentence on what is wrong with the file or the options.
+public func benchmarkTraining(
+    path: String, precision: String, device: String, threads: Int?, nextCount: () -> Int?,
+    report: (String) -> Void
+) throws {
+    guard let precision = Precision(rawValue: precision) else {
+        throw UsageError("'\(precision)' is no precision; write auto, bf16 or fp32")
+    }
+    try Engine.load()
+    if let threads { try Engine.setThreadCount(threads) }
+    let device = try resolveDevice(device)
+    let file = try readSafeTensors(at: path)
+    guard let text = file.metadata["architecture"],
+        let architecture = try? JSONDecoder().decode(Architecture.self, from: Data(text.utf8))
+    else {
+        throw UsageError("'\(path)' names no architecture; make it by benchmark_training.py")
+    }
+    func tensor(_ name: String) throws -> Tensor {
+        let stored = try file.tensor(named: name)
+        return try stored.converted(to: stored.elementType, on: device)
+    }
+    let network = try SegmentationNetwork(architecture)
+    try network.move(to: device)
+    try withoutGradients {
+        for (name, parameter) in network.namedParameters {
+            try parameter.value.copyInPlace(from: file.tensor(named: "network." + name))
+        }
+    }
+    let step = TrainingStep(
+        network: network,
+        optimizer: try AdamW(
+            network.trainableParameters, learningRate: 1e-4, weightDecay: 0.01,
+            decayed: .weightsOnly),
+        loss: SegmentationLoss(
+            classWeights: try tensor("class_weights"), smoothing: 1, absentClasses: .excluded),
+        gradientNorm: 5, precision: precision, device: device)
+    let (images, classes) = (try tensor("images"), try tensor("classes"))
+    report("ready")
+    let clock = ContinuousClock()
+    while let count = nextCount() {
+        for _ in 0..<count {
+            let (start, used) = (clock.now, processorSeconds())
+            let loss = try step(images: images, classes: classes)
+            let seconds = (clock.now - start) / .seconds(1)
+            report("\(seconds)\t\(processorSeconds() - used)\t\(loss ?? .nan)")
+        }
+    }
+}
+
+/// The processor time of all threads of this process so far.
+private func processorSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
