@@ -136,6 +136,7 @@ CNIfTIStatus cnifti_stream_read_block(
         }
         memory = grown;
         capacity = next;
+        cnifti_prefer_large_pages(memory, capacity);
         size_t got = 0;
         status = cnifti_stream_read(stream, memory + *count, capacity - *count, &got, error_number);
         *count += got;

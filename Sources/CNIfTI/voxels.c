@@ -76,30 +76,49 @@ CNIfTIStatus cnifti_decode_floats(
     return CNIFTI_OK;
 }
 
+// How many labels are decoded before it is asked whether all of them were labels: without a way out
+// of the loop, the compiler can vectorise it.
+enum { kLabelsAtOnce = 4096 };
+
 CNIfTIStatus cnifti_decode_labels(
     const uint8_t *stored, size_t count, int32_t datatype, bool is_swapped, double slope,
     double intercept, uint16_t *labels, size_t *bad_index, double *bad_value) {
     bool is_scaled = slope != 1 || intercept != 0;
     switch (datatype) {
+/* A type of 16 bits or fewer has no fractions, and what is above 65535 is not in it. */
+#define IS_SMALL(type) (sizeof(type) <= 2)
 #define DECODE(code, type, bits_type, swap)                                      \
     case code:                                                                   \
-        for (size_t i = 0; i < count; i++) {                                     \
-            LOAD(type, bits_type, swap, i);                                      \
-            double value = (double)number;                                       \
-            if (is_scaled) value = value * slope + intercept;                    \
-            /* NaN fails the first test; only then is the conversion defined. */ \
-            bool fits = value >= 0 && value <= 65535;                            \
-            uint16_t label = fits ? (uint16_t)value : 0;                         \
-            if (!fits || label != value) {                                       \
-                *bad_index = i;                                                  \
-                *bad_value = value;                                              \
-                return CNIFTI_ERROR_VALUE;                                       \
+        for (size_t start = 0; start < count; start += kLabelsAtOnce) {          \
+            size_t end = count - start < kLabelsAtOnce ? count : start + kLabelsAtOnce; \
+            unsigned bad = 0;                                                    \
+            if (IS_SMALL(type) && !is_scaled) {                                  \
+                for (size_t i = start; i < end; i++) {                           \
+                    LOAD(type, bits_type, swap, i);                              \
+                    bad |= number < 0;                                           \
+                    labels[i] = (uint16_t)number;                                \
+                }                                                                \
+                if (!bad) continue;                                              \
             }                                                                    \
-            labels[i] = label;                                                   \
+            for (size_t i = start; i < end; i++) {                               \
+                LOAD(type, bits_type, swap, i);                                  \
+                double value = (double)number;                                   \
+                if (is_scaled) value = value * slope + intercept;                \
+                /* NaN fails the first test; only then is the conversion defined. */ \
+                bool fits = value >= 0 && value <= 65535;                        \
+                uint16_t label = fits ? (uint16_t)value : 0;                     \
+                if (!fits || label != value) {                                   \
+                    *bad_index = i;                                              \
+                    *bad_value = value;                                          \
+                    return CNIFTI_ERROR_VALUE;                                   \
+                }                                                                \
+                labels[i] = label;                                               \
+            }                                                                    \
         }                                                                        \
         break;
         SCALARS(DECODE)
 #undef DECODE
+#undef IS_SMALL
     default: return CNIFTI_ERROR_DATATYPE;
     }
     return CNIFTI_OK;

@@ -54,7 +54,17 @@ public struct LabelMap: Sendable, Equatable {
     /// How many voxels carry each label; 65,536 counts.
     public func voxelCounts() -> [Int] {
         var counts = [Int](repeating: 0, count: Int(UInt16.max) + 1)
-        for label in labels { counts[Int(label)] += 1 }
+        // Neighbours mostly carry the same label: runs are counted, not voxels.
+        labels.withUnsafeBufferPointer { labels in
+            var start = 0
+            while start < labels.count {
+                let label = labels[start]
+                var end = start &+ 1
+                while end < labels.count && labels[end] == label { end &+= 1 }
+                counts[Int(label)] += end &- start
+                start = end
+            }
+        }
         return counts
     }
 }
