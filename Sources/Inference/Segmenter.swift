@@ -61,6 +61,11 @@ public struct Segmentation: Sendable {
     public var computation: String
     /// The planes that were used.
     public var planes: [Plane]
+    /// By label, how far the planes disagree on a structure, 0...1.
+    ///
+    /// It is 1 minus the mean Dice coefficient of the planes' own labels, two by two; empty with one
+    /// plane. A structure that no plane has is missing.
+    public var planeDisagreement: [UInt16: Double]
 }
 
 /// Why a bundle cannot be run as asked.
@@ -147,7 +152,7 @@ public final class Segmenter {
         finish(.conform)
 
         var current: Plane?
-        let classes = try predictor.classes(of: conformed.volume) { plane, fraction in
+        let prediction = try predictor.prediction(of: conformed.volume) { plane, fraction in
             if let last = current, last != plane { finish(.network(last)) }
             current = plane
             // In whole numbers, so that the last one is not above 0.95.
@@ -158,13 +163,17 @@ public final class Segmenter {
         try progress(.restore, 0.95)
         let labelOfClass = bundle.card.labels.labelOfClass
         let labels = LabelMap(
-            grid: conformed.volume.grid, labels: classes.map { labelOfClass[Int($0)] })
+            grid: conformed.volume.grid, labels: prediction.classes.map { labelOfClass[Int($0)] })
         let restored = conformed.labelsOnScanGrid(labels)
         finish(.restore)
         try progress(.restore, 1)
+        var disagreement: [UInt16: Double] = [:]
+        for (member, value) in prediction.planeDisagreement.enumerated() where member > 0 {
+            disagreement[labelOfClass[member]] = value
+        }
         return Segmentation(
             labels: restored, stageSeconds: stageSeconds, precision: precision,
-            computation: predictor.computation, planes: planes)
+            computation: predictor.computation, planes: planes, planeDisagreement: disagreement)
     }
 }
 

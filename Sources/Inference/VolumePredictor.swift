@@ -27,6 +27,18 @@ public struct PlaneNetwork {
     }
 }
 
+/// What a predictor makes of a volume.
+public struct VolumePrediction: Sendable, Hashable {
+    /// The class of each voxel, in storage order.
+    public var classes: [UInt8]
+    /// By class, how far the planes disagree on it, 0...1; empty with one plane.
+    ///
+    /// It is 1 minus the mean Dice coefficient of the planes' own labels, two by two; `nil` where no
+    /// plane has the class. What a plane cannot tell apart, such as left and right in sagittal
+    /// slices, is one structure beside it.
+    public var planeDisagreement: [Double?]
+}
+
 /// Labels conformed volumes slice by slice and joins the planes by view aggregation.
 ///
 /// The probability of a class at a voxel is the weighted mean over the planes of the softmax of the
@@ -69,13 +81,28 @@ public final class VolumePredictor {
     ///
     /// - Parameters:
     ///   - volume: Conformed intensities.
-    ///   - progress: Is told the plane at work and which part of all slices is done; what it throws
-    ///     stops the work.
+    ///   - progress: As in ``prediction(of:measuresDisagreement:progress:)``.
     /// - Returns: The classes, in storage order.
     /// - Throws: `TensorError`, and what `progress` throws.
     public func classes(
         of volume: Volume, progress: (Plane, Double) throws -> Void = { _, _ in }
     ) throws -> [UInt8] {
+        try prediction(of: volume, measuresDisagreement: false, progress: progress).classes
+    }
+
+    /// Predicts the class of each voxel, and measures how far the planes disagree.
+    ///
+    /// - Parameters:
+    ///   - volume: Conformed intensities.
+    ///   - measuresDisagreement: Whether each plane's own labels are kept and compared.
+    ///   - progress: Is told the plane at work and which part of all slices is done; what it throws
+    ///     stops the work.
+    /// - Returns: The classes, and the disagreement where there are several planes.
+    /// - Throws: `TensorError`, and what `progress` throws.
+    public func prediction(
+        of volume: Volume, measuresDisagreement: Bool = true,
+        progress: (Plane, Double) throws -> Void = { _, _ in }
+    ) throws -> VolumePrediction {
         let size = volume.grid.size
         let layouts = networks.map {
             SliceLayout(
@@ -86,7 +113,11 @@ public final class VolumePredictor {
         return try withoutGradients {
             let votes = Votes(size: size, classCount: classCount)
             let totalWeight = networks.reduce(0) { $0 + $1.weight }
-            for (network, layout) in zip(networks, layouts) {
+            let opinions =
+                measuresDisagreement && networks.count > 1
+                ? PlaneOpinions(
+                    voxelCount: size.count, outputOfClass: networks.map(\.outputOfClass)) : nil
+            for (number, (network, layout)) in zip(networks, layouts).enumerated() {
                 let compute = computation(of: network.network, layout)
                 var first = 0
                 while first < layout.sliceCount {
@@ -95,6 +126,7 @@ public final class VolumePredictor {
                     let images = try self.images(
                         of: volume, network.network, layout, slices: first..<first + count)
                     let logits = try compute(images)
+                    try opinions?.record(logits, of: number, layout, firstSlice: first)
                     if networks.count == 1
                         && network.outputOfClass == Array(0..<logits.shape[1])
                     {
@@ -110,7 +142,8 @@ public final class VolumePredictor {
                 }
                 try progress(network.plane, Double(slicesDone) / Double(sliceTotal))
             }
-            return try votes.classes()
+            return VolumePrediction(
+                classes: try votes.classes(), planeDisagreement: opinions?.disagreement() ?? [])
         }
     }
 
@@ -179,18 +212,8 @@ private final class Votes {
     func decide(_ logits: Tensor, _ layout: SliceLayout, firstSlice: Int) throws {
         if decided.isEmpty { decided = [UInt8](repeating: 0, count: size.count) }
         let classes: [UInt8] = try logits.argmax(dimension: 1).elements()
-        let strides = (layout.sliceStride, layout.rowStride, layout.columnStride)
-        var position = 0
-        for slice in firstSlice..<firstSlice + logits.shape[0] {
-            for row in 0..<layout.height {
-                var target = slice * strides.0 + row * strides.1
-                for _ in 0..<layout.width {
-                    decided[target] = classes[position]
-                    position += 1
-                    target += strides.2
-                }
-            }
-        }
+        layout.scatter(
+            classes, slices: firstSlice..<firstSlice + logits.shape[0], into: &decided)
     }
 
     /// Adds a batch's probabilities.

@@ -159,6 +159,8 @@ struct Provenance: Codable {
     var seconds: Double
     var stages: [Stage]
     var warnings: [String]
+    /// By label, how far the planes disagree; `nil` with one plane and in older files.
+    var planeDisagreement: [String: Double]?
     /// What BIDS has a sidecar say of a scan from a BIDS dataset.
     var bidsDescription: String?
     var bidsSources: [String]?
@@ -166,7 +168,7 @@ struct Provenance: Codable {
 
     enum CodingKeys: String, CodingKey {
         case software, version, scan, model, options, computation, labels, started, seconds, stages
-        case warnings
+        case warnings, planeDisagreement
         case bidsDescription = "Description"
         case bidsSources = "Sources"
         case bidsSpatialReference = "SpatialReference"
@@ -175,6 +177,15 @@ struct Provenance: Codable {
     /// That at a path, or `nil` where there is none of ours that can be read.
     static func read(at path: String) -> Provenance? {
         decodeJSON(Provenance.self, at: path).flatMap { $0.software == "SliceSeg" ? $0 : nil }
+    }
+
+    /// ``planeDisagreement`` by label.
+    var disagreementOfLabel: [UInt16: Double] {
+        var result: [UInt16: Double] = [:]
+        for (label, value) in planeDisagreement ?? [:] {
+            if let label = UInt16(label), (0...1).contains(value) { result[label] = value }
+        }
+        return result
     }
 }
 

@@ -69,7 +69,10 @@ struct ScanPreparation: Sendable {
                     if let (labels, _) = try? readLabelMap(at: outputs.labels) {
                         return .done(
                             volumes,
-                            QualityInput(name: scan.outputName, segmentation: labels, table: table))
+                            QualityInput(
+                                name: scan.outputName, segmentation: labels, table: table,
+                                planeDisagreement: Provenance.read(at: outputs.provenance)?
+                                    .disagreementOfLabel ?? [:]))
                     }
                     note = "done again, as its label map cannot be read"
                 case .outdated(let reason): note = "done again, as \(reason)"

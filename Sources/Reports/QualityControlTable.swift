@@ -6,20 +6,23 @@ extension TSVTable {
     /// `score` is above 1 exactly where there are flags; `flags` counts them and `reasons` names
     /// them, gravest first. Between them stands the worst of each measure over the scan's
     /// structures: how many are missing, the asymmetry `|L - R| / (L + R)`, the share of voxels that
-    /// lie apart, and the robust z-score of the volume among the run's scans.
+    /// lie apart, how far the planes disagree, and the robust z-score of the volume among the run's
+    /// scans.
     ///
     /// - Parameter scans: The scans, as `qualityControl(of:table:thresholds:)` orders them.
     /// - Returns: A row per scan.
     public static func qualityControl(_ scans: [ScanQuality]) -> TSVTable {
         TSVTable(
             columns: [
-                "scan", "score", "flags", "missing", "asymmetry", "apart", "volume_z", "reasons",
+                "scan", "score", "flags", "missing", "asymmetry", "apart",
+                "plane_disagreement", "volume_z", "reasons",
             ],
             rows: scans.map { scan in
                 let structures = scan.structures
                 let measures = [
                     structures.compactMap { $0.asymmetry.map(abs) }.max(),
                     structures.map(\.fractionOutsideLargest).max(),
+                    structures.compactMap(\.planeDisagreement).max(),
                     structures.compactMap(\.volumeZScore).max { abs($0) < abs($1) },
                 ]
                 return [

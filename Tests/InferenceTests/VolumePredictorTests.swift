@@ -147,6 +147,44 @@ struct VolumePredictorTests {
         }
     }
 
+    @Test func `planes disagree by 1 minus the mean Dice of their labels, two by two`() throws {
+        let volume = makeSmoothVolume(Self.size, seed: 4)
+        let networks = try Self.threePlanes()
+        let planeCuts = try #require(cuts["RAS"])
+        let likeliest = try networks.map { network -> [Int] in
+            let cut = try #require(planeCuts[network.plane])
+            return try probabilities(of: volume, network.network, cut).map { row in
+                row.indices.max { row[$0] < row[$1] } ?? 0
+            }
+        }
+        func dice(_ a: [Bool], _ b: [Bool]) -> Double {
+            let shared = zip(a, b).count { $0 && $1 }
+            return 2 * Double(shared) / Double(a.count { $0 } + b.count { $0 })
+        }
+        let (coronal, axial, sagittal) = (likeliest[0], likeliest[1], likeliest[2])
+        let expected = [(0, [0], 0), (1, [1, 2], 1), (2, [1, 2], 1), (3, [3], 2)].map {
+            (member, joined, output) -> Double in
+            let inSagittal = sagittal.map { $0 == output }
+            // The sagittal network cannot tell 1 from 2: with it both count as one.
+            return 1
+                - (dice(coronal.map { $0 == member }, axial.map { $0 == member })
+                    + dice(coronal.map(joined.contains), inSagittal)
+                    + dice(axial.map(joined.contains), inSagittal)) / 3
+        }
+        let prediction = try Self.predictor(networks).prediction(of: volume)
+        #expect(prediction.planeDisagreement.count == 4)
+        for (found, expected) in zip(prediction.planeDisagreement, expected) {
+            // A near tie may fall to the other side in another batch.
+            #expect(abs((found ?? -1) - expected) < 2e-3)
+        }
+        #expect(prediction.classes == (try Self.predictor(networks).classes(of: volume)))
+        #expect(
+            try Self.predictor([networks[0], networks[0]]).prediction(of: volume)
+                .planeDisagreement == [0, 0, 0, 0])
+        #expect(
+            try Self.predictor([networks[0]]).prediction(of: volume).planeDisagreement.isEmpty)
+    }
+
     @Test(arguments: Plane.allCases)
     func `a single plane is the argmax of its network`(plane: Plane) throws {
         let volume = makeSmoothVolume(Self.size, seed: 2)

@@ -41,7 +41,8 @@ import Volumes
         #expect(report.cases.map(\.flags) == [["Right-Thalamus is missing", "odd"], []])
         #expect(report.cases[0].values["Dice"] == [3: 1, 4: 0])
         #expect(report.cases[0].values["HD95"] == [3: 0])
-        #expect(report.cases[0].values["Volume difference"] == [3: 0, 4: 2])
+        // 0 of 2 voxels are 100 % too few.
+        #expect(report.cases[0].values["Volume error"] == [3: 0, 4: 100])
         #expect(report.cases[1].values["Dice"] == [3: 0, 4: 0])
         #expect(report.provenance.first == ReportFact(name: "Convention", value: "nnunet"))
     }
@@ -55,31 +56,38 @@ import Volumes
             ("missing", map([3, 3, 0, 0, 0, 0, 0, 0])),
             // A quarter of the left one lies apart.
             ("apart", map([3, 0, 3, 3, 0, 0, 3, 0])),
-        ].map { QualityInput(name: $0.0, segmentation: $0.1, table: table) }
+        ].map {
+            // A fifth of the threshold, 0.3.
+            QualityInput(
+                name: $0.0, segmentation: $0.1, table: table,
+                planeDisagreement: $0.0 == "good" ? [3: 0.06, 4: 0.03] : [:])
+        }
         let rows = TSVTable.qualityControl(qualityControl(of: scans, table: table))
             .text.split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
         #expect(
             rows[0] == [
-                "scan", "score", "flags", "missing", "asymmetry", "apart", "volume_z", "reasons",
+                "scan", "score", "flags", "missing", "asymmetry", "apart", "plane_disagreement",
+                "volume_z", "reasons",
             ])
         let byName = Dictionary(uniqueKeysWithValues: rows.dropFirst().map { ($0[0], $0) })
         #expect(rows.last?.first == "good")
         #expect(
-            byName["good"] == ["good", "0.000", "0", "0", "0.000", "0.000", "n/a", "n/a"])
+            byName["good"]
+                == ["good", "0.200", "0", "0", "0.000", "0.000", "0.060", "n/a", "n/a"])
         #expect(
             byName["asymmetric"]
                 == [
-                    "asymmetric", "1.500", "1", "0", "0.500", "0.000", "n/a",
+                    "asymmetric", "1.500", "1", "0", "0.500", "0.000", "n/a", "n/a",
                     "Thalamus: 1.0 mm3 on the left and 3.0 mm3 on the right",
                 ])
         #expect(
             byName["missing"]
                 == [
-                    "missing", "10.000", "1", "1", "1.000", "0.000", "n/a",
+                    "missing", "10.000", "1", "1", "1.000", "0.000", "n/a", "n/a",
                     "Right-Thalamus is missing",
                 ])
         #expect(byName["apart"]?[5] == "0.250")
         #expect(
-            byName["apart"]?[7].hasPrefix("Right-Thalamus is missing; Left-Thalamus: 25") == true)
+            byName["apart"]?[8].hasPrefix("Right-Thalamus is missing; Left-Thalamus: 25") == true)
     }
 }

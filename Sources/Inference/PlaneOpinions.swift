@@ -1,0 +1,113 @@
+import Preprocessing
+import Tensors
+
+/// What each plane's network alone takes every voxel for, kept to tell where the planes disagree.
+final class PlaneOpinions {
+    private let outputOfClass: [[Int]]
+    /// By plane, the likeliest output of each voxel, in storage order.
+    private var outputs: [[UInt8]]
+
+    /// Makes room for planes.
+    ///
+    /// - Parameters:
+    ///   - voxelCount: The volume's voxels.
+    ///   - outputOfClass: By plane, for each class its output.
+    init(voxelCount: Int, outputOfClass: [[Int]]) {
+        self.outputOfClass = outputOfClass
+        outputs = outputOfClass.map { _ in [UInt8](repeating: 0, count: voxelCount) }
+    }
+
+    /// Takes the likeliest outputs of a batch of slices.
+    func record(_ logits: Tensor, of plane: Int, _ layout: SliceLayout, firstSlice: Int) throws {
+        let likeliest: [UInt8] = try logits.argmax(dimension: 1).elements()
+        layout.scatter(
+            likeliest, slices: firstSlice..<firstSlice + logits.shape[0], into: &outputs[plane])
+    }
+
+    /// How far the planes disagree on each class: 1 minus the mean Dice coefficient of their own
+    /// labels, two by two; `nil` where no plane has the class.
+    ///
+    /// Classes that share an output of either plane, as left and right do in sagittal slices, are
+    /// compared as one.
+    func disagreement() -> [Double?] {
+        let classCount = outputOfClass.first?.count ?? 0
+        var sums = [Double](repeating: 0, count: classCount)
+        var counts = [Int](repeating: 0, count: classCount)
+        for first in outputs.indices {
+            for second in outputs.indices.dropFirst(first + 1) {
+                let groups = Self.commonGroups(outputOfClass[first], outputOfClass[second])
+                let dice = diceOfGroups(first, second, groups: groups)
+                for (member, group) in groups.enumerated() {
+                    guard let value = dice[group] else { continue }
+                    sums[member] += value
+                    counts[member] += 1
+                }
+            }
+        }
+        return zip(sums, counts).map { $1 > 0 ? 1 - $0 / Double($1) : nil }
+    }
+
+    /// For each class the first of those that it cannot be told from in either plane.
+    static func commonGroups(_ first: [Int], _ second: [Int]) -> [Int] {
+        var groups = Array(first.indices)
+        for outputs in [first, second] {
+            var representative: [Int: Int] = [:]
+            for (member, output) in outputs.enumerated() {
+                guard let known = representative[output] else {
+                    representative[output] = member
+                    continue
+                }
+                let (kept, joined) = (
+                    min(groups[known], groups[member]), max(groups[known], groups[member])
+                )
+                for other in groups.indices where groups[other] == joined { groups[other] = kept }
+            }
+        }
+        return groups
+    }
+
+    private func diceOfGroups(_ first: Int, _ second: Int, groups: [Int]) -> [Double?] {
+        func groupOfOutput(_ plane: Int) -> [Int] {
+            var result = [Int](repeating: 0, count: 256)
+            for (member, output) in outputOfClass[plane].enumerated() {
+                result[output] = groups[member]
+            }
+            return result
+        }
+        let (groupInFirst, groupInSecond) = (groupOfOutput(first), groupOfOutput(second))
+        // How often each pair of outputs meets in a voxel.
+        var meetings = [Int](repeating: 0, count: 256 * 256)
+        for (a, b) in zip(outputs[first], outputs[second]) { meetings[Int(a) << 8 | Int(b)] += 1 }
+        var shared = [Int](repeating: 0, count: groups.count)
+        var either = [Int](repeating: 0, count: groups.count)
+        for (pair, count) in meetings.enumerated() where count > 0 {
+            let (a, b) = (groupInFirst[pair >> 8], groupInSecond[pair & 255])
+            either[a] += count
+            either[b] += count
+            if a == b { shared[a] += count }
+        }
+        return zip(shared, either).map { $1 > 0 ? 2 * Double($0) / Double($1) : nil }
+    }
+}
+
+extension SliceLayout {
+    /// Puts the pixels of slices to where their voxels are stored.
+    ///
+    /// - Parameters:
+    ///   - pixels: Slice by slice, row by row.
+    ///   - slices: Which slices.
+    ///   - voxels: The volume, in storage order.
+    func scatter(_ pixels: [UInt8], slices: Range<Int>, into voxels: inout [UInt8]) {
+        var position = 0
+        for slice in slices {
+            for row in 0..<height {
+                var target = slice * sliceStride + row * rowStride
+                for _ in 0..<width {
+                    voxels[target] = pixels[position]
+                    position += 1
+                    target += columnStride
+                }
+            }
+        }
+    }
+}
