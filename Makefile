@@ -8,7 +8,7 @@ BUILD := swift build -c release --explicit-target-dependency-import-check error
 BIN := .build/release
 DEMO := demo
 
-.PHONY: demo test build setup packages format lint clean
+.PHONY: demo test build setup packages browser format lint clean
 
 demo: build
 	$(BIN)/sliceseg phantom --output $(DEMO)/scans --references $(DEMO)/references --count 4 --seed 2024 --overwrite
@@ -18,7 +18,7 @@ demo: build
 
 # One thread an operation: tests run side by side. No testable imports: with them the two commands
 # would compile everything anew for each other.
-test: build
+test: build browser
 	OMP_NUM_THREADS=1 swift test -c release --disable-testable-imports \
 	    --explicit-target-dependency-import-check error
 
@@ -29,6 +29,11 @@ setup: packages .deps/lib/libCTorch.so
 
 packages:
 	@sh Sources/CTorch/library/install-packages.sh $(PACKAGES)
+
+# For the tests of pages, which are skipped where this fails.
+browser:
+	@sh Sources/CTorch/library/install-packages.sh chromium python3-websocket || \
+	    echo "Pages are not tested in a browser."
 
 # LibTorch from the wheel, unpacked once.
 $(CURDIR)/.deps/libtorch/version-$(TORCH_VERSION):

@@ -185,7 +185,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "ReportsTests", dependencies: ["Reports", "SegmentationMetrics", "Volumes"],
+            name: "ReportsTests",
+            dependencies: ["Reports", "SegmentationMetrics", "Volumes", "TestSupport"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
