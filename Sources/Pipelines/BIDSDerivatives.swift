@@ -99,6 +99,7 @@ package func derivativeName(of outputName: String, model: String) -> String {
 /// The text of `.bidsignore`: the files of a run that BIDS has no place for.
 let bidsIgnoredFiles = """
     *_volumes.tsv
+    *.stats
     *_qc.png
     /*.tsv
     /*.csv

@@ -14,6 +14,11 @@ public struct EvaluationRequest: Sendable, Hashable {
     public var labels: String?
     /// Predictions of another run for the same references, to compare with; `nil` for none.
     public var against: String?
+    /// A table of participants (BIDS' `participants.tsv`) whose columns group the cases, or `nil`.
+    public var participants: String?
+    /// The column that groups the cases, such as `sex`, `age` or, cut at these numbers,
+    /// `age:20,40,60`; `nil` for no groups.
+    public var group: String?
     /// Whether predictions on another grid are carried to the reference's.
     public var resamples = false
     /// Whether `report.html` is written.

@@ -18,6 +18,8 @@ struct ScanOutputs {
     var table: String { base + "_dseg.tsv" }
     /// The structures' volumes.
     var volumes: String { base + "_volumes.tsv" }
+    /// The same as FreeSurfer writes them.
+    var statistics: String { base + ".stats" }
     /// The picture.
     var picture: String { base + "_qc.png" }
     /// From what and how all was made; written last, so that it marks a scan that is done.
@@ -66,6 +68,7 @@ func earlierResult(
         return .outdated("the label map is missing or was changed")
     }
     guard isRegularFile(outputs.table), isRegularFile(outputs.picture),
+        isRegularFile(outputs.statistics),
         let volumes = readVolumes(at: outputs.volumes, table: table)
     else { return .outdated("a table or the picture is missing") }
     return .done(volumes)

@@ -20,7 +20,7 @@ public struct SegmentationReport: Sendable {
 /// Segments scans and writes what is known of them.
 ///
 /// For each scan come labels, their table, volumes, a picture and the provenance, which is written
-/// last; for the run `volumes.tsv`, `qc.tsv`, `failures.tsv`, `run.json` and
+/// last; for the run `volumes.tsv`, `qc.tsv`, `report.html`, `failures.tsv`, `run.json` and
 /// `dataset_description.json`; with references also what ``evaluate(_:)`` writes. Scans that are done are left out: those with the same bytes, model and options. A scan that fails is
 /// named with its reason and the others go on. Ctrl-C leaves no unfinished file and ends the process
 /// with status 130.
@@ -130,8 +130,11 @@ private final class SegmentationRun {
             evaluation = measured.report
             measurement = measured
         }
-        try writeRecords(measurement, seconds: (clock.now - start) / .seconds(1))
+        let quality = qualityControl(of: qualityInputs, table: bundle.card.labels)
+        try writeRecords(measurement, quality, seconds: (clock.now - start) / .seconds(1))
         display.note(summary(seconds: (clock.now - start) / .seconds(1)))
+        // Last, as it is the largest: where there is no room for it, all else is there.
+        try writePage(of: measurement?.evaluation, quality)
         return SegmentationReport(
             status: failures.isEmpty ? .success : .failure, evaluation: evaluation)
     }
@@ -207,6 +210,12 @@ private final class SegmentationRun {
         try output.write(outputs.volumes) {
             try TSVTable.volumes(measured, table: table).write(to: $0)
         }
+        let statistics = FreeSurferStatistics(
+            scan: name, volumes: measured, table: table,
+            voxelVolumeCubicMillimeters: segmentation.labels.grid.voxelVolumeCubicMillimeters,
+            labelFile: (outputs.labels as NSString).lastPathComponent,
+            software: "SliceSeg \(softwareVersion)")
+        try output.write(outputs.statistics) { try writeAtomically(statistics.text, to: $0) }
         let picture = qualityControlPicture(
             scan: loaded.volume, labels: segmentation.labels, table: table, title: name)
         let png = try picture.pngData()
@@ -235,7 +244,13 @@ private final class SegmentationRun {
                 + segmentation.stageSeconds.map {
                     .init(stage: $0.stage.description, seconds: rounded($0.seconds))
                 },
-            warnings: warnings)
+            warnings: warnings,
+            planeDisagreement: segmentation.planeDisagreement.isEmpty
+                ? nil
+                : Dictionary(
+                    uniqueKeysWithValues: segmentation.planeDisagreement.map {
+                        (String($0), ($1 * 10_000).rounded() / 10_000)
+                    }))
         switch scan.origin {
         case .bids(let source):
             provenance.bidsDescription = "Segmentation by the model '\(bundle.card.name)'"
@@ -252,7 +267,9 @@ private final class SegmentationRun {
 
         volumes.append(ScanVolumes(scan: name, volumes: measured))
         qualityInputs.append(
-            QualityInput(name: name, segmentation: segmentation.labels, table: table))
+            QualityInput(
+                name: name, segmentation: segmentation.labels, table: table,
+                planeDisagreement: provenance.disagreementOfLabel))
         for warning in warnings { display.note("\(name): warning: \(warning)") }
         display.finish(name, note: decimals(seconds, 1) + " s")
         try record(
@@ -316,7 +333,20 @@ private final class SegmentationRun {
         return measure(matches, table: bundle.card.labels)
     }
 
-    private func writeRecords(_ measurement: Measurement?, seconds: Double) throws {
+    private func writePage(of evaluation: Evaluation?, _ quality: [ScanQuality]) throws {
+        let page = SegmentationPage(
+            model: bundle, planes: options.planes, references: request.reference,
+            scans: scans, records: records, output: request.output, quality: quality)
+        if let evaluation {
+            try page.write(evaluation)
+        } else {
+            try page.write(failures: failures)
+        }
+    }
+
+    private func writeRecords(
+        _ measurement: Measurement?, _ quality: [ScanQuality], seconds: Double
+    ) throws {
         let counts = RunRecord.Counts(
             scans: scans.count, done: count(.done), skipped: count(.skipped),
             failed: count(.failed))
@@ -331,11 +361,7 @@ private final class SegmentationRun {
         try TSVTable.volumes(ofScans: volumes, table: bundle.card.labels)
             .write(to: joined(folder, "volumes.tsv"))
         try measurement?.evaluation?.write(to: folder)
-        let quality = qualityControl(of: qualityInputs, table: bundle.card.labels)
         try TSVTable.qualityControl(quality).write(to: joined(folder, "qc.tsv"))
-        if let evaluation = measurement?.evaluation {
-            try writePage(of: evaluation, quality: quality)
-        }
         let suspicious = quality.filter { !$0.flags.isEmpty }
         if let worst = suspicious.first {
             display.note(
@@ -351,33 +377,6 @@ private final class SegmentationRun {
             to: joined(request.output, DatasetDescription.fileName))
         if !sources.isEmpty {
             try writeAtomically(bidsIgnoredFiles, to: joined(request.output, ".bidsignore"))
-        }
-    }
-
-    /// Writes `report.html`, with what quality control has found.
-    private func writePage(of evaluation: Evaluation, quality: [ScanQuality]) throws {
-        let scanOfCase = Dictionary(
-            scans.map { ($0.outputName, $0) }, uniquingKeysWith: { first, _ in first })
-        let flags = Dictionary(
-            quality.map { ($0.name, $0.flags.map(\.reason)) },
-            uniquingKeysWith: { first, _ in first }
-        )
-        let page = evaluation.report(
-            title: "Segmentations by \(bundle.card.name)",
-            summary: "\(evaluation.cases.count) scans, measured against references.", flags: flags,
-            provenance: [
-                ReportFact(name: "Software", value: "SliceSeg \(softwareVersion)"),
-                ReportFact(name: "Model", value: "\(bundle.card.name) \(bundle.identity)"),
-                ReportFact(name: "Planes", value: options.planes.joined(separator: ", ")),
-                ReportFact(name: "References", value: absolutePath(request.reference ?? "")),
-            ])
-        try page.write(to: request.output) { shown in
-            guard let evaluated = evaluation.cases.first(where: { $0.name == shown.name }) else {
-                return nil
-            }
-            let scan = evaluated.failure == nil ? scanOfCase[shown.name] : nil
-            return reportVolumes(
-                of: evaluated, scan: scan.flatMap { try? ScanContent(of: $0).loaded.volume })
         }
     }
 

@@ -2,39 +2,60 @@ import Foundation
 import SegmentationMetrics
 import Volumes
 
-/// The box plots of one metric, a strip for each structure.
+/// A strip of box plots: a structure or a group of cases.
+struct PlotRow {
+    var name: String
+    /// The structure's color, where it is one.
+    var color: LabelColor?
+    /// A value a case; `nil` where it is undefined.
+    var values: [Double?]
+}
+
+/// The box plots of one metric, a strip for each structure or group.
 ///
 /// A strip is an SVG picture 1,000 units wide that stretches to the space it gets: lines and dots
 /// keep their width in pixels (`vector-effect`), so the plots need no script and no fixed width.
 struct BoxPlots {
-    private let report: Report
     private let metric: ReportMetric
+    private let rows: [PlotRow]
     private let axis: PlotAxis
 
-    init(report: Report, metric: ReportMetric) {
-        self.report = report
+    init(metric: ReportMetric, rows: [PlotRow]) {
         self.metric = metric
-        let perStructure = report.table.structures.map {
-            report.values(of: metric, structure: $0).compactMap(\.self)
-        }
-        axis = PlotAxis(of: perStructure)
+        self.rows = rows
+        let samples = rows.map { $0.values.compactMap(\.self) }
+        axis =
+            metric.isLogarithmic ? PlotAxis(ofMagnitudes: samples) : PlotAxis(of: samples)
+    }
+
+    /// The plots of a report's structures.
+    init(report: Report, metric: ReportMetric) {
+        self.init(
+            metric: metric,
+            rows: report.table.structures.map {
+                PlotRow(
+                    name: $0.name, color: $0.color,
+                    values: report.values(of: metric, structure: $0))
+            })
     }
 
     /// The plots as a figure of the page.
-    func html(position: Int, isHidden: Bool) -> String {
-        let rows = report.table.structures.enumerated().map { number, structure in
-            row(structure, number: number)
-        }
+    ///
+    /// - Parameters:
+    ///   - position: The metric's place in the report.
+    ///   - isHidden: Whether a reader has to ask for them.
+    ///   - kind: `of-structures`, whose dots lead to cases, or `of-groups`.
+    /// - Returns: HTML.
+    func html(position: Int, isHidden: Bool, kind: String = "of-structures") -> String {
+        let strips = rows.enumerated().map { number, row in strip(row, number: number) }
         let ticks = axis.ticks.map {
             "<span style=\"left:\(percent(axis.position($0)))\">\(axis.label($0))</span>"
         }
         let unit = metric.unit.isEmpty ? "" : ", \(escapedForHTML(metric.unit))"
         let direction =
             metric.higherIsBetter.map { $0 ? "higher is better" : "lower is better" } ?? ""
-        let beyond = report.table.structures.reduce(0) { sum, structure in
-            sum
-                + report.values(of: metric, structure: structure).compactMap(\.self)
-                .count { !axis.holds($0) }
+        let beyond = rows.reduce(0) { sum, row in
+            sum + row.values.compactMap(\.self).count { !axis.holds($0) }
         }
         let hidden = isHidden ? " hidden" : ""
         let note =
@@ -45,20 +66,19 @@ struct BoxPlots {
             the axis and \(beyond == 1 ? "is" : "are") drawn at its end, with an arrowhead.</p>
             """
         return """
-            <figure class="plots" data-metric="\(position)"\(hidden)>
+            <figure class="plots \(kind)" data-metric="\(position)"\(hidden)>
             <figcaption class="row axis"><span class="name">\(escapedForHTML(metric.name))\(unit) \
             <small>\(direction)</small></span><span class="ticks">\(ticks.joined())</span>\
             <span class="mean">mean and 95 % interval</span></figcaption>
-            \(rows.joined(separator: "\n"))
+            \(strips.joined(separator: "\n"))
             </figure>
             \(note)
             """
     }
 
-    private func row(_ structure: Structure, number: Int) -> String {
-        let values = report.values(of: metric, structure: structure)
-        let summary = SampleSummary(of: values)
-        let name = "\(swatch(structure.color))\(escapedForHTML(structure.name))"
+    private func strip(_ row: PlotRow, number: Int) -> String {
+        let summary = SampleSummary(of: row.values)
+        let name = (row.color.map(swatch) ?? "") + escapedForHTML(row.name)
         guard let mean = summary.mean else {
             return """
                 <div class="row" data-structure="\(number)"><span class="name">\(name)</span>\
@@ -74,13 +94,13 @@ struct BoxPlots {
             figure += " <span class=\"quiet\">n = \(summary.count)</span>"
         }
         let spoken =
-            "\(structure.name): mean \(fixedDecimals(mean, metric.decimals)), "
+            "\(row.name): mean \(fixedDecimals(mean, metric.decimals)), "
             + "\(summary.count) cases"
         return """
             <div class="row" data-structure="\(number)" data-mean="\(mean)"><span class="name">\
             \(name)</span><span class="strip"><svg viewBox="0 0 1000 28" \
             preserveAspectRatio="none" role="img" aria-label="\(escapedForHTML(spoken))">\
-            \(drawing(values: values, summary: summary))</svg></span>\
+            \(drawing(values: row.values, summary: summary))</svg></span>\
             <span class="mean">\(figure)</span></div>
             """
     }
@@ -112,7 +132,7 @@ struct BoxPlots {
         if let box = BoxSummary(of: defined) {
             parts.append("<path class=\"median\" d=\"M\(unit(box.median)) 5V21\"/>")
         }
-        if summary.count > 2, let interval = summary.meanInterval {
+        if let interval = summary.tellingMeanInterval {
             let ends = (unit(interval.lower), unit(interval.upper))
             parts.append("<path class=\"interval\" d=\"M\(ends.0) 25H\(ends.1)\"/>")
         }
@@ -160,12 +180,24 @@ package struct BoxSummary: Hashable {
 package struct PlotAxis: Hashable {
     /// Round numbers, ascending; the first and the last are the ends of the axis.
     package let ticks: [Double]
+    /// Whether equal ratios have equal lengths.
+    private let isLogarithmic: Bool
+
+    /// Finds a logarithmic axis for samples above 0; other values lie at its lower end.
+    package init(ofMagnitudes samples: [[Double]]) {
+        isLogarithmic = true
+        let all = samples.joined().filter { $0 > 0 }
+        let low = floor(log10(all.min() ?? 1) + 1e-9)
+        let high = max(ceil(log10(all.max() ?? 1) - 1e-9), low + 1)
+        ticks = stride(from: low, through: high, by: 1).map { pow(10, $0) }
+    }
 
     /// Finds an axis for samples.
     ///
     /// It holds all values, unless a few lie far beyond everything else: those would press the rest
     /// into a corner, and are drawn at its end.
     package init(of samples: [[Double]]) {
+        isLogarithmic = false
         let all = samples.flatMap(\.self)
         var low = all.min() ?? 0
         var high = all.max() ?? 1
@@ -195,6 +227,10 @@ package struct PlotAxis: Hashable {
     /// Where a value lies: 0 at the lower end, 1 at the upper; values beyond lie at the ends.
     package func position(_ value: Double) -> Double {
         guard let first = ticks.first, let last = ticks.last, last > first else { return 0 }
+        if isLogarithmic {
+            guard value > first else { return 0 }
+            return min(log(value / first) / log(last / first), 1)
+        }
         return min(max((value - first) / (last - first), 0), 1)
     }
 
@@ -207,6 +243,7 @@ package struct PlotAxis: Hashable {
     /// A tick as text, with the decimals that its step needs.
     func label(_ tick: Double) -> String {
         guard ticks.count > 1 else { return fixedDecimals(tick, 1) }
+        if isLogarithmic { return tick >= 1 ? String(Int(tick.rounded())) : String(tick) }
         let step = ticks[1] - ticks[0]
         return fixedDecimals(tick, max(0, -Int(floor(log10(step) + 1e-9))))
     }

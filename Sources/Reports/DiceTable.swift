@@ -44,12 +44,12 @@ public struct DiceTable: Sendable, Hashable {
 
     /// The table as lines of text, each ended by a line feed.
     ///
-    /// The interval of the mean is shown where a structure has three cases or more; from two it
+    /// The interval of the mean is shown where a structure has four cases or more; from fewer it
     /// would be their range. HD95 and surface Dice (NSD) are shown where they are known and leave
     /// room for the bars. On a terminal with colors a mean from 0.8 on is green, from 0.6 on yellow,
     /// below it red.
     public func rendered(for style: TerminalStyle) -> String {
-        let hasInterval = rows.contains { $0.summary.count > 2 }
+        let hasInterval = rows.contains { $0.summary.tellingMeanInterval != nil }
         let footer = "mean of \(rows.count { $0.summary.mean != nil }) structures"
         let ellipsis = style.usesUnicode ? "…" : "..."
         let names = rows.map { truncated(visibleText($0.name), toColumns: 40, ellipsis: ellipsis) }
@@ -103,7 +103,7 @@ public struct DiceTable: Sendable, Hashable {
             let text = line(
                 name, mean: row.summary.mean.map { fixedDecimals($0, 3) } ?? "n/a",
                 deviation: row.summary.standardDeviation.map { fixedDecimals($0, 3) } ?? "-",
-                interval: row.summary.meanInterval.map {
+                interval: row.summary.tellingMeanInterval.map {
                     "\(fixedDecimals($0.lower, 3))-\(fixedDecimals($0.upper, 3))"
                 } ?? "-",
                 distance: decimals(row.hausdorff95Millimeters, 2),

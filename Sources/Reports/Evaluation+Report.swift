@@ -12,12 +12,11 @@ extension Evaluation {
                 name: "Mean surface distance", unit: "mm", higherIsBetter: false, decimals: 2),
             .meanSurfaceDistance
         ),
-        (
-            ReportMetric(
-                name: "Volume difference", unit: "mm³", higherIsBetter: false, decimals: 0),
-            .absoluteVolumeDifference
-        ),
     ]
+
+    /// Beside them: how far the volumes are apart, as a share of the reference's.
+    private static let volumeError = ReportMetric(
+        name: "Volume error", unit: "%", higherIsBetter: false, decimals: 1)
 
     /// The cases as a page to read.
     ///
@@ -34,13 +33,17 @@ extension Evaluation {
     ) -> Report {
         Report(
             title: title, summary: summary, table: table,
-            metrics: Self.reported.map(\.shown),
+            metrics: Self.reported.map(\.shown) + [Self.volumeError],
             cases: cases.map { evaluated in
                 var values: [String: [UInt16: Double]] = [:]
                 for (shown, metric) in Self.reported {
                     for structure in evaluated.structures {
                         values[shown.name, default: [:]][structure.label] = structure[metric]
                     }
+                }
+                for structure in evaluated.structures {
+                    values[Self.volumeError.name, default: [:]][structure.label] =
+                        structure.relativeVolumeDifference.map { abs($0) * 100 }
                 }
                 // Without a prediction all are missing, as the failure says.
                 let oneSided = evaluated.failure != nil ? [] : evaluated.oneSidedFlags(in: table)
@@ -54,7 +57,7 @@ extension Evaluation {
                 ReportFact(
                     name: "Tolerance of the surface Dice",
                     value: "\(options.toleranceMillimeters) mm"),
-            ] + provenance)
+            ] + provenance, groups: groups)
     }
 }
 

@@ -39,6 +39,8 @@ public struct Evaluation: Sendable, Hashable {
     public let table: LabelTable
     /// Whose definitions were followed, and the tolerance of the surface Dice.
     public let options: MetricOptions
+    /// What the cases are told apart by, such as the sex of the participants; `nil` for nothing.
+    public var groups: CaseGroups?
 
     /// Collects cases.
     ///
@@ -99,7 +101,7 @@ public struct Evaluation: Sendable, Hashable {
             })
     }
 
-    /// Dice per structure, with 95 % intervals of the means where there are three cases or more,
+    /// Dice per structure, with 95 % intervals of the means where there are four cases or more,
     /// and the means of two distances.
     public var diceTable: DiceTable {
         let dice = values(of: .dice).structureSummaries()
@@ -189,17 +191,19 @@ public struct Evaluation: Sendable, Hashable {
     /// One line per structure and headline metric over the cases (`statistics.tsv`), each metric
     /// ending with the cases' means over structures, whose index is `n/a`.
     ///
+    /// Where there are ``groups``, the same follows for each of them; `group` names it, or says `all`,
+    /// or `n/a` for the cases that are in none.
+    ///
     /// `undefined` counts the cases left out, such as those in which neither map holds the
     /// structure. Intervals hold the mean with 95 % probability: `boot` by the bootstrap, `t` by
     /// Student's distribution.
     public var statisticsTable: TSVTable {
         var result = TSVTable(columns: [
-            "metric", "unit", "index", "name", "n", "undefined", "mean", "sd", "median",
+            "group", "metric", "unit", "index", "name", "n", "undefined", "mean", "sd", "median",
             "lower_quartile", "upper_quartile", "minimum", "maximum", "boot_lower", "boot_upper",
             "t_lower", "t_upper", "worst_case",
         ])
-        for metric in StructureMetric.headline {
-            let values = values(of: metric)
+        func append(_ values: MetricTable, of metric: StructureMetric, group: TSVField) {
             let rows =
                 zip(table.structures.map(Optional.some), values.structureSummaries())
                 + [(nil, values.overallSummary())]
@@ -214,7 +218,7 @@ public struct Evaluation: Sendable, Hashable {
                 ]
                 result.append(
                     [
-                        .text(metric.rawValue), .text(metric.unit),
+                        group, .text(metric.rawValue), .text(metric.unit),
                         structure.map { .integer(Int($0.index)) } ?? .missing,
                         .text(structure?.name ?? "mean of structures"),
                         .integer(summary.count), .integer(summary.undefinedCount),
@@ -222,87 +226,22 @@ public struct Evaluation: Sendable, Hashable {
                         + [worst.first.map { .text($0.name) } ?? .missing])
             }
         }
+        for metric in StructureMetric.headline {
+            append(values(of: metric), of: metric, group: .text("all"))
+        }
+        for metric in groups == nil ? [] : StructureMetric.headline {
+            for group in grouped(by: metric) {
+                append(
+                    group.table, of: metric, group: group.category.map(TSVField.text) ?? .missing)
+            }
+        }
         return result
     }
 
-    // MARK: - Summary
-
-    /// The text of `summary.json`: what nnU-Net v2 writes, and more.
-    ///
-    /// `metric_per_case`, `mean` and `foreground_mean` have nnU-Net's names and, under them,
-    /// nnU-Net's values: a mean is over the cases where the metric is defined, `foreground_mean` is
-    /// over all structures and undefined as soon as one of them is. Beyond nnU-Net, all metrics of
-    /// `metrics_wide.csv` stand beside nnU-Net's, each case has its `name` and perhaps a
-    /// `failure`, `structures` names the labels, `convention` and `tolerance_mm` the definitions,
-    /// and `foreground_mean_of_defined` leaves undefined structures out.
-    ///
-    /// As Python does, an undefined number is written `NaN`, which strict JSON readers refuse;
-    /// nnU-Net's own readers expect it. Keys are sorted, numbers are the shortest that read back as
-    /// the same value.
-    public var summaryJSON: String { summary.text + "\n" }
-
-    /// The same in strict JSON, in ASCII on one line: what is undefined is `null`.
-    public var strictSummaryJSON: String { summary.scriptText + "\n" }
-
-    private var summary: JSONValue {
-        func json(_ value: Double?) -> JSONValue { .number(value ?? .nan) }
-        func object(_ value: (SummaryMetric) -> JSONValue) -> JSONValue {
-            .object(
-                Dictionary(uniqueKeysWithValues: SummaryMetric.all.map { ($0.name, value($0)) }))
-        }
-        let means = table.structures.indices.map { position in
-            Dictionary(
-                uniqueKeysWithValues: SummaryMetric.all.map { metric in
-                    (
-                        metric.name,
-                        mean(of: cases.compactMap { metric.value($0.structures[position]) })
-                    )
-                })
-        }
-        let perCase = cases.map { evaluated in
-            var members: [String: JSONValue] = [
-                "name": .string(evaluated.name),
-                "prediction_file": .string(evaluated.predictionFile),
-                "reference_file": .string(evaluated.referenceFile),
-                "metrics": .object(
-                    Dictionary(
-                        uniqueKeysWithValues: evaluated.structures.map { metrics in
-                            (
-                                String(metrics.label),
-                                object { metric in
-                                    let value = metric.value(metrics)
-                                    return metric.isCount
-                                        ? .integer(Int(value ?? 0)) : json(value)
-                                }
-                            )
-                        })),
-            ]
-            if let failure = evaluated.failure { members["failure"] = .string(failure) }
-            return JSONValue.object(members)
-        }
-        let labels = table.structures.map { String($0.index) }
-        return JSONValue.object([
-            "metric_per_case": .array(perCase),
-            "mean": .object(
-                Dictionary(
-                    uniqueKeysWithValues: zip(labels, means).map { label, means in
-                        (label, object { json(means[$0.name].flatMap(\.self)) })
-                    })),
-            "foreground_mean": object { metric in
-                let values = means.map { $0[metric.name].flatMap(\.self) }
-                return values.contains(nil) ? json(nil) : json(mean(of: values.compactMap(\.self)))
-            },
-            "foreground_mean_of_defined": object { metric in
-                json(mean(of: means.compactMap { $0[metric.name].flatMap(\.self) }))
-            },
-            "structures": .object(
-                Dictionary(
-                    uniqueKeysWithValues: table.structures.map {
-                        (String($0.index), .string($0.name))
-                    })),
-            "convention": .string(options.convention.rawValue),
-            "tolerance_mm": .number(options.toleranceMillimeters),
-        ])
+    /// One metric of the cases of each group, the cases without a group last; empty where the cases
+    /// are not grouped.
+    func grouped(by metric: StructureMetric) -> [MetricTable.Group] {
+        groups.map { values(of: metric).grouped(by: $0) } ?? []
     }
 
     /// Writes `metrics.tsv`, `metrics_wide.csv`, `statistics.tsv` and `summary.json` into a folder
@@ -315,33 +254,6 @@ public struct Evaluation: Sendable, Hashable {
         try writeAtomically(wideTable.csvText, to: folder + "/metrics_wide.csv")
         try statisticsTable.write(to: folder + "/statistics.tsv")
         try writeAtomically(summaryJSON, to: folder + "/summary.json")
-    }
-}
-
-/// A metric of `summary.json`: nnU-Net's under its names, then all others.
-private struct SummaryMetric {
-    var name: String
-    var isCount: Bool
-    var value: (StructureMetrics) -> Double?
-
-    private static func count(
-        _ name: String, _ count: @escaping (OverlapCounts) -> Int
-    ) -> SummaryMetric {
-        SummaryMetric(name: name, isCount: true) { Double(count($0.counts)) }
-    }
-
-    static var all: [SummaryMetric] {
-        [
-            // nnU-Net's definitions, whatever the convention.
-            SummaryMetric(name: "Dice", isCount: false) { $0.counts.diceCoefficient },
-            SummaryMetric(name: "IoU", isCount: false) { $0.counts.jaccardIndex },
-            count("TP", \.truePositives), count("FP", \.falsePositives),
-            count("FN", \.falseNegatives), count("TN", \.trueNegatives),
-            count("n_pred", \.predictionVoxels), count("n_ref", \.referenceVoxels),
-        ]
-            + StructureMetric.allCases.filter { $0.unit != "voxels" }.map { metric in
-                SummaryMetric(name: metric.columnName, isCount: false) { $0[metric] }
-            }
     }
 }
 

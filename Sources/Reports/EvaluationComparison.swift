@@ -105,7 +105,7 @@ public struct EvaluationComparison: Sendable, Hashable {
                 line(["structure", "difference", "95 % interval", "p (Holm)", "pairs"]), .bold)
         ]
         for (difference, name) in zip(differences, names) {
-            let interval = difference.summary.count > 2 ? difference.summary.meanInterval : nil
+            let interval = difference.summary.tellingMeanInterval
             let text = line([
                 name, difference.summary.mean.map(signed) ?? "n/a",
                 interval.map { "\(signed($0.lower)) \(signed($0.upper))" } ?? "-",
@@ -124,7 +124,7 @@ public struct EvaluationComparison: Sendable, Hashable {
         return lines.map { $0 + "\n" }.joined()
     }
 
-    private func name(of difference: RunComparison.Difference) -> String {
+    func name(of difference: RunComparison.Difference) -> String {
         guard let label = difference.label else { return "mean of structures" }
         return table[label]?.name ?? String(label)
     }

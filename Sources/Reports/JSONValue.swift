@@ -6,6 +6,7 @@ indirect enum JSONValue {
     case string(String)
     case integer(Int)
     case number(Double)
+    case null
 
     /// The text, without a line feed at the end.
     var text: String { text(indentation: "") }
@@ -29,6 +30,7 @@ indirect enum JSONValue {
                 ? "[]" : "[\n\(lines.joined(separator: ",\n"))\n\(indentation)]"
         case .string(let text): return Self.quoted(text)
         case .integer(let value): return String(value)
+        case .null: return "null"
         case .number(let value):
             if value.isNaN { return "NaN" }
             if value.isInfinite { return value < 0 ? "-Infinity" : "Infinity" }

@@ -15,6 +15,7 @@ extension JSONValue {
             return "[\(values.map(\.scriptText).joined(separator: ","))]"
         case .string(let text): return scriptQuoted(text)
         case .integer(let value): return String(value)
+        case .null: return "null"
         case .number(let value): return value.isFinite ? String(value) : "null"
         }
     }

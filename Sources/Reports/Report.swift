@@ -1,9 +1,20 @@
 import AtomicFiles
 import Foundation
+public import SegmentationMetrics
 public import Volumes
 
 /// A quantity that a report shows for each case and structure.
 public struct ReportMetric: Sendable, Hashable {
+    /// What stands for a case's structures together.
+    public enum CaseFigure: String, Sendable, Hashable {
+        /// Their mean.
+        case mean
+        /// Their sum, as for volumes.
+        case sum
+        /// The one farthest from zero.
+        case largest
+    }
+
     /// Its name, such as `Dice`; unique in a report.
     public var name: String
     /// Its unit, such as `mm`; empty for a plain number.
@@ -12,13 +23,22 @@ public struct ReportMetric: Sendable, Hashable {
     public var higherIsBetter: Bool?
     /// Decimals shown.
     public var decimals: Int
+    /// What stands for a case's structures together.
+    public var caseFigure: CaseFigure
+    /// Whether plots have a logarithmic axis: for values above 0 of many orders of magnitude.
+    public var isLogarithmic: Bool
 
     /// Makes a metric.
-    public init(name: String, unit: String = "", higherIsBetter: Bool?, decimals: Int = 3) {
+    public init(
+        name: String, unit: String = "", higherIsBetter: Bool?, decimals: Int = 3,
+        caseFigure: CaseFigure = .mean, isLogarithmic: Bool = false
+    ) {
         self.name = name
         self.unit = unit
         self.higherIsBetter = higherIsBetter
         self.decimals = decimals
+        self.caseFigure = caseFigure
+        self.isLogarithmic = isLogarithmic
     }
 }
 
@@ -35,16 +55,20 @@ public struct ReportCase: Sendable, Hashable {
     public var failure: String?
     /// What a reader should look at, such as `Left-Amygdala is missing`.
     public var flags: [String]
+    /// How suspicious the case is, or `nil` where only the flags tell; it decides which case is
+    /// worst where the first metric has no good end.
+    public var suspicion: Double?
 
     /// Makes a case.
     public init(
         name: String, values: [String: [UInt16: Double]], failure: String? = nil,
-        flags: [String] = []
+        flags: [String] = [], suspicion: Double? = nil
     ) {
         self.name = name
         self.values = values
         self.failure = failure
         self.flags = flags
+        self.suspicion = suspicion
     }
 }
 
@@ -97,13 +121,19 @@ public struct Report: Sendable, Hashable {
     public var cases: [ReportCase]
     /// Where the numbers come from: versions, options, hashes, conventions.
     public var provenance: [ReportFact]
+    /// What the cases are told apart by, or `nil` for nothing.
+    public var groups: CaseGroups?
+    /// How the cases differ from another run's, or `nil` without one.
+    public var comparison: EvaluationComparison?
+    /// What that run is called.
+    public var comparedRun = ""
 
     /// Makes a report.
     ///
     /// - Precondition: no two metrics have one name.
     public init(
         title: String, summary: String = "", table: LabelTable, metrics: [ReportMetric],
-        cases: [ReportCase], provenance: [ReportFact] = []
+        cases: [ReportCase], provenance: [ReportFact] = [], groups: CaseGroups? = nil
     ) {
         precondition(
             Set(metrics.map(\.name)).count == metrics.count,
@@ -114,6 +144,7 @@ public struct Report: Sendable, Hashable {
         self.metrics = metrics
         self.cases = cases
         self.provenance = provenance
+        self.groups = groups
     }
 
     /// The folder of the pictures, beside the page.
@@ -137,6 +168,18 @@ public struct Report: Sendable, Hashable {
     /// - Throws: `FileWriteError`, or what `volumes` throws.
     public func write(
         to directory: String, volumes: (ReportCase) throws -> ReportVolumes? = { _ in nil }
+    ) throws {
+        do {
+            try writeFiles(to: directory, volumes: volumes)
+        } catch {
+            // Pictures without their page are of no use.
+            try? removePictures(in: directory) { _ in true }
+            throw error
+        }
+    }
+
+    private func writeFiles(
+        to directory: String, volumes: (ReportCase) throws -> ReportVolumes?
     ) throws {
         let folder = directory + "/" + Self.folderOfPictures
         let stamp = stamp
@@ -162,17 +205,24 @@ public struct Report: Sendable, Hashable {
             page(pictures: pictures, stamp: stamp), to: directory + "/report.html")
 
         let kept = Set(pictures.compactMap(\.self))
+        try removePictures(in: directory) { !kept.contains($0) }
+    }
+
+    /// Removes files of pictures, and their folder where none is left.
+    private func removePictures(in directory: String, where isUseless: (String) -> Bool) throws {
+        let folder = directory + "/" + Self.folderOfPictures
         let found = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         for name in found where name.wholeMatch(of: /case-[0-9]{4,}\.js/) != nil {
             let file = "\(Self.folderOfPictures)/\(name)"
-            guard !kept.contains(file) else { continue }
+            guard isUseless(file) else { continue }
             do {
                 try FileManager.default.removeItem(atPath: directory + "/" + file)
             } catch {
                 throw FileWriteError(path: directory + "/" + file, errorNumber: errno)
             }
         }
-        if kept.isEmpty, !found.isEmpty { _ = unsafe rmdir(folder) }
+        // It stays where something else lies in it.
+        if !found.isEmpty { _ = unsafe rmdir(folder) }
     }
 
     /// A short text that changes with what the report says, so that a page never shows pictures
@@ -200,9 +250,13 @@ extension ReportCase {
         return value
     }
 
-    /// A metric's mean over the structures where it is defined.
-    func mean(of metric: ReportMetric, table: LabelTable) -> Double? {
+    /// What stands for the structures where a metric is defined; `nil` where it is nowhere.
+    func figure(of metric: ReportMetric, table: LabelTable) -> Double? {
         let defined = table.structures.compactMap { value(of: metric, structure: $0) }
-        return defined.isEmpty ? nil : defined.reduce(0, +) / Double(defined.count)
+        return switch metric.caseFigure {
+        case .mean: SegmentationMetrics.mean(of: defined)
+        case .sum: defined.isEmpty ? nil : defined.reduce(0, +)
+        case .largest: defined.max { abs($0) < abs($1) }
+        }
     }
 }

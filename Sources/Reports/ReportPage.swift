@@ -34,6 +34,8 @@ extension Report {
         </header>
         \(headline)
         \(structuresSection)
+        \(groupsSection)
+        \(comparisonSection)
         \(casesSection(pictures: pictures))
         \(provenanceSection)
         </main>
@@ -61,6 +63,7 @@ extension Report {
                         "name": .string(metric.name), "unit": .string(metric.unit),
                         "decimals": .integer(metric.decimals),
                         "direction": .integer(metric.higherIsBetter.map { $0 ? 1 : -1 } ?? 0),
+                        "figure": .string(metric.caseFigure.rawValue),
                     ])
                 }),
             "structures": .array(
@@ -71,12 +74,14 @@ extension Report {
                         "color": .string(legibleColor(structure.color).hexadecimal),
                     ])
                 }),
+            "groups": .array((groups?.categories ?? []).map { .string(visibleText($0)) }),
             "cases": .array(
                 cases.enumerated().map { position, reported in
                     .object([
                         "name": .string(visibleText(reported.name)),
                         "failure": .string(visibleText(reported.failure ?? "")),
                         "flags": .array(reported.flags.map { .string(visibleText($0)) }),
+                        "weight": .number(shortened(reported.weight)),
                         "file": .string(
                             position < pictures.count ? pictures[position] ?? "" : ""),
                         "values": .array(
@@ -98,8 +103,8 @@ extension Report {
     private var headline: String {
         var tiles: [String] = []
         // A mean of volumes over structures says nothing: only what is good or bad stands here.
-        for metric in metrics.filter({ $0.higherIsBetter != nil }).prefix(4) {
-            let summary = SampleSummary(of: cases.map { $0.mean(of: metric, table: table) })
+        for metric in hasWorstStructures ? metrics.prefix(4) : [] where metric.caseFigure == .mean {
+            let summary = SampleSummary(of: cases.map { $0.figure(of: metric, table: table) })
             guard let mean = summary.mean else { continue }
             let interval = summary.interval(decimals: metric.decimals)
             tiles.append(
@@ -107,35 +112,56 @@ extension Report {
                     name: metric.name, figure: fixedDecimals(mean, metric.decimals),
                     unit: metric.unit,
                     note: interval.map { "95 % interval \($0)" }
-                        ?? "no interval below three cases"))
+                        ?? "no interval below four cases"))
         }
         let failures = cases.count { $0.failure != nil }
         let flagged = cases.count { !$0.flags.isEmpty }
         var notes: [String] = []
         if failures > 0 { notes.append("\(failures) failed") }
         if flagged > 0 { notes.append("\(flagged) flagged") }
-        tiles.append(
-            tile(
-                name: cases.count == 1 ? "Case" : "Cases", figure: String(cases.count), unit: "",
-                note: notes.isEmpty ? "none failed" : notes.joined(separator: ", ")))
         let undefined = metrics.first.map { metric in
             cases.reduce(0) { sum, reported in
                 sum
                     + table.structures.count { reported.value(of: metric, structure: $0) == nil }
             }
         }
-        tiles.append(
-            tile(
-                name: "Structures", figure: String(table.structures.count), unit: "",
-                note: undefined.map {
-                    $0 == 0 ? "all defined in every case" : "\($0) undefined values left out"
-                } ?? ""))
+        let structures = table.structures.count
+        let countOfStructures = "\(structures) structure\(structures == 1 ? "" : "s")"
+        func countTile(_ name: String, _ count: Int, _ note: String) -> String {
+            tile(name: name, figure: String(count), unit: "", note: note)
+        }
+        let casesName = cases.count == 1 ? "Case" : "Cases"
+        if tiles.isEmpty {
+            tiles = [
+                countTile(casesName, cases.count, countOfStructures),
+                countTile(
+                    "Flagged", flagged, flagged > 0 ? "look at these first" : "nothing unusual"),
+                countTile("Failed", failures, failures > 0 ? "no segmentation" : "all segmented"),
+            ]
+        } else {
+            tiles.append(
+                countTile(
+                    casesName, cases.count,
+                    (notes.isEmpty ? "none failed" : notes.joined(separator: ", "))
+                        + ", " + countOfStructures))
+        }
+        var explanation: [String] = []
+        if hasWorstStructures {
+            explanation = [
+                "Figures are means over cases of each case's mean over its structures.",
+                "Intervals are percentile bootstraps over cases; from few cases they come out too "
+                    + "narrow, and statistics.tsv has Student's beside them.",
+            ]
+        }
+        if let undefined, undefined > 0 {
+            explanation.append(
+                "\(undefined) undefined \(undefined == 1 ? "value" : "values") left out.")
+        }
         return """
             <section class="tiles" aria-label="Headline figures">
             \(tiles.joined(separator: "\n"))
             </section>
-            <p class="quiet">Figures are means over cases of each case's mean over its structures. \
-            Intervals are percentile bootstraps over cases.</p>
+            <p class="quiet">\(explanation.joined(separator: " "))</p>
             """
     }
 
@@ -164,18 +190,26 @@ extension Report {
             : """
             <label>Metric <select id="plot-metric">\(options.joined())</select></label>
             """
+        let hasBoxes = cases.count > 3
         return """
             <section aria-labelledby="structures">
             <div class="bar"><h2 id="structures">By structure</h2><span class="controls">\
-            \(choice)<label>Order <select id="plot-order"><option value="table">as in the table\
-            </option><option value="worst">worst first</option></select></label></span></div>
+            \(choice)\(hasWorstStructures ? Self.choiceOfOrder : "")</span></div>
             \(plots.joined(separator: "\n"))
-            <p class="quiet key">The box holds the middle half of the cases, the line in it is the \
-            median, whiskers reach the last case within 1.5 box lengths, each dot is a case. The \
-            bar below is the 95 % interval of the mean. Click a dot to open its case.</p>
+            <p class="quiet key">\(hasBoxes ? Self.keyOfBoxes : "")Each dot is a case; click it to \
+            open the case.</p>
             </section>
             """
     }
+
+    private static let choiceOfOrder = """
+        <label>Order <select id="plot-order"><option value="table">as in the table</option>\
+        <option value="worst">worst first</option></select></label>
+        """
+
+    private static let keyOfBoxes =
+        "The box holds the middle half of the cases, the line in it is the median, whiskers reach "
+        + "the last case within 1.5 box lengths. The bar below is the 95 % interval of the mean. "
 
     // MARK: - Cases
 
@@ -183,13 +217,14 @@ extension Report {
         let columns = metrics.enumerated().map { position, metric in
             heading(
                 metric.unit.isEmpty ? metric.name : "\(metric.name), \(metric.unit)",
+                detail: metric.caseFigure == .mean ? "" : metric.caseFigure.rawValue,
                 key: String(position), isNumber: true)
         }
-        let names =
-            [heading("Case", key: "name", isNumber: false)] + columns + [
-                "<th scope=\"col\">Worst structure</th>",
-                heading("Notes", key: "notes", isNumber: false),
-            ]
+        var names = [heading("Case", key: "name", isNumber: false)]
+        if let groups { names.append(heading(groups.name, key: "group", isNumber: false)) }
+        names += columns
+        if hasWorstStructures { names.append("<th scope=\"col\">Worst structure</th>") }
+        names.append(heading("Notes", key: "notes", isNumber: false))
         let rows = worstFirst().map {
             row($0, hasPictures: $0 < pictures.count && pictures[$0] != nil)
         }
@@ -201,8 +236,8 @@ extension Report {
             <div class="bar"><h2 id="cases">Cases</h2><span class="controls">\
             <label>Find <input id="filter" type="search" placeholder="name or note" \
             autocomplete="off" spellcheck="false"></label>\
-            <label>Values of <select id="of-structure"><option value="">all structures (mean)\
-            </option>\(structures.joined())</select></label>\
+            <label>Values of <select id="of-structure"><option value="">all structures</option>\
+            \(structures.joined())</select></label>\
             <label class="check"><input id="only-flagged" type="checkbox"> failed or flagged only\
             </label></span></div>
             <p class="quiet" id="shown" aria-live="polite">\(cases.count) cases, worst first</p>
@@ -215,25 +250,30 @@ extension Report {
             """
     }
 
-    private func heading(_ name: String, key: String, isNumber: Bool) -> String {
+    private func heading(
+        _ name: String, detail: String = "", key: String, isNumber: Bool
+    ) -> String {
         """
         <th scope="col" class="\(isNumber ? "number" : "text")" data-key="\(key)">\
         <button type="button">\
-        \(escapedForHTML(name))</button></th>
+        \(escapedForHTML(name))\(detail.isEmpty ? "" : " <small>\(detail)</small>")</button></th>
         """
+    }
+
+    /// Whether it can be said which structure of a case is the worst.
+    private var hasWorstStructures: Bool {
+        metrics.first.map { $0.higherIsBetter != nil } ?? false
     }
 
     /// The positions of the cases: first those that failed, then by the first metric.
     package func worstFirst() -> [Int] {
         guard let metric = metrics.first, metric.higherIsBetter != nil else {
             return cases.indices.sorted { first, second in
-                let weights = [first, second].map {
-                    (cases[$0].failure == nil ? 0 : 1000) + cases[$0].flags.count
-                }
+                let weights = [first, second].map { cases[$0].weight }
                 return weights[0] == weights[1] ? first < second : weights[0] > weights[1]
             }
         }
-        let means = cases.map { $0.mean(of: metric, table: table) }
+        let means = cases.map { $0.figure(of: metric, table: table) }
         let sign = metric.higherIsBetter == false ? -1.0 : 1
         return cases.indices.sorted { first, second in
             let hasFailed = (cases[first].failure != nil, cases[second].failure != nil)
@@ -253,8 +293,8 @@ extension Report {
         let title =
             hasPictures ? "<button type=\"button\" class=\"open\">\(name)</button>" : name
         let values = metrics.map { metric in
-            let mean = reported.mean(of: metric, table: table)
-            let text = mean.map { fixedDecimals($0, metric.decimals) } ?? "–"
+            let figure = reported.figure(of: metric, table: table)
+            let text = figure.map { fixedDecimals($0, metric.decimals) } ?? "–"
             return "<td class=\"number\">\(text)</td>"
         }
         let notes =
@@ -262,10 +302,16 @@ extension Report {
                 ?? []) + reported.flags.map { "<span class=\"flag\">\(escapedForHTML($0))</span>" }
         return """
             <tr data-case="\(position)"\(reported.failure == nil ? "" : " class=\"has-failed\"")>\
-            <th scope="row">\(title)</th>\(values.joined())\
-            <td class="worst">\(worstStructure(of: reported))</td>\
+            <th scope="row">\(title)</th>\(groupCell(of: reported))\(values.joined())\
+            \(hasWorstStructures ? "<td class=\"worst\">\(worstStructure(of: reported))</td>" : "")\
             <td class="notes">\(notes.joined(separator: " "))</td></tr>
             """
+    }
+
+    private func groupCell(of reported: ReportCase) -> String {
+        guard let groups else { return "" }
+        let category = groups.categoryOfCase[reported.name]
+        return "<td class=\"text\">\(category.map(escapedForHTML) ?? "–")</td>"
     }
 
     private func worstStructure(of reported: ReportCase) -> String {
@@ -300,13 +346,19 @@ extension Report {
     }
 }
 
+extension ReportCase {
+    /// How much a reader should look at the case, where no metric decides.
+    fileprivate var weight: Double {
+        (failure == nil ? 0 : 1_000_000) + (suspicion ?? Double(flags.count))
+    }
+}
+
 extension SampleSummary {
-    /// The 95 % interval of the mean as text, or `nil` below three cases: from two it would be
-    /// their range.
+    /// The 95 % interval of the mean as text, or `nil` below four cases.
     func interval(decimals: Int) -> String? {
-        guard count > 2, let meanInterval else { return nil }
-        return fixedDecimals(meanInterval.lower, decimals) + "–"
-            + fixedDecimals(meanInterval.upper, decimals)
+        tellingMeanInterval.map {
+            fixedDecimals($0.lower, decimals) + "–" + fixedDecimals($0.upper, decimals)
+        }
     }
 }
 

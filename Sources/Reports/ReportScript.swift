@@ -12,12 +12,18 @@ let reportScript = #"""
       return value === null || value === undefined ? "–" : value.toFixed(metric.decimals);
     }
 
-    /** The mean of a metric over the structures of a case, or the value of one of them. */
+    /** What stands for the structures of a case, or the value of one of them. */
     function valueOf(entry, metric, structure) {
       const values = entry.values[metric];
       if (structure !== null) return values[structure];
       const defined = values.filter((value) => value !== null);
-      return defined.length ? defined.reduce((a, b) => a + b, 0) / defined.length : null;
+      if (!defined.length) return null;
+      const { figure } = data.metrics[metric];
+      if (figure === "largest") {
+        return defined.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a));
+      }
+      const sum = defined.reduce((a, b) => a + b, 0);
+      return figure === "sum" ? sum : sum / defined.length;
     }
 
     function showTip(text, x, y) {
@@ -57,9 +63,14 @@ let reportScript = #"""
       let direction = 1;
       if (key === "name") {
         compare = (a, b) => turn * collator.compare(a.entry.name, b.entry.name);
+      } else if (key === "group") {
+        const place = (item) => {
+          const at = data.groups.indexOf(item.row.cells[1].textContent);
+          return at < 0 ? data.groups.length : at;
+        };
+        compare = (a, b) => turn * (place(a) - place(b));
       } else if (key === "notes") {
-        const weight = (item) => (item.entry.failure ? 1000 : 0) + item.entry.flags.length;
-        compare = (a, b) => turn * (weight(b) - weight(a));
+        compare = (a, b) => turn * (b.entry.weight - a.entry.weight);
       } else {
         // What is large is bad, or neither: descending. What is large is good: ascending.
         direction = data.metrics[Number(key)].direction > 0 ? 1 : -1;
@@ -105,7 +116,7 @@ let reportScript = #"""
     function tellShown() {
       const count = shownCases().length;
       const all = rows.length === 1 ? "1 case" : rows.length + " cases";
-      const isWorst = order.worstFirst && order.key !== "name";
+      const isWorst = order.worstFirst && order.key !== "name" && order.key !== "group";
       byId("shown").textContent =
         (count === rows.length ? all : count + " of " + all) + (isWorst ? ", worst first" : "");
     }
@@ -123,7 +134,8 @@ let reportScript = #"""
       const structure = chosenStructure();
       for (const { row, entry } of rows) {
         data.metrics.forEach((metric, index) => {
-          row.cells[index + 1].textContent = shown(valueOf(entry, index, structure), metric);
+          row.cells[index + (data.groups.length ? 2 : 1)].textContent =
+            shown(valueOf(entry, index, structure), metric);
         });
       }
       sortRows();
@@ -135,10 +147,10 @@ let reportScript = #"""
     sortRows();
 
     // The plots.
-    const plots = [...document.querySelectorAll(".plots")];
+    const plots = [...document.querySelectorAll(".plots.of-structures")];
     function arrangePlots() {
       const metric = Number(byId("plot-metric")?.value ?? 0);
-      const worst = byId("plot-order").value === "worst";
+      const worst = byId("plot-order")?.value === "worst";
       plots.forEach((plot, index) => {
         plot.hidden = index !== metric;
         const note = document.querySelector("[data-note='" + index + "']");
@@ -150,6 +162,13 @@ let reportScript = #"""
         list.sort((a, b) => (worst ? mean(a) - mean(b) || 0 : 0)
           || a.dataset.structure - b.dataset.structure);
         plot.append(...list);
+      });
+    }
+    for (const kind of ["group", "comparison"]) {
+      byId(kind + "-metric")?.addEventListener("change", (event) => {
+        for (const part of document.querySelectorAll(".of-" + kind)) {
+          part.hidden = part.dataset.metric !== event.target.value;
+        }
       });
     }
     byId("plot-metric")?.addEventListener("change", arrangePlots);

@@ -8,13 +8,13 @@ let reportStyle = #"""
       color-scheme: light dark;
       --page: #fdfdfb; --ink: #1d1f21; --quiet: #62676d; --rule: #e2e2dd; --soft: #f3f3ef;
       --accent: #0b5f96; --box: #d5e4ef; --box-edge: #5c8fb3; --dot: #0b5f9680;
-      --warn: #9a4a00; --warn-soft: #fbeedd;
+      --warn: #9a4a00; --warn-soft: #fbeedd; --good: #00674a;
     }
     @media screen and (prefers-color-scheme: dark) {
       :root {
         --page: #15171a; --ink: #e6e6e3; --quiet: #9aa0a7; --rule: #2d3136; --soft: #1d2024;
         --accent: #78b7e4; --box: #203a4e; --box-edge: #5f9bc6; --dot: #8cc6efa0;
-        --warn: #f0ad60; --warn-soft: #38291a;
+        --warn: #f0ad60; --warn-soft: #38291a; --good: #5cc7a2;
       }
     }
     * { box-sizing: border-box; }
@@ -37,7 +37,7 @@ let reportStyle = #"""
     small { font-size: 0.85em; font-weight: 400; color: var(--quiet); }
 
     .tiles {
-      display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 28px 40px;
+      display: grid; grid-template-columns: repeat(auto-fit, minmax(168px, 1fr)); gap: 28px 32px;
       margin-top: 36px; padding: 22px 0; border: solid var(--rule); border-width: 1px 0;
     }
     .tile h2 { font-size: 13px; font-weight: 500; color: var(--quiet); letter-spacing: 0; }
@@ -67,7 +67,7 @@ let reportStyle = #"""
     }
     .plots { margin: 0; }
     .row {
-      display: grid; grid-template-columns: 230px minmax(120px, 1fr) 190px; gap: 20px;
+      display: grid; grid-template-columns: 230px minmax(120px, 1fr) 200px; gap: 28px;
       align-items: center; min-height: 28px; font-size: 13px; line-height: 1.35;
     }
     .row .name { overflow-wrap: anywhere; }
@@ -89,6 +89,16 @@ let reportStyle = #"""
     .strip .median { stroke: var(--ink); stroke-width: 2; }
     .strip .interval { stroke: var(--ink); stroke-width: 2; stroke-linecap: round; }
     .strip.picks { cursor: pointer; }
+    .strip .zero { stroke: var(--quiet); stroke-width: 1; }
+    .strip .difference { stroke: var(--accent); stroke-width: 8; stroke-linecap: round; }
+    .of-comparison .row { grid-template-columns: 230px minmax(120px, 1fr) 300px; }
+    .gain { color: var(--good); } .loss { color: var(--warn); }
+    .spoken {
+      position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+    }
+    details { margin-top: 14px; font-size: 13px; }
+    summary { cursor: pointer; color: var(--accent); }
+    details table { font-size: 13px; }
 
     .scroll { overflow-x: auto; margin-top: 8px; }
     table { border-collapse: collapse; width: 100%; font-size: 13.5px; }
@@ -96,8 +106,11 @@ let reportStyle = #"""
       padding: 6px 14px 6px 0; text-align: left; border-bottom: 1px solid var(--rule);
       vertical-align: top; font-weight: 400;
     }
-    thead th { border-bottom-color: var(--quiet); white-space: nowrap; color: var(--quiet); }
-    thead button { background: none; border: 0; padding: 2px 0; }
+    thead th {
+      border-bottom-color: var(--quiet); color: var(--quiet); vertical-align: bottom;
+    }
+    thead th.number { min-width: 6em; white-space: normal; }
+    thead button { background: none; border: 0; padding: 0; text-align: inherit; }
     thead button:hover { color: var(--ink); }
     [aria-sort] button { color: var(--ink); font-weight: 600; }
     [aria-sort=ascending] button::after { content: " ↑"; }
@@ -146,6 +159,8 @@ let reportStyle = #"""
       display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 20px;
       align-items: end;
     }
+    .about { grid-column: 1 / -1; order: 3; }
+    .square .about { grid-column: auto; align-self: start; }
     .planes.enlarged { grid-template-columns: minmax(0, 1fr); justify-items: center; }
     .planes figure { margin: 0; min-width: 0; width: 100%; }
     .planes figure[hidden] { display: none; }
@@ -216,7 +231,10 @@ let reportStyle = #"""
       h1 { font-size: 25px; }
       .tiles { grid-template-columns: 1fr 1fr; gap: 20px; }
       .tile .figure { font-size: 30px; }
-      .row { grid-template-columns: 1fr auto; gap: 0 12px; padding: 4px 0; }
+      .row, .of-comparison .row {
+        grid-template-columns: 1fr auto; gap: 0 12px; padding: 4px 0;
+      }
+      .of-comparison .row .mean { white-space: normal; text-align: right; }
       .row .strip, .row .ticks { grid-row: 2; grid-column: 1 / -1; margin: 0 8px; }
       .row.axis .mean { display: none; }
       dl { grid-template-columns: 1fr; }
@@ -231,11 +249,17 @@ let reportStyle = #"""
       body { font-size: 10pt; background: none; }
       main { max-width: none; padding: 0; }
       section { margin-top: 24pt; }
-      .controls, dialog, #tip, #shown, .key { display: none !important; }
+      .controls, dialog, #tip, #shown, .key, details:not([open]) { display: none !important; }
       .row, tr, .tile { break-inside: avoid; }
       h2 { break-after: avoid; }
-      .row { min-height: 22px; font-size: 9pt; grid-template-columns: 190px 1fr 150px; }
-      .row { gap: 14px; }
+      .row { min-height: 22px; font-size: 8.5pt; grid-template-columns: 196px 1fr 150px; }
+      .row { gap: 24px; }
+      .of-comparison .row { grid-template-columns: 196px 1fr 230px; }
+      table { font-size: 9pt; }
+      th, td { padding-right: 10px; }
+      .number { padding-right: 14px; }
+      /* Chromium repeats a table's head on each page, but not the buttons in it. */
+      thead button { display: contents; }
       .tiles { grid-template-columns: repeat(auto-fit, minmax(125px, 1fr)); gap: 16px 24px; }
       .tile .figure { font-size: 24pt; }
       .worst { white-space: normal; }

@@ -10,7 +10,8 @@ let reportViewer = #"""
     <div class="viewer-body">
     <div class="stage" id="stage">
     <p id="message" role="status"></p>
-    <div class="planes" id="planes"></div>
+    <div class="planes" id="planes">
+    <div class="about" id="about">
     <p class="readout" id="readout" aria-live="polite"></p>
     <p class="help"><kbd>↑</kbd> <kbd>↓</kbd> or the wheel: slices of the plane in focus ·
     <kbd>1</kbd> <kbd>2</kbd> <kbd>3</kbd> plane · <kbd>F</kbd> or double click: enlarge ·
@@ -19,14 +20,16 @@ let reportViewer = #"""
     <kbd>N</kbd> <kbd>B</kbd> next and previous case · <kbd>A</kbd> all structures ·
     <kbd>Esc</kbd> close</p>
     </div>
+    </div>
+    </div>
     <aside class="side">
     <fieldset>
     <label><input type="checkbox" id="show-prediction" checked> <i class="sample prediction"></i>
-    Prediction, filled <kbd>P</kbd></label>
+    Segmentation, filled <kbd>P</kbd></label>
     <label><input type="checkbox" id="show-reference" checked> <i class="sample reference"></i>
     Reference, dashed <kbd>R</kbd></label>
     <label><input type="checkbox" id="show-difference"> Difference, hatched <kbd>D</kbd></label>
-    <div class="legend"><i class="hatch-more"></i><span>in the prediction only</span>
+    <div class="legend" id="legend"><i class="hatch-more"></i><span>in the prediction only</span>
     <i class="hatch-less"></i><span>in the reference only</span>
     <i class="hatch-other"></i><span>another structure</span></div>
     </fieldset>
@@ -207,7 +210,7 @@ let reportViewerScript = #"""
       slider.min = "0";
       slider.setAttribute("aria-label", plane.name + " slice");
       figure.append(canvas, caption, slider);
-      byId("planes").append(figure);
+      byId("planes").insertBefore(figure, byId("about"));
       Object.assign(plane, { canvas, place, slider, figure });
 
       slider.addEventListener("input", () => goTo(plane.stack, Number(slider.value)));
@@ -250,20 +253,37 @@ let reportViewerScript = #"""
       draw();
     }
 
-    /** Gives the planes their widths: one scale for all, or all the room for one. */
+    /**
+     * Gives the planes their widths: one scale for all, or all the room for one. Three planes stand
+     * in a row or, where they become larger so, in a square whose fourth part has the readout.
+     */
     function arrange() {
       const { extent, spacing } = state.images;
       const length = (axis) => extent[axis] * spacing[axis];
       const frame = byId("planes");
       const isNarrow = matchMedia("(max-width: 700px)").matches;
       const isBeside = matchMedia("(min-width: 1001px)").matches;
-      const room = Math.max(320, (isBeside ? byId("stage").clientHeight : innerHeight) - 190);
+      const stage = byId("stage");
+      const room = Math.max(320, (isBeside ? stage.clientHeight : innerHeight) - 190);
+      const [width, height] = [stage.clientWidth - 40, stage.clientHeight - 40];
+      const [across, along, up] = [length(0), length(1), length(2)];
+      // 60 pixels are for a caption and its slider, 20 for a gap.
+      const inRow = Math.min(
+        (width - 40) / (2 * across + along), (height - 150) / Math.max(along, up));
+      const inSquare = Math.min(
+        (width - 20) / (across + along), (height - 20 - 2 * 60) / (along + up));
+      const isSquare = isBeside && state.enlarged === null && inSquare > inRow;
+      frame.classList.toggle("square", isSquare);
+      planes.forEach((plane, index) => {
+        plane.figure.style.order = String((isSquare ? [0, 2, 1] : [0, 1, 2])[index]);
+      });
       for (const plane of planes) {
         plane.figure.hidden = state.enlarged !== null && state.enlarged !== plane;
         const widest = (room * length(plane.across)) / length(plane.down);
         plane.figure.style.maxWidth = state.enlarged === plane ? widest + "px" : "";
       }
       frame.style.gridTemplateColumns = state.enlarged || isNarrow ? ""
+        : isSquare ? across * inSquare + "px " + along * inSquare + "px"
         : planes.map((plane) => "minmax(0, " + length(plane.across) + "fr)").join(" ");
       frame.classList.toggle("enlarged", state.enlarged !== null);
     }
@@ -552,13 +572,17 @@ let reportViewerScript = #"""
 
     function fillSide(entry) {
       const metric = data.metrics[0];
-      byId("side-metric").textContent = metric?.name ?? "";
+      byId("side-title").textContent =
+        metric?.direction ? "Structures, worst first" : "Structures";
+      byId("side-metric").textContent =
+        metric ? metric.name + (metric.unit ? ", " + metric.unit : "") : "";
       const sign = metric?.direction < 0 ? -1 : 1;
       const value = (index) => entry.values[0]?.[index] ?? null;
       const order = data.structures.map((_, index) => index).sort((a, b) => {
         if (value(a) === null || value(b) === null) {
           return (value(a) === null ? 1 : 0) - (value(b) === null ? 1 : 0) || a - b;
         }
+        if (!metric.direction) return a - b;
         return sign * (value(a) - value(b)) || a - b;
       });
       byId("side-structures").replaceChildren(...order.map((index) => {
@@ -606,6 +630,10 @@ let reportViewerScript = #"""
         byId("show-prediction").disabled = !images.prediction;
         byId("show-reference").disabled = !images.reference;
         byId("show-difference").disabled = !both;
+        for (const name of ["prediction", "reference", "difference"]) {
+          byId("show-" + name).closest("label").hidden = byId("show-" + name).disabled;
+        }
+        byId("legend").hidden = !both;
         const isCoarse = [...images.labelFactor].some((factor) => factor > 1);
         byId("message").textContent = [
           entry.failure, ...entry.flags,

@@ -118,7 +118,7 @@ struct LabelCensus {
 }
 
 /// Computes values on all processors; the result does not depend on how many there are.
-func concurrentMap<Value: Sendable>(
+package func concurrentMap<Value: Sendable>(
     count: Int, _ transform: @Sendable (Int) -> Value
 ) -> [Value] {
     var values = [Value?](repeating: nil, count: count)

@@ -135,21 +135,4 @@ public struct MetricTable: Sendable, Hashable {
         }
         return ranked.prefix(count ?? ranked.count).map(\.element)
     }
-
-    /// Splits the table by a category of its cases, such as the scanner.
-    ///
-    /// - Parameter categoryOfCase: The category of each case by its name.
-    /// - Returns: The groups by category in ascending order, then the cases that have none.
-    public func grouped(by categoryOfCase: [String: String]) -> [Group] {
-        let rows = Dictionary(grouping: cases) { categoryOfCase[$0.name] }
-        let categories = rows.keys.sorted { first, second in
-            guard let first else { return false }
-            return second.map { first < $0 } ?? true
-        }
-        return categories.map { category in
-            Group(
-                category: category,
-                table: MetricTable(labels: labels, cases: rows[category] ?? []))
-        }
-    }
 }

@@ -45,6 +45,21 @@ public enum StructureMetric: String, Sendable, Hashable, Codable, CaseIterable {
     /// ``OverlapCounts/trueNegatives``.
     case trueNegatives = "true_negatives"
 
+    /// The name as people write it, such as `Surface Dice`.
+    public var title: String {
+        switch self {
+        case .jaccard: "Jaccard index"
+        case .cohenKappa: "Cohen's kappa"
+        case .surfaceDice: "Surface Dice"
+        case .hausdorff: "Hausdorff distance"
+        case .hausdorff95: "HD95"
+        case .rootMeanSquareSurfaceDistance: "RMS surface distance"
+        default:
+            rawValue.prefix(1).uppercased()
+                + rawValue.dropFirst().map { $0 == "_" ? " " : String($0) }.joined()
+        }
+    }
+
     /// `mm`, `mm3`, `voxels`, or 1 for ratios.
     public var unit: String {
         switch self {

@@ -11,9 +11,10 @@ struct SegmentBrain: ParsableCommand {
         usage: "segment-brain <input> ... <output> [<options>]",
         discussion: """
             For scan NAME.nii.gz the output folder gets NAME_dseg.nii.gz (labels), \
-            NAME_dseg.tsv (their names), NAME_volumes.tsv, NAME_qc.png (look at it!) and \
-            NAME_dseg.json (provenance); for the run volumes.tsv, qc.tsv (unusual volumes, \
-            asymmetry, fragments; the most suspicious scan first), failures.tsv and run.json.
+            NAME_dseg.tsv (their names), NAME_volumes.tsv, NAME.stats (in \
+            FreeSurfer's form), NAME_qc.png (look at it!) and NAME_dseg.json (provenance); for the run \
+            report.html, volumes.tsv, qc.tsv (unusual volumes, asymmetry, fragments; the \
+            most suspicious scan first), failures.tsv and run.json.
             Scans that are done are left out, so that a run that was stopped goes on when it \
             is started again.
 

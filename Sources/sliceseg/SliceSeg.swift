@@ -54,6 +54,8 @@ struct Evaluate: ParsableCommand {
             EXAMPLES
               sliceseg evaluate --prediction out --reference manual --output scores
               sliceseg evaluate --prediction new --against old --reference manual --output x
+              sliceseg evaluate --prediction out --reference manual --output x \\
+                --participants participants.tsv --group age:40,60
             """)
 
     @Option(help: ArgumentHelp("A label map or a folder of them.", valueName: "path"))
@@ -73,6 +75,16 @@ struct Evaluate: ParsableCommand {
             "Another run's label maps: tests the differences of both (comparison.tsv).",
             valueName: "path"))
     var against: String?
+    @Option(
+        help: ArgumentHelp(
+            "A table of participants (BIDS' participants.tsv) for --group.",
+            valueName: "table"))
+    var participants: String?
+    @Option(
+        help: ArgumentHelp(
+            "A column of that table: figures for each group, as sex, or age:40,60 to cut "
+                + "numbers there.", valueName: "column"))
+    var group: String?
     @Option(
         help: ArgumentHelp(
             "Whose definitions are followed: surface-distance, monai or nnunet.",
@@ -95,12 +107,16 @@ struct Evaluate: ParsableCommand {
             prediction: prediction, reference: reference, output: output)
         request.labels = labels
         request.against = against
+        request.participants = participants
+        request.group = group
         request.resamples = resample
         request.writesPage = self.report
         try request.choose(convention: convention, toleranceMillimeters: tolerance)
         let report = try evaluate(request)
         print(json ? report.json ?? "" : report.table, terminator: "")
-        if !json, !report.comparison.isEmpty { print("\n" + report.comparison, terminator: "") }
+        for table in [report.groups, report.comparison] where !json && !table.isEmpty {
+            print("\n" + table, terminator: "")
+        }
         for line in report.notes + report.problems { complain(line) }
         if report.status != .success { throw ExitCode(report.status.rawValue) }
     }

@@ -94,7 +94,8 @@ struct BadScan: Sendable, CustomTestStringConvertible {
             #expect(
                 files(below: out).filter { $0.hasSuffix("_dseg.json") }
                     == ["a_dseg.json", "zz_dseg.json"])
-            #expect(files(below: out).count == 2 * 5 + 5)
+            // Those of the two scans, of the run, and the page with its pictures.
+            #expect(files(below: out).count == 2 * 6 + 5 + 1 + 2)
             expectNothingUnfinished(in: out)
         }
     }

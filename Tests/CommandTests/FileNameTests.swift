@@ -37,7 +37,8 @@ import Testing
                         (names.map { "\($0)/\($0)" } + [".."]).map {
                             Array("out/\($0)_dseg.nii.gz".utf8)
                         }))
-            #expect(written.count == 13 * 5 + 5)
+            // Those of the scans, of the run, and the page with its pictures.
+            #expect(written.count == 13 * 6 + 5 + 1 + 13)
             // One row a scan, whatever its name.
             let table = try rows(of: folder + "/out/volumes.tsv")
             #expect(table.count == 13)

@@ -20,13 +20,14 @@ import Volumes
             #expect(result.status == 0, "\(result.errors)")
             #expect(result.output.isEmpty)
             let perScan = [
-                "_dseg.json", "_dseg.nii.gz", "_dseg.tsv", "_qc.png", "_volumes.tsv",
+                ".stats", "_dseg.json", "_dseg.nii.gz", "_dseg.tsv", "_qc.png", "_volumes.tsv",
             ]
             #expect(
                 files(below: folder + "/out")
                     == (perScan.map { "a" + $0 } + perScan.map { "second visit/a" + $0 } + [
-                        "dataset_description.json", "failures.tsv", "qc.tsv", "run.json",
-                        "volumes.tsv",
+                        "dataset_description.json", "failures.tsv", "qc.tsv",
+                        "report-files/case-0001.js", "report-files/case-0002.js", "report.html",
+                        "run.json", "volumes.tsv",
                     ]).sorted())
 
             let scan = try readVolumeHeader(at: folder + "/scans/a.nii.gz")
@@ -52,6 +53,16 @@ import Volumes
                     $0[2] == "0"
                 }
                 #expect(Int(row[3]) == missing)
+            }
+            // FreeSurfer's reader: rows without '#', the fifth column is the name.
+            let statistics = try String(contentsOfFile: folder + "/out/a.stats", encoding: .utf8)
+                .split(separator: "\n").filter { !$0.contains("#") }
+                .map { $0.split(separator: " ") }
+            #expect(Set(statistics.map { $0[4] }) == Set(volumes.map { Substring($0[1]) }))
+            for row in volumes {
+                let same = statistics.first { $0[1] == row[0] }
+                #expect(same.map { String($0[2]) } == row[2])
+                #expect(same.map { Double($0[3]) } == Double(row[3]))
             }
 
             let provenance = try object(folder + "/out/a_dseg.json")
@@ -248,7 +259,7 @@ import Volumes
             #expect(done >= 1)
             #expect(done < 60)
             // The dataset's description is written first.
-            #expect(written.count == 5 * done + 1)
+            #expect(written.count == 6 * done + 1)
 
             let again = try run("segment-brain", arguments)
             #expect(again.status == 0)

@@ -209,13 +209,14 @@ private func inflated(_ zlib: Data) throws -> [UInt8] {
         #expect(volumes.worstFirst() == [3, 1, 0, 2])
     }
 
-    @Test func `figures are means over cases, with intervals from three on`() throws {
+    @Test func `figures are means over cases, with intervals from four on`() throws {
         let page = try makeReport().page(pictures: [], stamp: "s")
         // (0.85 + 0.5 + 0.65) / 3; one case has no Dice, HD95 has one value.
         #expect(page.contains("<p class=\"figure\">0.667</p>"))
         #expect(page.contains("<p class=\"figure\">1.50 <small>mm</small></p>"))
-        #expect(page.contains("no interval below three cases"))
-        #expect(page.contains("1 failed, 1 flagged"))
+        #expect(page.contains("no interval below four cases"))
+        #expect(!page.contains("95 % interval 0"))
+        #expect(page.contains("1 failed, 1 flagged, 2 structures"))
         // Left: 0.9, 0.5, 0.7; Right: 0.8 and 0.6.
         #expect(page.contains("<b>0.700</b>"))
         #expect(page.contains("n = 2"))

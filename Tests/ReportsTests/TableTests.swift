@@ -299,14 +299,50 @@ private let black = LabelColor(red: 0, green: 0, blue: 0)
         let lines = try cubes().statisticsTable.text.split(separator: "\n").map {
             $0.split(separator: "\t").map(String.init)
         }
-        let dice = lines.filter { $0[0] == "dice" }
-        #expect(dice.map { $0[3] } == ["cube, \"red\"", "absent", "mean of structures"])
+        let dice = lines.filter { $0[1] == "dice" }
+        #expect(dice.map { $0[0] } == ["all", "all", "all"])
+        #expect(dice.map { $0[4] } == ["cube, \"red\"", "absent", "mean of structures"])
         // n, undefined, mean, SD (0.5 / √2), median
-        #expect(Array(dice[0][4...6]) == ["2", "0", "0.25"])
-        #expect(Double(dice[0][7]).map { abs($0 - 0.3535533905932738) < 1e-15 } == true)
+        #expect(Array(dice[0][5...7]) == ["2", "0", "0.25"])
+        #expect(Double(dice[0][8]).map { abs($0 - 0.3535533905932738) < 1e-15 } == true)
         #expect(dice[0].last == "b")
-        #expect(Array(dice[1][4...6]) == ["0", "2", "n/a"])
-        #expect(Array(dice[2][4...6]) == ["2", "0", "0.25"])
+        #expect(Array(dice[1][5...7]) == ["0", "2", "n/a"])
+        #expect(Array(dice[2][5...7]) == ["2", "0", "0.25"])
+    }
+
+    @Test func `groups have statistics, means in the summary and columns on the terminal`() throws {
+        var evaluation = try cubes()
+        evaluation.groups = CaseGroups(name: "sex", categoryOfCase: ["b": "F", "nobody": "M"])
+        let rows = evaluation.statisticsTable.text.split(separator: "\n").map {
+            $0.split(separator: "\t").map(String.init)
+        }.filter { $0[1] == "dice" && $0[3] == "7" }
+        // The case that is in no group comes last; a group without cases does not come.
+        #expect(rows.map { $0[0] } == ["all", "F", "n/a"])
+        #expect(rows.map { $0[7] } == ["0.25", "0.0", "0.5"])
+        let value = try JSONSerialization.jsonObject(
+            with: Data(evaluation.strictSummaryJSON.utf8))
+        let summary = try #require((value as? [String: Any])?["groups"] as? [String: Any])
+        #expect(summary["by"] as? String == "sex")
+        let groups = try #require(summary["groups"] as? [[String: Any]])
+        #expect(groups.map { $0["group"] as? String } == ["F", nil])
+        #expect(groups.map { $0["cases"] as? [String] } == [["b"], ["a"]])
+        let means = try #require(groups[1]["mean"] as? [String: [String: Any]])
+        #expect(means["7"]?["dice"] as? Double == 0.5)
+        #expect(means["7"]?["hausdorff95_mm"] as? Double == 1)
+        #expect(
+            evaluation.renderedGroups(
+                for: TerminalStyle(
+                    isInteractive: false, columns: 80, usesColor: false, usesUnicode: false))
+                    == """
+                    by sex                 F, n = 1  none, n = 1
+                    cube, "red"         0.000     -  0.500     -
+                    absent                      n/a          n/a
+                    mean of structures  0.000     -  0.500     -
+                    Dice: mean and SD of each group.
+
+                    """)
+        #expect(try cubes().renderedGroups(for: .init(fileDescriptor: 1)).isEmpty)
+        #expect(!(try cubes().summaryJSON.contains("groups")))
     }
 
     @Test func `structures that one map lacks are listed`() throws {

@@ -75,15 +75,17 @@ private let ascii = TerminalStyle(
         #expect(!table.rendered(for: narrow).contains("#"))
     }
 
-    @Test func `three cases have an interval of the mean`() {
+    @Test func `four cases have an interval of the mean, three do not`() {
+        let three = DiceTable(rows: [.init(name: "x", summary: SampleSummary(of: [0.5, 0.5, 0.5]))])
+        #expect(!three.rendered(for: ascii).contains("interval"))
         let table = DiceTable(rows: [
-            .init(name: "x", summary: SampleSummary(of: [0.5, 0.5, 0.5])),
-            .init(name: "y", summary: SampleSummary(of: [nil, nil, 0.25])),
+            .init(name: "x", summary: SampleSummary(of: [0.5, 0.5, 0.5, 0.5])),
+            .init(name: "y", summary: SampleSummary(of: [nil, nil, nil, 0.25])),
         ])
         #expect(
             table.rendered(for: ascii) == """
                 structure               Dice     SD  95 % interval  n
-                x                      0.500  0.000  0.500-0.500    3  ##########
+                x                      0.500  0.000  0.500-0.500    4  ##########
                 y                      0.250      -  -              1  #####
                 mean of 2 structures   0.375
 

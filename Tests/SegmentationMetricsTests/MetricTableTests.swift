@@ -45,7 +45,10 @@ struct MetricTableTests {
     }
 
     @Test func `groups hold every case once`() {
-        let groups = Self.table.grouped(by: ["d": "Skyra", "a": "Avanto", "b": "Skyra", "x": "?"])
+        let groups = Self.table.grouped(
+            by: CaseGroups(
+                name: "scanner",
+                categoryOfCase: ["d": "Skyra", "a": "Avanto", "b": "Skyra", "x": "?"]))
         #expect(groups.map(\.category) == ["Avanto", "Skyra", nil])
         #expect(groups.map { $0.table.cases.map(\.name) } == [["a"], ["b", "d"], ["c"]])
         #expect(groups[1].table.structureSummaries().map(\.mean) == [0.375, 0.25])

@@ -1,0 +1,144 @@
+import SegmentationMetrics
+import Volumes
+
+extension Evaluation {
+    /// The text of `summary.json`: what nnU-Net v2 writes, and more.
+    ///
+    /// `metric_per_case`, `mean` and `foreground_mean` have nnU-Net's names and, under them,
+    /// nnU-Net's values: a mean is over the cases where the metric is defined, `foreground_mean` is
+    /// over all structures and undefined as soon as one of them is. Beyond nnU-Net, all metrics of
+    /// `metrics_wide.csv` stand beside nnU-Net's, each case has its `name` and perhaps a
+    /// `failure`, `structures` names the labels, `convention` and `tolerance_mm` the definitions,
+    /// `foreground_mean_of_defined` leaves undefined structures out, and `groups` has the means of
+    /// each group where cases are grouped.
+    ///
+    /// As Python does, an undefined number is written `NaN`, which strict JSON readers refuse;
+    /// nnU-Net's own readers expect it. Keys are sorted, numbers are the shortest that read back as
+    /// the same value.
+    public var summaryJSON: String { summary.text + "\n" }
+
+    /// The same in strict JSON, in ASCII on one line: what is undefined is `null`.
+    public var strictSummaryJSON: String { summary.scriptText + "\n" }
+
+    private var summary: JSONValue {
+        func json(_ value: Double?) -> JSONValue { .number(value ?? .nan) }
+        func object(_ value: (SummaryMetric) -> JSONValue) -> JSONValue {
+            .object(
+                Dictionary(uniqueKeysWithValues: SummaryMetric.all.map { ($0.name, value($0)) }))
+        }
+        let means = table.structures.indices.map { position in
+            Dictionary(
+                uniqueKeysWithValues: SummaryMetric.all.map { metric in
+                    (
+                        metric.name,
+                        mean(of: cases.compactMap { metric.value($0.structures[position]) })
+                    )
+                })
+        }
+        let perCase = cases.map { evaluated in
+            var members: [String: JSONValue] = [
+                "name": .string(evaluated.name),
+                "prediction_file": .string(evaluated.predictionFile),
+                "reference_file": .string(evaluated.referenceFile),
+                "metrics": .object(
+                    Dictionary(
+                        uniqueKeysWithValues: evaluated.structures.map { metrics in
+                            (
+                                String(metrics.label),
+                                object { metric in
+                                    let value = metric.value(metrics)
+                                    return metric.isCount
+                                        ? .integer(Int(value ?? 0)) : json(value)
+                                }
+                            )
+                        })),
+            ]
+            if let failure = evaluated.failure { members["failure"] = .string(failure) }
+            return JSONValue.object(members)
+        }
+        let labels = table.structures.map { String($0.index) }
+        var members: [String: JSONValue] = [
+            "metric_per_case": .array(perCase),
+            "mean": .object(
+                Dictionary(
+                    uniqueKeysWithValues: zip(labels, means).map { label, means in
+                        (label, object { json(means[$0.name].flatMap(\.self)) })
+                    })),
+            "foreground_mean": object { metric in
+                let values = means.map { $0[metric.name].flatMap(\.self) }
+                return values.contains(nil) ? json(nil) : json(mean(of: values.compactMap(\.self)))
+            },
+            "foreground_mean_of_defined": object { metric in
+                json(mean(of: means.compactMap { $0[metric.name].flatMap(\.self) }))
+            },
+            "structures": .object(
+                Dictionary(
+                    uniqueKeysWithValues: table.structures.map {
+                        (String($0.index), .string($0.name))
+                    })),
+            "convention": .string(options.convention.rawValue),
+            "tolerance_mm": .number(options.toleranceMillimeters),
+        ]
+        if let groups { members["groups"] = summary(of: groups) }
+        return JSONValue.object(members)
+    }
+
+    /// The means of each group: what `mean` is over all cases.
+    private func summary(of groups: CaseGroups) -> JSONValue {
+        let tables = StructureMetric.headline.map { ($0.columnName, grouped(by: $0)) }
+        let members = (tables.first?.1 ?? []).indices.map { position in
+            let cases = tables[0].1[position].table.cases.map(\.name)
+            let means = table.structures.map { structure in
+                JSONValue.object(
+                    Dictionary(
+                        uniqueKeysWithValues: tables.map { name, groups in
+                            let values = groups[position].table.values(of: structure.index)
+                            return (name, .number(mean(of: values.compactMap(\.self)) ?? .nan))
+                        }))
+            }
+            let overall = Dictionary(
+                uniqueKeysWithValues: tables.map { name, groups in
+                    let cases = groups[position].table.cases
+                    let mean = mean(of: cases.compactMap(\.meanOverStructures))
+                    return (name, JSONValue.number(mean ?? .nan))
+                })
+            return JSONValue.object([
+                "group": tables[0].1[position].category.map(JSONValue.string) ?? .null,
+                "cases": .array(cases.map(JSONValue.string)),
+                "mean": .object(
+                    Dictionary(
+                        uniqueKeysWithValues: zip(
+                            table.structures.map { String($0.index) }, means))),
+                "mean_of_structures": .object(overall),
+            ])
+        }
+        return .object(["by": .string(groups.name), "groups": .array(members)])
+    }
+}
+
+/// A metric of `summary.json`: nnU-Net's under its names, then all others.
+private struct SummaryMetric {
+    var name: String
+    var isCount: Bool
+    var value: (StructureMetrics) -> Double?
+
+    private static func count(
+        _ name: String, _ count: @escaping (OverlapCounts) -> Int
+    ) -> SummaryMetric {
+        SummaryMetric(name: name, isCount: true) { Double(count($0.counts)) }
+    }
+
+    static var all: [SummaryMetric] {
+        [
+            // nnU-Net's definitions, whatever the convention.
+            SummaryMetric(name: "Dice", isCount: false) { $0.counts.diceCoefficient },
+            SummaryMetric(name: "IoU", isCount: false) { $0.counts.jaccardIndex },
+            count("TP", \.truePositives), count("FP", \.falsePositives),
+            count("FN", \.falseNegatives), count("TN", \.trueNegatives),
+            count("n_pred", \.predictionVoxels), count("n_ref", \.referenceVoxels),
+        ]
+            + StructureMetric.allCases.filter { $0.unit != "voxels" }.map { metric in
+                SummaryMetric(name: metric.columnName, isCount: false) { $0[metric] }
+            }
+    }
+}

@@ -1,0 +1,68 @@
+public import SegmentationMetrics
+public import Volumes
+
+extension Report {
+    /// Segmentations without references as a page to read: volumes, and what is unusual about them.
+    ///
+    /// The most suspicious scan comes first, after those that failed.
+    ///
+    /// - Parameters:
+    ///   - quality: The scans, as `qualityControl(of:table:thresholds:)` gives them.
+    ///   - failures: Scans without a segmentation.
+    ///   - table: The structures.
+    ///   - title: The page's title.
+    ///   - summary: A sentence under the title.
+    ///   - provenance: Where the numbers come from.
+    public init(
+        quality: [ScanQuality], failures: [ScanFailure], table: LabelTable, title: String,
+        summary: String = "", provenance: [ReportFact] = []
+    ) {
+        let measured = Self.qualityMeasures.filter { measure in
+            quality.contains { $0.structures.contains { measure.value($0) != nil } }
+        }
+        let failed = failures.map {
+            ReportCase(name: $0.scan, values: [:], failure: $0.reason)
+        }
+        self.init(
+            title: title, summary: summary, table: table, metrics: measured.map(\.shown),
+            cases: failed
+                + quality.map { scan in
+                    var values: [String: [UInt16: Double]] = [:]
+                    for measure in measured {
+                        for structure in scan.structures {
+                            values[measure.shown.name, default: [:]][structure.label] =
+                                measure.value(structure)
+                        }
+                    }
+                    return ReportCase(
+                        name: scan.name, values: values, flags: scan.flags.map(\.reason),
+                        suspicion: scan.score)
+                }, provenance: provenance)
+    }
+
+    /// What is shown of each structure.
+    private static var qualityMeasures:
+        [(shown: ReportMetric, value: (ScanQuality.Structure) -> Double?)]
+    {
+        func percentage(_ name: String) -> ReportMetric {
+            ReportMetric(
+                name: name, unit: "%", higherIsBetter: false, decimals: 1, caseFigure: .largest)
+        }
+        return [
+            (
+                ReportMetric(
+                    name: "Volume", unit: "mL", higherIsBetter: nil, decimals: 2,
+                    caseFigure: .sum, isLogarithmic: true),
+                { $0.volumeCubicMillimeters / 1000 }
+            ),
+            (
+                ReportMetric(
+                    name: "Volume in the run", unit: "robust SD", higherIsBetter: nil, decimals: 1,
+                    caseFigure: .largest), { $0.volumeZScore }
+            ),
+            (percentage("Asymmetry"), { $0.asymmetry.map { abs($0) * 100 } }),
+            (percentage("Voxels apart"), { $0.fractionOutsideLargest * 100 }),
+            (percentage("Planes disagree"), { $0.planeDisagreement.map { $0 * 100 } }),
+        ]
+    }
+}
