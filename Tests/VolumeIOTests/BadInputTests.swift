@@ -117,6 +117,15 @@ struct BadFile: Sendable, CustomTestStringConvertible {
         BadFile("no axes", .invalidHeader, "counts 0 axes") {
             try patched("int16-little.nii", [(40, littleEndian(Int16(0)))])
         },
+        BadFile("dimensions in the other byte order", .invalidHeader, "counts 768 axes") {
+            let edits = [3, 5, 4, 3].enumerated().map { place, number in
+                (40 + 2 * place, littleEndian(Int16(number).byteSwapped))
+            }
+            return try patched("int16-little.nii", edits)
+        },
+        BadFile("size of the header in the other byte order", .invalidHeader, "counts 768 axes") {
+            try patched("int16-little.nii", [(0, [0, 0, 1, 92])])
+        },
         BadFile("8 axes", .invalidHeader, "counts 8 axes") {
             try patched("int16-little.nii", [(40, littleEndian(Int16(8)))])
         },
