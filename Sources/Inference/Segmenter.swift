@@ -36,6 +36,8 @@ public enum SegmentationStage: Sendable, Hashable, CustomStringConvertible {
     case conform
     /// The network of a plane.
     case network(Plane)
+    /// Joining the planes' opinions and choosing the classes.
+    case aggregate
     /// Bringing the labels back to the scan's own grid.
     case restore
 
@@ -44,6 +46,7 @@ public enum SegmentationStage: Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .conform: "conform"
         case .network(let plane): plane.rawValue
+        case .aggregate: "aggregate"
         case .restore: "restore"
         }
     }
@@ -151,14 +154,12 @@ public final class Segmenter {
         let conformed = try conform(scan, to: bundle.card.conform)
         finish(.conform)
 
-        var current: Plane?
         let prediction = try predictor.prediction(of: conformed.volume) { plane, fraction in
-            if let last = current, last != plane { finish(.network(last)) }
-            current = plane
             // In whole numbers, so that the last one is not above 0.95.
             try progress(.network(plane), (2 + 93 * fraction) / 100)
         }
-        if let last = current { finish(.network(last)) }
+        stageSeconds += predictor.stageSeconds
+        started = clock.now
 
         try progress(.restore, 0.95)
         let labelOfClass = bundle.card.labels.labelOfClass

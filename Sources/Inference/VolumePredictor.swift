@@ -53,6 +53,8 @@ public final class VolumePredictor {
     private let compiles: Bool
     /// How the networks were computed last, such as ``InferencePlan/Summary/description``.
     public private(set) var computation = ""
+    /// How long each plane's network and the aggregation took last.
+    public private(set) var stageSeconds: [(stage: SegmentationStage, seconds: Double)] = []
 
     /// Makes a predictor.
     ///
@@ -110,6 +112,9 @@ public final class VolumePredictor {
         }
         let sliceTotal = layouts.reduce(0) { $0 + $1.sliceCount }
         var slicesDone = 0
+        let clock = ContinuousClock()
+        var aggregationTime = Duration.zero
+        stageSeconds = []
         return try withoutGradients {
             let votes = Votes(size: size, classCount: classCount)
             let totalWeight = networks.reduce(0) { $0 + $1.weight }
@@ -118,14 +123,19 @@ public final class VolumePredictor {
                 ? PlaneOpinions(
                     voxelCount: size.count, outputOfClass: networks.map(\.outputOfClass)) : nil
             for (number, (network, layout)) in zip(networks, layouts).enumerated() {
+                let begun = clock.now
                 let compute = computation(of: network.network, layout)
+                var networkTime = clock.now - begun
                 var first = 0
                 while first < layout.sliceCount {
                     try progress(network.plane, Double(slicesDone) / Double(sliceTotal))
                     let count = min(batchSize, layout.sliceCount - first)
+                    let started = clock.now
                     let images = try self.images(
                         of: volume, network.network, layout, slices: first..<first + count)
                     let logits = try compute(images)
+                    let computed = clock.now
+                    networkTime += computed - started
                     try opinions?.record(logits, of: number, layout, firstSlice: first)
                     if networks.count == 1
                         && network.outputOfClass == Array(0..<logits.shape[1])
@@ -137,13 +147,19 @@ public final class VolumePredictor {
                             outputOfClass: network.outputOfClass,
                             weight: network.weight / totalWeight)
                     }
+                    aggregationTime += clock.now - computed
                     first += count
                     slicesDone += count
                 }
+                stageSeconds.append((.network(network.plane), networkTime / .seconds(1)))
                 try progress(network.plane, Double(slicesDone) / Double(sliceTotal))
             }
-            return VolumePrediction(
+            let added = clock.now
+            let prediction = VolumePrediction(
                 classes: try votes.classes(), planeDisagreement: opinions?.disagreement() ?? [])
+            aggregationTime += clock.now - added
+            stageSeconds.append((.aggregate, aggregationTime / .seconds(1)))
+            return prediction
         }
     }
 

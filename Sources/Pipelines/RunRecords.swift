@@ -88,6 +88,16 @@ public struct ScanRecord: Sendable, Codable, Hashable {
     public var warnings: [String]?
     /// How long it took.
     public var seconds: Double?
+    /// How long each stage took, where a profile was asked for.
+    public var stages: [StageSeconds]?
+}
+
+/// How long a stage of a scan took.
+public struct StageSeconds: Sendable, Codable, Hashable {
+    /// Such as `read`, `coronal`, `write`.
+    public var stage: String
+    /// To a hundredth.
+    public var seconds: Double
 }
 
 /// `run.json`: what a run was asked to do and what came of it.
@@ -139,10 +149,6 @@ struct Provenance: Codable {
         /// By what path: a compiled plan, or layer by layer.
         var path: String?
     }
-    struct Stage: Codable {
-        var stage: String
-        var seconds: Double
-    }
     struct Labels: Codable {
         var file: String
         var sha256: String
@@ -157,7 +163,7 @@ struct Provenance: Codable {
     var labels: Labels
     var started: String
     var seconds: Double
-    var stages: [Stage]
+    var stages: [StageSeconds]
     var warnings: [String]
     /// By label, how far the planes disagree; `nil` with one plane and in older files.
     var planeDisagreement: [String: Double]?

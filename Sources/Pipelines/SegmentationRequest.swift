@@ -35,6 +35,8 @@ public struct SegmentationRequest: Sendable {
     public var participants: [String] = []
     /// A folder of reference label maps, or `nil`.
     public var reference: String?
+    /// Whether it is told how long each stage of a scan took.
+    public var profiles = false
     /// What is shown.
     public var shows = Output.progress
     /// The command line, for the record.

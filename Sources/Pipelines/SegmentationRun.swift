@@ -200,6 +200,7 @@ private final class SegmentationRun {
             display.advance(name, stage: stage.description, fraction: fraction * 0.95)
         }
         display.advance(name, stage: "write", fraction: 0.95)
+        let writing = clock.now
         let table = bundle.card.labels
         let measured = structureVolumes(
             of: segmentation.labels, labels: table.structures.map(\.index))
@@ -227,7 +228,13 @@ private final class SegmentationRun {
         guard let labelHash = contentHash(ofFileAt: outputs.labels) else {
             throw FileWriteError(path: outputs.labels, errorNumber: EIO)
         }
-        let seconds = readSeconds + (clock.now - start) / .seconds(1)
+        let end = clock.now
+        let seconds = readSeconds + (end - start) / .seconds(1)
+        let stages =
+            [StageSeconds(stage: "read", seconds: rounded(readSeconds))]
+            + segmentation.stageSeconds.map {
+                StageSeconds(stage: $0.stage.description, seconds: rounded($0.seconds))
+            } + [StageSeconds(stage: "write", seconds: rounded((end - writing) / .seconds(1)))]
         var provenance = Provenance(
             software: "SliceSeg", version: softwareVersion,
             scan: .init(path: absolutePath(scan.path), sha256: hash),
@@ -240,10 +247,7 @@ private final class SegmentationRun {
             labels: .init(
                 file: (outputs.labels as NSString).lastPathComponent, sha256: labelHash),
             started: timestamp(startDate), seconds: rounded(seconds),
-            stages: [.init(stage: "read", seconds: rounded(readSeconds))]
-                + segmentation.stageSeconds.map {
-                    .init(stage: $0.stage.description, seconds: rounded($0.seconds))
-                },
+            stages: stages,
             warnings: warnings,
             planeDisagreement: segmentation.planeDisagreement.isEmpty
                 ? nil
@@ -272,10 +276,14 @@ private final class SegmentationRun {
                 planeDisagreement: provenance.disagreementOfLabel))
         for warning in warnings { display.note("\(name): warning: \(warning)") }
         display.finish(name, note: decimals(seconds, 1) + " s")
+        if request.profiles {
+            for line in profile(of: stages, path: segmentation.computation) { display.note(line) }
+        }
         try record(
             ScanRecord(
                 name: name, scan: scan.path, status: .done, labels: outputs.labels,
-                warnings: warnings.isEmpty ? nil : warnings, seconds: rounded(seconds)))
+                warnings: warnings.isEmpty ? nil : warnings, seconds: rounded(seconds),
+                stages: request.profiles ? stages : nil))
     }
 
     private func warnings(of loaded: LoadedVolume, volumes: [StructureVolume]) -> [String] {

@@ -73,6 +73,9 @@ struct SegmentBrain: ParsableCommand {
                 + "else 'sliceseg evaluate' does.", valueName: "dir"))
     var reference: String?
 
+    @Flag(help: "Show how long each stage of a scan took.")
+    var profile = false
+
     @Flag(help: "Show failures only.")
     var quiet = false
 
@@ -90,6 +93,7 @@ struct SegmentBrain: ParsableCommand {
         request.overwrites = overwrite
         request.participants = participantLabel
         request.reference = reference
+        request.profiles = profile
         request.shows = json ? .json : quiet ? .quiet : .progress
         request.arguments = Array(CommandLine.arguments.dropFirst())
         return request

@@ -53,6 +53,7 @@ import Testing
                   --reference <dir>       Reference label maps: measures each structure and
                                           writes metrics.tsv and what else 'sliceseg evaluate'
                                           does.
+                  --profile               Show how long each stage of a scan took.
                   --quiet                 Show failures only.
                   --json                  Write one JSON object a scan to the standard output.
                   --version               Show the version.

@@ -154,7 +154,7 @@ struct SegmenterTests {
             #expect(two.planes == [.coronal, .sagittal], "in the bundle's order")
             #expect(
                 two.stageSeconds.map(\.stage)
-                    == [.conform, .network(.coronal), .network(.sagittal), .restore])
+                    == [.conform, .network(.coronal), .network(.sagittal), .aggregate, .restore])
             #expect(two.stageSeconds.allSatisfy { $0.seconds >= 0 })
             #expect(two.precision == .fp32)
             let all = try Segmenter(bundle: bundle, options: options).segment(makeHead())
