@@ -160,7 +160,7 @@ let package = Package(
             name: "InferenceTests",
             dependencies: [
                 "Inference", "ModelBundles", "Datasets", "Preprocessing", "SegmentationModels",
-                "NeuralNetworks", "Tensors", "Volumes", "TestSupport",
+                "NeuralNetworks", "Tensors", "VolumeIO", "Volumes", "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(
