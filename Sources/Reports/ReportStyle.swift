@@ -115,6 +115,7 @@ let reportStyle = #"""
     [aria-sort] button { color: var(--ink); font-weight: 600; }
     [aria-sort=ascending] button::after { content: " ↑"; }
     [aria-sort=descending] button::after { content: " ↓"; }
+    td.text { white-space: nowrap; }
     .number { text-align: right; padding-right: 26px; white-space: nowrap; }
     tbody th { overflow-wrap: anywhere; min-width: 9em; }
     tbody tr:hover { background: var(--soft); }
@@ -246,23 +247,28 @@ let reportStyle = #"""
     }
     @media print {
       @page { margin: 16mm 14mm; }
-      body { font-size: 10pt; background: none; }
+      body { font-size: 9pt; background: none; }
       main { max-width: none; padding: 0; }
-      section { margin-top: 24pt; }
+      section { margin-top: 20pt; }
       .controls, dialog, #tip, #shown, .key, details:not([open]) { display: none !important; }
       .row, tr, .tile { break-inside: avoid; }
       h2 { break-after: avoid; }
-      .row { min-height: 22px; font-size: 8.5pt; grid-template-columns: 196px 1fr 150px; }
+      p.quiet, dl { font-size: 8pt; }
+      .tiles { grid-template-columns: repeat(5, 1fr); gap: 10px 18px; padding: 14px 0; }
+      .tile .figure { font-size: 20pt; }
+      .tile h2, .tile p.quiet { font-size: 7.5pt; }
+      .tile p.quiet { white-space: nowrap; }
+      .row { min-height: 20px; font-size: 7.5pt; grid-template-columns: 176px 1fr 125px; }
       .row { gap: 24px; }
-      .of-comparison .row { grid-template-columns: 196px 1fr 230px; }
-      table { font-size: 9pt; }
-      th, td { padding-right: 10px; }
-      .number { padding-right: 14px; }
+      .of-comparison .row { grid-template-columns: 176px 1fr 205px; }
+      .strip svg { height: 20px; }
+      .swatch { width: 8px; height: 8px; margin-right: 5px; vertical-align: 0; }
+      table, .failed, .flag { font-size: 7.5pt; }
+      th, td { padding: 3px 8px 3px 0; }
+      .number { padding-right: 12px; }
+      thead th.number { min-width: 0; }
       /* Chromium repeats a table's head on each page, but not the buttons in it. */
       thead button { display: contents; }
-      .tiles { grid-template-columns: repeat(auto-fit, minmax(125px, 1fr)); gap: 16px 24px; }
-      .tile .figure { font-size: 24pt; }
-      .worst { white-space: normal; }
       .scroll { overflow: visible; }
       .open { color: inherit; }
       thead { display: table-header-group; }
