@@ -71,7 +71,7 @@ public func writeVolume(
 }
 
 /// What a file's name says about its format.
-private struct OutputFormat {
+struct OutputFormat {
     let isMGH: Bool
     let isCompressed: Bool
 
@@ -90,7 +90,7 @@ private struct OutputFormat {
 }
 
 /// What a file says about its numbers.
-private struct FileContent {
+struct FileContent {
     let type: StoredType
     /// NIfTI's code of what they mean.
     let intent: Int32
@@ -159,7 +159,7 @@ private func write(
 }
 
 /// A NIfTI header and the extensions behind it.
-private func niftiStart(
+func niftiStart(
     _ grid: Grid, _ content: FileContent, path: String, like header: VolumeHeader?
 ) throws(VolumeIOError) -> [UInt8] {
     var bytes: [UInt8]
