@@ -34,6 +34,7 @@ let package = Package(
                 .linkedLibrary("nifti2"), .linkedLibrary("z"), .linkedLibrary("deflate"),
             ]
         ),
+        .target(name: "CInterpolation"),
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("z")]),
         // Only the C header and the loader are built here; `library/` is C++ over LibTorch, built
         // by the Makefile into a shared library that the loader opens at run time.
@@ -50,7 +51,9 @@ let package = Package(
         .target(
             name: "VolumeIO", dependencies: ["Volumes", "AtomicFiles", "CNIfTI"],
             swiftSettings: boundary),
-        .target(name: "Preprocessing", dependencies: ["Volumes"], swiftSettings: strict),
+        .target(
+            name: "Preprocessing", dependencies: ["Volumes", "CInterpolation"],
+            swiftSettings: strict),
         .target(name: "SegmentationMetrics", dependencies: ["Volumes"], swiftSettings: strict),
         .target(name: "Tensors", dependencies: ["CTorch"], swiftSettings: boundary),
         .target(name: "NeuralNetworks", dependencies: ["Tensors"], swiftSettings: strict),

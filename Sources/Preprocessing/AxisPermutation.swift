@@ -45,16 +45,16 @@ package struct AxisPermutation: Sendable, Hashable {
     package func applied(to volume: Volume) -> Volume {
         Volume(
             grid: applied(to: volume.grid),
-            voxels: permuted(volume.voxels, of: volume.grid.size))
+            voxels: applied(to: volume.voxels, of: volume.grid.size))
     }
 
     package func applied(to map: LabelMap) -> LabelMap {
         LabelMap(
-            grid: applied(to: map.grid), labels: permuted(map.labels, of: map.grid.size))
+            grid: applied(to: map.grid), labels: applied(to: map.labels, of: map.grid.size))
     }
 
-    private func permuted<Value: BitwiseCopyable>(
-        _ values: [Value], of size: GridSize
+    package func applied<Value: BitwiseCopyable>(
+        to values: [Value], of size: GridSize
     ) -> [Value] {
         if sourceAxis == [0, 1, 2], !isFlipped.contains(true) { return values }
         let sourceStrides = [1, size.x, size.x * size.y]

@@ -10,13 +10,15 @@ public struct ConformSpecification: Sendable, Hashable, Codable {
     public var intensity: IntensityRule
     /// How many voxels around the foreground are kept.
     public var marginVoxels: Int
+    /// How intensities between voxels are worked out.
+    public var interpolation: Interpolation
 
     /// Makes a specification.
     ///
     /// - Precondition: the spacing is positive and the margin is not negative.
     public init(
         orientation: Orientation, spacingMillimeters: SIMD3<Double>, intensity: IntensityRule,
-        marginVoxels: Int
+        marginVoxels: Int, interpolation: Interpolation = .linear
     ) {
         precondition(
             (0..<3).allSatisfy { spacingMillimeters[$0] > 0 && spacingMillimeters[$0].isFinite },
@@ -26,10 +28,11 @@ public struct ConformSpecification: Sendable, Hashable, Codable {
         self.spacingMillimeters = spacingMillimeters
         self.intensity = intensity
         self.marginVoxels = marginVoxels
+        self.interpolation = interpolation
     }
 
     private enum CodingKeys: String, CodingKey {
-        case orientation, spacingMillimeters, intensity, marginVoxels
+        case orientation, spacingMillimeters, intensity, marginVoxels, interpolation
     }
 
     /// Decodes a specification and checks it.
@@ -51,7 +54,19 @@ public struct ConformSpecification: Sendable, Hashable, Codable {
             orientation: try container.decode(Orientation.self, forKey: .orientation),
             spacingMillimeters: spacing,
             intensity: try container.decode(IntensityRule.self, forKey: .intensity),
-            marginVoxels: margin)
+            marginVoxels: margin,
+            interpolation: try container.decodeIfPresent(
+                Interpolation.self, forKey: .interpolation) ?? .linear)
+    }
+
+    /// Encodes a specification; linear interpolation is left out.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(orientation, forKey: .orientation)
+        try container.encode(spacingMillimeters, forKey: .spacingMillimeters)
+        try container.encode(intensity, forKey: .intensity)
+        try container.encode(marginVoxels, forKey: .marginVoxels)
+        if interpolation != .linear { try container.encode(interpolation, forKey: .interpolation) }
     }
 }
 
@@ -115,12 +130,14 @@ public struct ConformedScan: Sendable {
 /// Brings a scan into the orientation, spacing and intensities of a model.
 ///
 /// Where the scan's axes are the world's (to 1/1000) and its spacing is the model's (to 1/1000
-/// mm), voxels are only reordered. Otherwise the scan is interpolated linearly, once, on a grid
-/// along the world's axes that covers its whole field of view; along axes on which the model is
-/// coarser, the scan is averaged so that it does not alias. What lies outside the scan gets the
-/// background level. Voxels that are not finite numbers count as 0.
+/// mm), voxels are only reordered. Otherwise the scan is interpolated once, on a grid along the
+/// world's axes that covers its whole field of view; along axes on which the model is coarser, the
+/// scan is averaged so that it does not alias. What lies outside the scan gets the background level.
+/// Voxels that are not finite numbers count as 0.
 ///
-/// A scan stored in another order of axes gives the same result.
+/// A scan stored in another order of axes gives the same result. So does a scan multiplied by a
+/// positive number, bit for bit, where that rounds no voxel and the rule is not a window: both are
+/// first divided by their largest magnitude, and a quotient depends on no common factor.
 ///
 /// - Parameters:
 ///   - scan: Any scan.
@@ -140,10 +157,13 @@ public func conform(
 
     var conformed = toModel.applied(to: scan)
     var range = try replaceNonFinite(in: &conformed.voxels)
+    if !specification.intensity.hasFixedUnit { range = divideByMagnitude(&conformed.voxels, range) }
     if !isExact {
         let background = Foreground.backgroundLevel(
             of: conformed.voxels, minimum: range.lowerBound, maximum: range.upperBound)
-        conformed = resampled(conformed, to: conformedGrid, outside: background)
+        conformed = resampled(
+            conformed, to: conformedGrid, outside: background,
+            interpolation: specification.interpolation)
         range = try replaceNonFinite(in: &conformed.voxels)
     }
 
@@ -275,6 +295,19 @@ private func replaceNonFinite(
         maximum = max(maximum, 0)
     }
     return minimum...maximum
+}
+
+/// Divides intensities by the largest magnitude among them.
+///
+/// - Returns: Their new range.
+private func divideByMagnitude(
+    _ voxels: inout [Float], _ range: ClosedRange<Float>
+) -> ClosedRange<Float> {
+    let magnitude = max(range.lowerBound.magnitude, range.upperBound.magnitude)
+    voxels.withUnsafeMutableBufferPointer { voxels in
+        for index in voxels.indices { voxels[index] /= magnitude }
+    }
+    return range.lowerBound / magnitude...range.upperBound / magnitude
 }
 
 /// The values of a box, x fastest.

@@ -44,6 +44,11 @@ public enum IntensityRule: Sendable, Hashable {
         case window
     }
 
+    /// Whether intensities have a unit of their own, so that a factor would change their meaning.
+    var hasFixedUnit: Bool {
+        if case .window = self { true } else { false }
+    }
+
     /// Whether the rule's limits are finite, in order, and percentages where they must be.
     public var isValid: Bool {
         switch self {

@@ -15,6 +15,8 @@ package struct AxisTaps {
     package let inside: Range<Int>
     /// Whether the result is the source itself.
     package let isIdentity: Bool
+    /// Whether the taps weigh the coefficients of a cubic B-spline instead of voxels.
+    package let needsSplineCoefficients: Bool
 
     /// Tabulates one axis.
     ///
@@ -23,7 +25,22 @@ package struct AxisTaps {
     ///   - resultCount: Result voxels along the axis.
     ///   - offset: The position of result voxel 0, in source voxels.
     ///   - step: The distance of result voxels, in source voxels; positive.
-    package init(sourceCount: Int, resultCount: Int, offset: Double, step: Double) {
+    ///   - interpolation: Between source voxels, where the result is no coarser than they are.
+    package init(
+        sourceCount: Int, resultCount: Int, offset: Double, step: Double,
+        interpolation: Interpolation = .linear
+    ) {
+        if interpolation == .cubic, step <= 1 + 1e-6, sourceCount > 1 {
+            self.init(
+                cubicFrom: sourceCount, resultCount: resultCount, offset: offset, step: step)
+        } else {
+            self.init(
+                averagedFrom: sourceCount, resultCount: resultCount, offset: offset, step: step)
+        }
+    }
+
+    private init(averagedFrom sourceCount: Int, resultCount: Int, offset: Double, step: Double) {
+        needsSplineCoefficients = false
         let radius = max(1, step)
         let most = min(sourceCount, Int((2 * radius).rounded(.up)))
         var starts: [Int] = []
@@ -56,6 +73,37 @@ package struct AxisTaps {
         self.weights = weights
         inside = first < end ? first..<end : 0..<0
         self.isIdentity = isIdentity
+    }
+
+    private init(cubicFrom sourceCount: Int, resultCount: Int, offset: Double, step: Double) {
+        let most = min(4, sourceCount)
+        var starts: [Int] = []
+        var weights: [Float] = []
+        var (first, end) = (resultCount, 0)
+        var isIdentity = sourceCount == resultCount
+        for index in 0..<resultCount {
+            let center = snapped(offset + Double(index) * step)
+            if center != Double(index) { isIdentity = false }
+            if isInsideFieldOfView(center, count: sourceCount) {
+                first = min(first, index)
+                end = index + 1
+            }
+            let spline = SplineTaps(at: center, count: sourceCount)
+            let start = max(0, min(spline.lower - 1, sourceCount - most))
+            var taps = [Float](repeating: 0, count: most)
+            for tap in 0..<4 {
+                taps[mirrored(spline.lower - 1 + tap, count: sourceCount) - start] +=
+                    spline.weights[tap]
+            }
+            starts.append(start)
+            weights += taps
+        }
+        tapCount = most
+        self.starts = starts
+        self.weights = weights
+        inside = first < end ? first..<end : 0..<0
+        self.isIdentity = isIdentity
+        needsSplineCoefficients = true
     }
 }
 

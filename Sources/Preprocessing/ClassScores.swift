@@ -1,0 +1,179 @@
+internal import CInterpolation
+internal import Dispatch
+package import Volumes
+
+/// The scores of every class in the voxels of a conformed scan, as networks have given them.
+///
+/// It looks into memory that belongs to another and does not outlive the closure it is made in.
+package struct ClassScores {
+    private let scores: UnsafeBufferPointer<UInt16>
+    private let classes: [UInt8]
+    private let classCount: Int
+    private let size: GridSize
+    private let threadCount: Int
+
+    /// Takes scores as they lie in memory.
+    ///
+    /// - Parameters:
+    ///   - scores: `[z, y, x, class]` in half precision, finite and not negative.
+    ///   - classes: The class of the highest score in each voxel, of equals the first.
+    ///   - classCount: How many classes there are, 256 at most.
+    ///   - size: The voxels.
+    ///   - threadCount: On how many threads to interpolate.
+    /// - Precondition: there are scores for each voxel and class.
+    package init(
+        scores: UnsafeBufferPointer<UInt16>, classes: [UInt8], classCount: Int, size: GridSize,
+        threadCount: Int
+    ) {
+        precondition((1...256).contains(classCount), "\(classCount) classes")
+        precondition(
+            scores.count == size.count * classCount && classes.count == size.count,
+            "\(scores.count) scores and \(classes.count) classes for \(classCount) in \(size)")
+        self.scores = scores
+        self.classes = classes
+        self.classCount = classCount
+        self.size = size
+        self.threadCount = max(1, threadCount)
+    }
+
+    /// The class of the highest score, interpolated linearly at each voxel of another grid.
+    ///
+    /// Beyond the outer faces of the voxels it is 0.
+    ///
+    /// - Parameters:
+    ///   - target: The voxels wanted.
+    ///   - map: From their indices to those of these voxels.
+    /// - Returns: The classes in storage order.
+    func classes(in target: GridSize, map: Affine) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: target.count) { result, count in
+            guard let base = result.baseAddress else { return }
+            let output = Output(base: base)
+            forEachPart(of: target, map: map) { source, target, slices in
+                cinterpolation_classes(
+                    &source, &target, Int64(slices.lowerBound), Int64(slices.upperBound),
+                    output.base)
+            }
+            count = target.count
+        }
+    }
+
+    /// The scores of some classes, interpolated linearly, as parts of the sum over all classes.
+    ///
+    /// - Parameters:
+    ///   - range: The classes wanted.
+    ///   - target: The voxels wanted.
+    ///   - map: From their indices to those of these voxels.
+    ///   - scale: What a score of 1 becomes.
+    /// - Returns: `[class, z, y, x]`, rounded to the nearest.
+    func scores(
+        ofClasses range: Range<Int>, in target: GridSize, map: Affine, scale: Float
+    ) -> [UInt16] {
+        precondition(range.upperBound <= classCount, "classes \(range) of \(classCount)")
+        let total = target.count * range.count
+        return [UInt16](unsafeUninitializedCapacity: total) { result, count in
+            guard let base = result.baseAddress else { return }
+            let output = Output(base: base)
+            forEachPart(of: target, map: map) { source, target, slices in
+                cinterpolation_scores(
+                    &source, &target, Int64(slices.lowerBound), Int64(slices.upperBound),
+                    Int32(range.lowerBound), Int32(range.upperBound), scale, output.base)
+            }
+            count = total
+        }
+    }
+
+    /// Where results go.
+    ///
+    /// Each thread writes slices of its own, so sharing it is safe.
+    private struct Output<Value>: @unchecked Sendable {
+        let base: UnsafeMutablePointer<Value>
+    }
+
+    /// What is interpolated.
+    ///
+    /// It is only read while the caller waits, so sharing it is safe.
+    private struct Input: @unchecked Sendable {
+        let scores: UnsafePointer<UInt16>
+        let classes: UnsafePointer<UInt8>
+    }
+
+    private func forEachPart(
+        of size: GridSize, map: Affine,
+        _ body:
+            @Sendable (
+                inout CInterpolationSource, inout CInterpolationTarget, Range<Int>
+            ) -> Void
+    ) {
+        guard let scores = scores.baseAddress else { return }
+        classes.withUnsafeBufferPointer { classes in
+            guard let classes = classes.baseAddress else { return }
+            let input = Input(scores: scores, classes: classes)
+            let (sourceSize, classCount) = (self.size, Int32(classCount))
+            // Some parts more than threads, as slices without borders take no time.
+            let parts = min(size.z, threadCount == 1 ? 1 : 8 * threadCount)
+            let threads = min(threadCount, parts)
+            DispatchQueue.concurrentPerform(iterations: threads) { thread in
+                var source = CInterpolationSource(
+                    scores: input.scores, classes: input.classes,
+                    size: (Int64(sourceSize.x), Int64(sourceSize.y), Int64(sourceSize.z)),
+                    class_count: classCount)
+                var target = CInterpolationTarget(
+                    size: (Int64(size.x), Int64(size.y), Int64(size.z)),
+                    map: (
+                        map[0, 0], map[0, 1], map[0, 2], map[0, 3],
+                        map[1, 0], map[1, 1], map[1, 2], map[1, 3],
+                        map[2, 0], map[2, 1], map[2, 2], map[2, 3]
+                    ))
+                for part in stride(from: thread, to: parts, by: threads) {
+                    body(
+                        &source, &target, size.z * part / parts..<size.z * (part + 1) / parts)
+                }
+            }
+        }
+    }
+}
+
+extension ConformedScan {
+    /// Carries classes from the box back to the scan's own grid by interpolating their scores.
+    ///
+    /// Between voxels of different classes the border runs where the interpolated scores are equal,
+    /// not along the faces of voxels. Scan voxels outside the box become background, class 0.
+    ///
+    /// - Parameter scores: The scores of the voxels of ``volume``.
+    /// - Returns: Classes on ``scanGrid``, in storage order.
+    package func classesOnScanGrid(_ scores: ClassScores) -> [UInt8] {
+        let toModel = AxisPermutation(from: scanGrid.orientation, to: conformedGrid.orientation)
+        let permutedGrid = toModel.applied(to: scanGrid)
+        let map = conformedGrid.cropped(to: box).affine.inverse * permutedGrid.affine
+        return toModel.inverse.applied(
+            to: scores.classes(in: permutedGrid.size, map: map), of: permutedGrid.size)
+    }
+
+    /// The probabilities of some classes on the scan's own grid, or on that of the box.
+    ///
+    /// They are the scores as parts of their sum over all classes; outside the box background,
+    /// class 0, is certain.
+    ///
+    /// - Parameters:
+    ///   - range: The classes wanted.
+    ///   - scores: The scores of the voxels of ``volume``.
+    ///   - isNative: Whether the scan's own grid is meant.
+    ///   - scale: What certainty becomes.
+    /// - Returns: A volume for each class, rounded to the nearest.
+    package func probabilities(
+        ofClasses range: Range<Int>, _ scores: ClassScores, onScanGrid isNative: Bool, scale: Float
+    ) -> [[UInt16]] {
+        let toModel = AxisPermutation(from: scanGrid.orientation, to: conformedGrid.orientation)
+        let permutedGrid = toModel.applied(to: scanGrid)
+        let boxGrid = conformedGrid.cropped(to: box)
+        let grid = isNative ? permutedGrid : boxGrid
+        let values = scores.scores(
+            ofClasses: range, in: grid.size, map: boxGrid.affine.inverse * grid.affine,
+            scale: scale)
+        return range.indices.map { member in
+            let start = (member - range.lowerBound) * grid.size.count
+            let volume = Array(values[start..<start + grid.size.count])
+            return isNative ? toModel.inverse.applied(to: volume, of: grid.size) : volume
+        }
+    }
+}
