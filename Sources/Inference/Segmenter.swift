@@ -1,5 +1,5 @@
 public import ModelBundles
-import Preprocessing
+public import Preprocessing
 import SegmentationModels
 public import Tensors
 public import Volumes
@@ -16,17 +16,30 @@ public struct SegmenterOptions: Sendable, Hashable {
     public var batchSize: Int?
     /// Whether networks are compiled where they can be; see ``InferencePlan``.
     public var compiles: Bool
+    /// How a scan is interpolated, or `nil` for what the bundle's card says.
+    public var interpolation: Interpolation?
+    /// Whether ``Segmentation/probabilities`` are wanted.
+    public var keepsProbabilities: Bool
+    /// The most bytes that the scores of a single plane may take to interpolate labels with; with
+    /// several planes they are there anyway.
+    public var largestScoreBytes: Int
 
     /// Makes options.
+    ///
+    /// By default a single plane's scores may take 1 GiB: 256 x 256 x 256 voxels of 32 classes.
     public init(
         planes: [Plane]? = nil, device: Device = .cpu, precision: Precision = .auto,
-        batchSize: Int? = nil, compiles: Bool = true
+        batchSize: Int? = nil, compiles: Bool = true, interpolation: Interpolation? = nil,
+        keepsProbabilities: Bool = false, largestScoreBytes: Int = 1 << 30
     ) {
         self.planes = planes
         self.device = device
         self.precision = precision
         self.batchSize = batchSize
         self.compiles = compiles
+        self.interpolation = interpolation
+        self.keepsProbabilities = keepsProbabilities
+        self.largestScoreBytes = largestScoreBytes
     }
 }
 
@@ -53,7 +66,7 @@ public enum SegmentationStage: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// The labels of one scan.
-public struct Segmentation: Sendable {
+public struct Segmentation {
     /// The labels on the scan's own grid, by the label table's indices.
     public var labels: LabelMap
     /// How long each stage took, in order.
@@ -69,6 +82,15 @@ public struct Segmentation: Sendable {
     /// It is 1 minus the mean Dice coefficient of the planes' own labels, two by two; empty with one
     /// plane. A structure that no plane has is missing.
     public var planeDisagreement: [UInt16: Double]
+    /// How the labels came back to the scan's own grid.
+    public var restoration: Restoration
+    /// What the networks saw: the scan's foreground in the model's orientation, spacing and
+    /// intensities.
+    public var conformedScan: Volume
+    /// The labels on the grid of ``conformedScan``.
+    public var conformedLabels: LabelMap
+    /// The probabilities of all classes, where they were asked for.
+    public var probabilities: ClassProbabilities?
 }
 
 /// Why a bundle cannot be run as asked.
@@ -84,6 +106,7 @@ public final class Segmenter {
     private let predictor: VolumePredictor
     private let precision: Precision
     private let planes: [Plane]
+    private let options: SegmenterOptions
 
     /// Loads the networks.
     ///
@@ -122,6 +145,7 @@ public final class Segmenter {
                 outputOfClass: outputOfClass(entry.outputClasses, classCount: classCount))
         }
         self.bundle = bundle
+        self.options = options
         self.planes = networks.map(\.plane)
         precision = options.precision.resolved(on: options.device)
         predictor = VolumePredictor(
@@ -151,10 +175,14 @@ public final class Segmenter {
         }
 
         try progress(.conform, 0)
-        let conformed = try conform(scan, to: bundle.card.conform)
+        var specification = bundle.card.conform
+        if let interpolation = options.interpolation { specification.interpolation = interpolation }
+        let conformed = try conform(scan, to: specification)
         finish(.conform)
 
-        let prediction = try predictor.prediction(of: conformed.volume) { plane, fraction in
+        let prediction = try predictor.prediction(
+            of: conformed.volume, keepsScores: keepsScores(of: conformed)
+        ) { plane, fraction in
             // In whole numbers, so that the last one is not above 0.95.
             try progress(.network(plane), (2 + 93 * fraction) / 100)
         }
@@ -165,7 +193,7 @@ public final class Segmenter {
         let labelOfClass = bundle.card.labels.labelOfClass
         let labels = LabelMap(
             grid: conformed.volume.grid, labels: prediction.classes.map { labelOfClass[Int($0)] })
-        let restored = conformed.labelsOnScanGrid(labels)
+        let (restored, restoration) = try restored(labels, prediction, conformed)
         finish(.restore)
         try progress(.restore, 1)
         var disagreement: [UInt16: Double] = [:]
@@ -174,7 +202,35 @@ public final class Segmenter {
         }
         return Segmentation(
             labels: restored, stageSeconds: stageSeconds, precision: precision,
-            computation: predictor.computation, planes: planes, planeDisagreement: disagreement)
+            computation: predictor.computation, planes: planes,
+            planeDisagreement: disagreement, restoration: restoration,
+            conformedScan: conformed.volume, conformedLabels: labels,
+            probabilities: options.keepsProbabilities
+                ? ClassProbabilities(
+                    of: prediction, classCount: labelOfClass.count, conformed: conformed,
+                    threadCount: try Engine.threadCount()) : nil)
+    }
+
+    private func keepsScores(of conformed: ConformedScan) -> Bool {
+        let classCount = bundle.card.labels.structures.count + 1
+        let bytes = 2 * classCount * conformed.box.size.count
+        return options.keepsProbabilities
+            || (!conformed.isExact && bytes <= options.largestScoreBytes)
+    }
+
+    /// Brings labels back to the scan's own grid.
+    private func restored(
+        _ labels: LabelMap, _ prediction: VolumePrediction, _ conformed: ConformedScan
+    ) throws -> (LabelMap, Restoration) {
+        if conformed.isExact { return (conformed.labelsOnScanGrid(labels), .ownVoxels) }
+        let labelOfClass = bundle.card.labels.labelOfClass
+        let classes = try prediction.withScores(
+            classCount: labelOfClass.count, size: conformed.box.size,
+            threadCount: try Engine.threadCount(), conformed.classesOnScanGrid)
+        guard let classes else { return (conformed.labelsOnScanGrid(labels), .nearestLabels) }
+        let restored = LabelMap(
+            grid: conformed.scanGrid, labels: classes.map { labelOfClass[Int($0)] })
+        return (restored, .classScores)
     }
 }
 

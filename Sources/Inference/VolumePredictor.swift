@@ -27,18 +27,6 @@ public struct PlaneNetwork {
     }
 }
 
-/// What a predictor makes of a volume.
-public struct VolumePrediction: Sendable, Hashable {
-    /// The class of each voxel, in storage order.
-    public var classes: [UInt8]
-    /// By class, how far the planes disagree on it, 0...1; empty with one plane.
-    ///
-    /// It is 1 minus the mean Dice coefficient of the planes' own labels, two by two; `nil` where no
-    /// plane has the class. What a plane cannot tell apart, such as left and right in sagittal
-    /// slices, is one structure beside it.
-    public var planeDisagreement: [Double?]
-}
-
 /// Labels conformed volumes slice by slice and joins the planes by view aggregation.
 ///
 /// The probability of a class at a voxel is the weighted mean over the planes of the softmax of the
@@ -97,12 +85,14 @@ public final class VolumePredictor {
     /// - Parameters:
     ///   - volume: Conformed intensities.
     ///   - measuresDisagreement: Whether each plane's own labels are kept and compared.
+    ///   - keepsScores: Whether the votes are kept also where a single plane could do without: two
+    ///     bytes for each voxel and class.
     ///   - progress: Is told the plane at work and which part of all slices is done; what it throws
     ///     stops the work.
     /// - Returns: The classes, and the disagreement where there are several planes.
     /// - Throws: `TensorError`, and what `progress` throws.
     public func prediction(
-        of volume: Volume, measuresDisagreement: Bool = true,
+        of volume: Volume, measuresDisagreement: Bool = true, keepsScores: Bool = false,
         progress: (Plane, Double) throws -> Void = { _, _ in }
     ) throws -> VolumePrediction {
         let size = volume.grid.size
@@ -137,8 +127,8 @@ public final class VolumePredictor {
                     let computed = clock.now
                     networkTime += computed - started
                     try opinions?.record(logits, of: number, layout, firstSlice: first)
-                    if networks.count == 1
-                        && network.outputOfClass == Array(0..<logits.shape[1])
+                    if networks.count == 1, !keepsScores,
+                        network.outputOfClass == Array(0..<logits.shape[1])
                     {
                         try votes.decide(logits, layout, firstSlice: first)
                     } else {
@@ -156,7 +146,8 @@ public final class VolumePredictor {
             }
             let added = clock.now
             let prediction = VolumePrediction(
-                classes: try votes.classes(), planeDisagreement: opinions?.disagreement() ?? [])
+                classes: try votes.classes(), planeDisagreement: opinions?.disagreement() ?? [],
+                scores: votes.sums)
             aggregationTime += clock.now - added
             stageSeconds.append((.aggregate, aggregationTime / .seconds(1)))
             return prediction
@@ -210,12 +201,12 @@ public final class VolumePredictor {
 
 /// The classes' probabilities of every voxel, added up over the planes.
 ///
-/// With a single plane nothing needs adding up and each slice is decided at once.
+/// With a single plane nothing needs adding up and each slice can be decided at once.
 private final class Votes {
     private let size: GridSize
     private let classCount: Int
     /// `[x, y, z]` extents of storage as a tensor `[z, y, x, classes]` in half precision.
-    private var sums: Tensor?
+    private(set) var sums: Tensor?
     private var decided: [UInt8]
 
     init(size: GridSize, classCount: Int) {

@@ -132,6 +132,23 @@ internal import CTorch
         return values[0]
     }
 
+    /// Looks at the elements' bytes where they lie.
+    ///
+    /// Nothing is copied where they are dense and on the processor already.
+    ///
+    /// - Parameter body: Gets the bytes, row by row; they are gone when it returns.
+    /// - Returns: What the body returns.
+    /// - Throws: ``TensorError``.
+    package func withBytes<Result>(
+        _ body: (UnsafeRawBufferPointer) -> Result
+    ) throws(TensorError) -> Result {
+        let dense = try converted(to: elementType, on: .cpu).contiguous()
+        var result: Result?
+        try unsafe dense.withDenseBytes { result = unsafe body($0) }
+        guard let result else { preconditionFailure("the bytes of a tensor were not looked at") }
+        return result
+    }
+
     private func withDenseBytes(
         _ body: (UnsafeRawBufferPointer) -> Void
     ) throws(TensorError) {
