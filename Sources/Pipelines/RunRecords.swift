@@ -140,6 +140,13 @@ struct Provenance: Codable {
         var device: String
         var batchSize: Int?
         var threads: Int?
+        /// Which volume of a 4-D scan it is.
+        var volume: Int?
+        /// Where it is not the model's own.
+        var interpolation: String?
+        /// Where results are wanted on another grid beside the scan's own.
+        var space: String?
+        var probabilities: Bool?
     }
     struct Computation: Codable {
         var device: String
@@ -152,6 +159,18 @@ struct Provenance: Codable {
     struct Labels: Codable {
         var file: String
         var sha256: String
+    }
+
+    /// What the 4-D file of probabilities holds, as BIDS has it.
+    struct Probabilities: Codable {
+        /// The name of each volume's class.
+        var labelMap: [String]
+        var description: String
+
+        enum CodingKeys: String, CodingKey {
+            case labelMap = "LabelMap"
+            case description = "Description"
+        }
     }
 
     var software: String
@@ -167,6 +186,8 @@ struct Provenance: Codable {
     var warnings: [String]
     /// By label, how far the planes disagree; `nil` with one plane and in older files.
     var planeDisagreement: [String: Double]?
+    /// How the labels came from the model's grid to the scan's.
+    var restoration: String?
     /// What BIDS has a sidecar say of a scan from a BIDS dataset.
     var bidsDescription: String?
     var bidsSources: [String]?
@@ -174,7 +195,7 @@ struct Provenance: Codable {
 
     enum CodingKeys: String, CodingKey {
         case software, version, scan, model, options, computation, labels, started, seconds, stages
-        case warnings, planeDisagreement
+        case warnings, planeDisagreement, restoration
         case bidsDescription = "Description"
         case bidsSources = "Sources"
         case bidsSpatialReference = "SpatialReference"

@@ -6,6 +6,8 @@ public struct ScanFile: Sendable, Hashable {
     public var outputName: String
     /// What kind of scan it is.
     package var origin: ScanOrigin
+    /// Which volume of a 4-D file is meant, counted from 0; `nil` where it must be 3-D.
+    package var volume: Int?
     /// What the names of its output files begin with: ``outputName``, but as BIDS has it for a scan
     /// of a BIDS dataset.
     package var fileName: String

@@ -1,4 +1,5 @@
 import Foundation
+import Inference
 import Reports
 import SegmentationMetrics
 import Volumes
@@ -7,8 +8,25 @@ import Volumes
 struct ScanOutputs {
     /// The folder and the scan's name in it.
     private let base: String
+    /// What the names of files on the model's grid begin with.
+    private let conformedBase: String
+    /// The conformed scan's suffix: BIDS has one for each kind of scan.
+    private let scanSuffix: String
 
-    init(of scan: ScanFile, in output: String) { base = joined(output, scan.fileName) }
+    init(of scan: ScanFile, in output: String) {
+        base = joined(output, scan.fileName)
+        let (folder, name) = (
+            (base as NSString).deletingLastPathComponent, (base as NSString).lastPathComponent
+        )
+        if case .bids = scan.origin, var parts = BIDSName(name) {
+            parts["space"] = "conformed"
+            conformedBase = joined(folder, parts.text)
+            scanSuffix = "_T1w"
+        } else {
+            conformedBase = base + "_space-conformed"
+            scanSuffix = "_scan"
+        }
+    }
 
     /// The folder of all of them.
     var folder: String { (base as NSString).deletingLastPathComponent }
@@ -22,6 +40,27 @@ struct ScanOutputs {
     var statistics: String { base + ".stats" }
     /// The picture.
     var picture: String { base + "_qc.png" }
+    /// The scan as the networks saw it.
+    var conformedScan: String { conformedBase + scanSuffix + ".nii.gz" }
+    /// The label map on the grid of ``conformedScan``.
+    var conformedLabels: String { conformedBase + "_dseg.nii.gz" }
+    /// The probabilities of all classes.
+    func probabilities(in space: OutputSpace) -> String {
+        (space == .native ? base : conformedBase) + "_probseg.nii.gz"
+    }
+    /// What the volumes of ``probabilities(in:)`` are.
+    func probabilitiesDescription(in space: OutputSpace) -> String {
+        (space == .native ? base : conformedBase) + "_probseg.json"
+    }
+
+    /// The files that some options ask for beside those that are always written.
+    func additional(_ options: Provenance.Options) -> [String] {
+        let space: OutputSpace = options.space == nil ? .native : .conformed
+        return (space == .conformed ? [conformedScan, conformedLabels] : [])
+            + (options.probabilities == true
+                ? [probabilities(in: space), probabilitiesDescription(in: space)] : [])
+    }
+
     /// From what and how all was made; written last, so that it marks a scan that is done.
     var provenance: String { base + "_dseg.json" }
 
@@ -62,10 +101,15 @@ func earlierResult(
     guard earlier.scan.sha256 == scanHash else { return .outdated("the scan has changed") }
     guard earlier.model.identity == modelIdentity else { return .outdated("the model is another") }
     guard earlier.options.planes == options.planes,
-        earlier.options.precision == options.precision
+        earlier.options.precision == options.precision,
+        earlier.options.volume == options.volume,
+        earlier.options.interpolation == options.interpolation
     else { return .outdated("the options are others") }
     guard contentHash(ofFileAt: outputs.labels) == earlier.labels.sha256 else {
         return .outdated("the label map is missing or was changed")
+    }
+    guard outputs.additional(options).allSatisfy(isRegularFile) else {
+        return .outdated("more files are asked for")
     }
     guard isRegularFile(outputs.table), isRegularFile(outputs.picture),
         isRegularFile(outputs.statistics),

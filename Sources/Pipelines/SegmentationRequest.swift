@@ -1,4 +1,5 @@
 public import Inference
+public import Preprocessing
 public import Volumes
 
 /// What `segment-brain` is asked to do.
@@ -29,6 +30,14 @@ public struct SegmentationRequest: Sendable {
     public var threads: Int?
     /// Slices computed at once, or `nil` for a number that fits.
     public var batchSize: Int?
+    /// Which volume of 4-D scans is segmented, counted from 0; `nil` where all are 3-D.
+    public var volume: Int?
+    /// How scans are interpolated, or `nil` for what the model's card says.
+    public var interpolation: Interpolation?
+    /// On which grid results are written; those on the scan's own always are.
+    public var space = OutputSpace.native
+    /// Whether the probabilities of all classes are written.
+    public var writesProbabilities = false
     /// Whether scans that are done are done again.
     public var overwrites = false
     /// The labels of the participants of BIDS datasets, with or without `sub-`; empty for all.
@@ -86,6 +95,36 @@ public func parsePrecision(_ text: String) throws(UsageError) -> Precision {
         throw UsageError("'\(text)' is not a precision; write auto, bf16 or fp32")
     }
     return precision
+}
+
+/// Reads a choice as a command line has it.
+///
+/// - Parameters:
+///   - text: What was given.
+///   - option: The option, for the error.
+/// - Returns: The choice.
+/// - Throws: ``UsageError`` where it is none of them.
+public func parseChoice<Choice: CaseIterable & RawRepresentable<String>>(
+    _ text: String, option: String
+) throws(UsageError) -> Choice {
+    guard let choice = Choice(rawValue: text) else {
+        throw UsageError(
+            "\(option) must be "
+                + Choice.allCases.map(\.rawValue).joined(separator: " or ") + ", not '\(text)'")
+    }
+    return choice
+}
+
+/// Checks the number of a volume in a series.
+///
+/// - Parameter number: The number, or `nil` where none was given.
+/// - Returns: The same number.
+/// - Throws: ``UsageError`` where it is negative.
+public func parseVolume(_ number: Int?) throws(UsageError) -> Int? {
+    if let number, number < 0 {
+        throw UsageError("--volume counts from 0, so it cannot be \(number)")
+    }
+    return number
 }
 
 /// Checks a number of threads or slices.

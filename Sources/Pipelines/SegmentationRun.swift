@@ -3,6 +3,7 @@ import Datasets
 import Foundation
 import Inference
 import ModelBundles
+import Preprocessing
 import Reports
 import SegmentationMetrics
 import Tensors
@@ -95,12 +96,19 @@ private final class SegmentationRun {
                 "'\(request.output)' is another dataset, as its \(DatasetDescription.fileName) "
                     + "says; choose another output folder")
         }
-        self.scans = try namedAsDerivatives(scans, model: bundle.card.name)
+        self.scans = try namedAsDerivatives(scans, model: bundle.card.name).map { scan in
+            var scan = scan
+            scan.volume = request.volume
+            return scan
+        }
         sources = BIDSSources(of: scans, output: request.output)
         self.bundle = bundle
         options = Provenance.Options(
             planes: planes.map(\.rawValue), precision: request.precision.rawValue,
-            device: request.device, batchSize: request.batchSize, threads: request.threads)
+            device: request.device, batchSize: request.batchSize, threads: request.threads,
+            volume: request.volume, interpolation: request.interpolation?.rawValue,
+            space: request.space == .native ? nil : request.space.rawValue,
+            probabilities: request.writesProbabilities ? true : nil)
         let mode: ProgressDisplay.Mode =
             switch request.shows {
             case .progress: .automatic
@@ -182,7 +190,8 @@ private final class SegmentationRun {
             bundle: bundle,
             options: SegmenterOptions(
                 planes: request.planes, device: device, precision: request.precision,
-                batchSize: request.batchSize))
+                batchSize: request.batchSize, interpolation: request.interpolation,
+                keepsProbabilities: request.writesProbabilities))
         self.device = device
         segmenter = loaded
         return loaded
@@ -225,6 +234,7 @@ private final class SegmentationRun {
             try writeLabelMap(
                 segmentation.labels, to: $0, like: loaded.header, table: table)
         }
+        try writeAdditional(segmentation, like: loaded.header, to: outputs)
         guard let labelHash = contentHash(ofFileAt: outputs.labels) else {
             throw FileWriteError(path: outputs.labels, errorNumber: EIO)
         }
@@ -255,6 +265,7 @@ private final class SegmentationRun {
                     uniqueKeysWithValues: segmentation.planeDisagreement.map {
                         (String($0), ($1 * 10_000).rounded() / 10_000)
                     }))
+        provenance.restoration = segmentation.restoration.rawValue
         switch scan.origin {
         case .bids(let source):
             provenance.bidsDescription = "Segmentation by the model '\(bundle.card.name)'"
@@ -284,6 +295,41 @@ private final class SegmentationRun {
                 name: name, scan: scan.path, status: .done, labels: outputs.labels,
                 warnings: warnings.isEmpty ? nil : warnings, seconds: rounded(seconds),
                 stages: request.profiles ? stages : nil))
+    }
+
+    /// Writes what is asked for beside the labels on the scan's own grid.
+    private func writeAdditional(
+        _ segmentation: Segmentation, like header: VolumeHeader, to outputs: ScanOutputs
+    ) throws {
+        let table = bundle.card.labels
+        if request.space == .conformed {
+            try output.write(outputs.conformedScan) {
+                try writeVolume(
+                    segmentation.conformedScan, to: $0, like: nil, storedAs: .float32)
+            }
+            try output.write(outputs.conformedLabels) {
+                try writeLabelMap(segmentation.conformedLabels, to: $0, like: nil, table: table)
+            }
+        }
+        guard let probabilities = segmentation.probabilities else { return }
+        let (space, count) = (request.space, probabilities.classCount)
+        let grid = space == .native ? segmentation.labels.grid : segmentation.conformedLabels.grid
+        try output.write(outputs.probabilities(in: space)) { path in
+            try writeProbabilities(
+                on: grid, classCount: count, to: path, like: space == .native ? header : nil
+            ) { first in
+                // A few at a time, so that memory holds no more.
+                try probabilities.volumes(ofClasses: first..<min(first + 4, count), in: space)
+            }
+        }
+        let description = Provenance.Probabilities(
+            labelMap: ["Background"] + table.structures.map(\.name),
+            description: "Probabilities by the model '\(bundle.card.name)', a volume for each class"
+        )
+        let text = try jsonText(description)
+        try output.write(outputs.probabilitiesDescription(in: space)) {
+            try writeAtomically(text, to: $0)
+        }
     }
 
     private func warnings(of loaded: LoadedVolume, volumes: [StructureVolume]) -> [String] {

@@ -57,6 +57,26 @@ struct SegmentBrain: ParsableCommand {
     @Option(help: ArgumentHelp("Slices that are computed at once.", valueName: "n"))
     var batchSize: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "Which volume of 4-D scans to segment, counted from 0 as in fslroi.", valueName: "n"))
+    var volume: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "linear or cubic: how scans are resampled to the model's grid; as the model's card "
+                + "says by default.", valueName: "name"))
+    var interpolation: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "native, or conformed to write the labels and the scan on the model's grid, too.",
+            valueName: "grid"))
+    var space = "native"
+
+    @Flag(help: "Write the probabilities of all classes, a 4-D NAME_probseg.nii.gz.")
+    var probabilities = false
+
     @Flag(help: "Do scans again that are done.")
     var overwrite = false
 
@@ -90,6 +110,12 @@ struct SegmentBrain: ParsableCommand {
         request.precision = try parsePrecision(precision)
         request.threads = try parseCount(threads, option: "--threads")
         request.batchSize = try parseCount(batchSize, option: "--batch-size")
+        request.volume = try parseVolume(volume)
+        request.interpolation = try interpolation.map {
+            try parseChoice($0, option: "--interpolation")
+        }
+        request.space = try parseChoice(space, option: "--space")
+        request.writesProbabilities = probabilities
         request.overwrites = overwrite
         request.participants = participantLabel
         request.reference = reference

@@ -46,6 +46,14 @@ import Testing
                   --precision <precision> auto, bf16 or fp32. (default: auto)
                   --threads <n>           Threads of the networks; all cores by default.
                   --batch-size <n>        Slices that are computed at once.
+                  --volume <n>            Which volume of 4-D scans to segment, counted from 0
+                                          as in fslroi.
+                  --interpolation <name>  linear or cubic: how scans are resampled to the
+                                          model's grid; as the model's card says by default.
+                  --space <grid>          native, or conformed to write the labels and the scan
+                                          on the model's grid, too. (default: native)
+                  --probabilities         Write the probabilities of all classes, a 4-D
+                                          NAME_probseg.nii.gz.
                   --overwrite             Do scans again that are done.
                   --participant-label <label>
                                           Only these participants of a BIDS dataset, with or
