@@ -60,7 +60,7 @@ KERNEL_FLAGS_avx2 := -march=x86-64-v3
 KERNEL_FLAGS_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
 
 .deps/lib/libCTorch.so: $(CTORCH_OBJECTS)/ctorch.o $(CTORCH_OBJECTS)/plan.o \
-    $(CTORCH_OBJECTS)/output_pool.o $(KERNELS:%=$(CTORCH_OBJECTS)/plan_kernels_%.o)
+    $(CTORCH_OBJECTS)/output_pool.o $(CTORCH_OBJECTS)/training.o $(KERNELS:%=$(CTORCH_OBJECTS)/plan_kernels_%.o)
 	@mkdir -p .deps/lib
 	g++ -shared -fopenmp $^ -o $@.tmp \
 	    -L $(LIBTORCH)/lib -Wl,-rpath,$(abspath $(LIBTORCH))/lib \

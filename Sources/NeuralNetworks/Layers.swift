@@ -136,6 +136,16 @@ public final class BatchNorm2d: ImageLayer {
             runningVariance: runningVariance.value, isTraining: mode == .training,
             momentum: momentum, epsilon: epsilon)
     }
+
+    /// Normalises and takes the larger of 0 and the result.
+    public func rectified(_ input: Tensor, mode: LayerMode) throws -> Tensor {
+        guard mode == .training, input.allowsJoinedOperators else {
+            return try self(input, mode: mode).relu()
+        }
+        return try input.batchNormalizedAndRectified(
+            weight: weight.value, bias: bias.value, runningMean: runningMean.value,
+            runningVariance: runningVariance.value, momentum: momentum, epsilon: epsilon)
+    }
 }
 
 /// A rectifier with learned slopes for negative values (He et al., arXiv:1502.01852).

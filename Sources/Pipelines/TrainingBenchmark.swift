@@ -34,6 +34,7 @@ public func benchmarkTraining(
         throw UsageError("'\(precision)' is no precision; write auto, bf16 or fp32")
     }
     try Engine.load()
+    try Engine.keepFreedMemory()
     if let threads { try Engine.setThreadCount(threads) }
     let device = try resolveDevice(device)
     let file = try readSafeTensors(at: path)

@@ -26,9 +26,9 @@ final class UNetBlock: ImageLayer {
 
     func callAsFunction(_ input: Tensor, mode: LayerMode) throws -> Tensor {
         var hidden = try convolution1(input)
-        hidden = try (normalization1?(hidden, mode: mode) ?? hidden).relu()
+        hidden = try normalization1?.rectified(hidden, mode: mode) ?? hidden.relu()
         hidden = try convolution2(hidden)
-        return try (normalization2?(hidden, mode: mode) ?? hidden).relu()
+        return try normalization2?.rectified(hidden, mode: mode) ?? hidden.relu()
     }
 }
 

@@ -7,8 +7,8 @@ public import Tensors
 /// Source: Roy et al., arXiv:1803.02579, section 2.1, after Hu et al., arXiv:1709.01507. The weights
 /// have biases, as in the authors' code; the paper's formula has none.
 public final class ChannelRecalibration: ImageLayer {
-    private let reduce: Linear
-    private let expand: Linear
+    fileprivate let reduce: Linear
+    fileprivate let expand: Linear
 
     /// Makes a block for `channels` channels whose hidden layer is `reductionRatio` times narrower.
     public init(channels: Int, reductionRatio: Int) throws {
@@ -35,7 +35,7 @@ public final class ChannelRecalibration: ImageLayer {
 /// `output = σ(w * x + b) x` with a 1x1 convolution from C channels to one. Source: Roy et al.,
 /// arXiv:1803.02579, section 2.2.
 public final class SpatialRecalibration: ImageLayer {
-    private let squeeze: Conv2d
+    fileprivate let squeeze: Conv2d
 
     /// Makes a block for `channels` channels.
     public init(channels: Int) throws {
@@ -89,6 +89,15 @@ public final class RecalibrationBlock: ImageLayer {
     /// Recalibrates `[N, C, H, W]`.
     public func callAsFunction(_ input: Tensor, mode: LayerMode = .inference) throws -> Tensor {
         guard let channel else { return try spatial?(input) ?? input }
+        if mode == .training, combination == .addition, let spatial,
+            let bias = spatial.squeeze.bias,
+            input.allowsJoinedOperators
+        {
+            return try input.recalibrated(
+                reduce: (channel.reduce.weight.value, channel.reduce.bias.value),
+                expand: (channel.expand.weight.value, channel.expand.bias.value),
+                squeeze: (spatial.squeeze.weight.value, bias.value))
+        }
         let byChannel = try channel(input)
         guard let bySpace = try spatial?(input) else { return byChannel }
         switch combination {

@@ -108,9 +108,9 @@ private final class Encoder: Layer {
 
     func encode(_ input: Tensor, mode: LayerMode) throws -> EncodedLevel {
         var skip = try block(input, mode: mode)
-        if placement == .endOfBlock { skip = try recalibration(skip) }
+        if placement == .endOfBlock { skip = try recalibration(skip, mode: mode) }
         skip = try dropout(skip, mode: mode)
-        let unpooled = placement == .beforePooling ? try recalibration(skip) : skip
+        let unpooled = placement == .beforePooling ? try recalibration(skip, mode: mode) : skip
         var level: EncodedLevel
         if unpools {
             let (values, indices) = try unpooled.maxPooledWithIndices()
@@ -119,7 +119,7 @@ private final class Encoder: Layer {
             level = EncodedLevel(skip: skip, pooled: try unpooled.maxPooled(), indices: nil)
         }
         if placement == .afterPoolingAndUpsampling {
-            level.pooled = try recalibration(level.pooled)
+            level.pooled = try recalibration(level.pooled, mode: mode)
         }
         return level
     }
@@ -164,10 +164,12 @@ private final class Decoder: Layer {
 
     func decode(_ input: Tensor, _ level: EncodedLevel, mode: LayerMode) throws -> Tensor {
         var grown = try upsampled(input, level)
-        if placement == .afterPoolingAndUpsampling { grown = try recalibration(grown) }
+        if placement == .afterPoolingAndUpsampling { grown = try recalibration(grown, mode: mode) }
         let joined = try Tensor.concatenated([level.skip, grown], dimension: 1)
         var output = try block(joined, mode: mode)
-        if placement != .afterPoolingAndUpsampling { output = try recalibration(output) }
+        if placement != .afterPoolingAndUpsampling {
+            output = try recalibration(output, mode: mode)
+        }
         return try dropout(output, mode: mode)
     }
 

@@ -16,13 +16,16 @@ enum Argument {
     static func optional(_ tensor: Tensor?) -> Argument { tensor.map(Argument.tensor) ?? .none }
 }
 
-/// Calls an operator by its schema, `name` being the part after `aten::`.
+/// Calls an operator by its schema.
+///
+/// `name` is the part after `aten::`; one with a namespace of its own is taken as it is.
 ///
 /// - Returns: The tensors of the result in order, `nil` for an undefined one.
 func dispatch(
     _ name: String, _ overload: String = "", _ arguments: [Argument]
 ) throws(TensorError) -> [Tensor?] {
     let engine = try Engine.functions()
+    let name = name.contains("::") ? name : "aten::" + name
     // Lists are laid out one after another, so that one pointer to each stays valid for the call.
     var integers: [Int64] = []
     var reals: [Double] = []
@@ -86,13 +89,13 @@ func dispatch(
                         unsafe values.append(value)
                     }
                     return unsafe engine.table.pointee.call(
-                        "aten::" + name, overload, values, Int32(values.count), &results,
+                        name, overload, values, Int32(values.count), &results,
                         Int32(capacity), &resultCount)
                 }
             }
         }
     }
-    try engine.check(status, "aten::" + name)
+    try engine.check(status, name)
     var tensors: [Tensor?] = []
     for position in 0..<Int(resultCount) {
         let result = unsafe results[position]

@@ -62,6 +62,15 @@ public enum Engine {
         Int(unsafe try functions().table.pointee.thread_count())
     }
 
+    /// Has the allocator keep memory that is freed for the next tensors, for as long as the process
+    /// lives.
+    ///
+    /// A training step frees and asks for the same large blocks again and again, which would each
+    /// time go back to the system.
+    public static func keepFreedMemory() throws(TensorError) {
+        _ = try dispatch("sliceseg::keep_freed_memory", "", [])
+    }
+
     /// Seeds the random generators of every device (initialisation, dropout).
     public static func setSeed(_ seed: UInt64) throws(TensorError) {
         let engine = try functions()

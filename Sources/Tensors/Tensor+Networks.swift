@@ -133,6 +133,47 @@ extension Tensor {
     }
 }
 
+/// What training does in fewer passes over memory; see `Sources/CTorch/library/training.cpp`.
+extension Tensor {
+    /// Whether the joined operators take this image: float32 or bfloat16, on the processor.
+    public var allowsJoinedOperators: Bool {
+        device == .cpu && [.float32, .bfloat16].contains(elementType)
+    }
+
+    /// `x (s + q)`, squeeze & excitation of channels and pixels together.
+    ///
+    /// `s = σ(W₂ ReLU(W₁ z + b₁) + b₂)` for each channel, with its mean `z` over the pixels, and
+    /// `q = σ(w x + b)` for each pixel; sums are formed in float32.
+    ///
+    /// - Parameters:
+    ///   - reduce: `W₁` `[hidden, C]` and `b₁` `[hidden]`.
+    ///   - expand: `W₂` `[C, hidden]` and `b₂` `[C]`.
+    ///   - squeeze: `w` `[1, C, 1, 1]` and `b` `[1]`.
+    /// - Returns: `[N, C, H, W]`, the channels of a pixel side by side.
+    /// - Throws: ``TensorError`` where ``allowsJoinedOperators`` is false or shapes do not fit.
+    public func recalibrated(
+        reduce: (weight: Tensor, bias: Tensor), expand: (weight: Tensor, bias: Tensor),
+        squeeze: (weight: Tensor, bias: Tensor)
+    ) throws(TensorError) -> Tensor {
+        try dispatchOne(
+            "sliceseg::recalibrate", "", .tensor(self), .tensor(reduce.weight),
+            .tensor(reduce.bias), .tensor(expand.weight), .tensor(expand.bias),
+            .tensor(squeeze.weight), .tensor(squeeze.bias))
+    }
+
+    /// `max(0, y)` with `y` normalised by the batch's moments, which also move the running ones.
+    ///
+    /// - Throws: ``TensorError`` where ``allowsJoinedOperators`` is false or shapes do not fit.
+    public func batchNormalizedAndRectified(
+        weight: Tensor, bias: Tensor, runningMean: Tensor, runningVariance: Tensor,
+        momentum: Double, epsilon: Double
+    ) throws(TensorError) -> Tensor {
+        try dispatchOne(
+            "sliceseg::normalize_and_rectify", "", .tensor(self), .tensor(weight), .tensor(bias),
+            .tensor(runningMean), .tensor(runningVariance), .real(momentum), .real(epsilon))
+    }
+}
+
 /// What losses over rows of logits `[P, K]` need.
 extension Tensor {
     /// Logarithms of the softmax over the last dimension.

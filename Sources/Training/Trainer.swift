@@ -106,6 +106,7 @@ public final class PlaneTrainer {
         let dataset = SliceDataset(
             cases: cases, plane: plane, context: architecture.contextSlices,
             outputOfClass: outputOfClass.map(UInt8.init), multiple: 1 << architecture.depth)
+        try Engine.keepFreedMemory()
         try Engine.setSeed(options.seed)
         let network = try SegmentationNetwork(architecture)
         try network.move(to: device)
