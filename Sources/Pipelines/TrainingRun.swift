@@ -4,6 +4,7 @@ import Datasets
 import Foundation
 import Inference
 import ModelBundles
+import NeuralNetworks
 import Preprocessing
 import SegmentationMetrics
 import SegmentationModels
@@ -11,7 +12,6 @@ import Tensors
 import Training
 import VolumeIO
 import Volumes
-import Yams
 
 /// What is wrong with a training's configuration.
 public struct TrainingRunError: Error, CustomStringConvertible {
@@ -20,6 +20,9 @@ public struct TrainingRunError: Error, CustomStringConvertible {
 }
 
 /// Trains every plane of a configuration and writes a model bundle.
+///
+/// A configuration that holds an `experiment` trains each of its networks so, in a folder of its
+/// own, and compares them in `table.html`; see `pipelines/malc-table.yaml`.
 ///
 /// Below the output folder lie `configuration.yaml`, a folder a plane with `checkpoint.safetensors`
 /// and `log.tsv`, and at the end `bundle/` and, where cases are held out, `accuracy.tsv` (Dice of
@@ -31,15 +34,28 @@ public struct TrainingRunError: Error, CustomStringConvertible {
 ///   - resume: Whether to go on from the checkpoints of an earlier run of the same configuration.
 ///   - device: `auto`, `cpu`, `cuda` or `cuda:i`.
 ///   - threads: Threads of the network's operations, or `nil` for all cores.
+///   - only: Of an experiment, the networks to train; empty for all.
 ///   - report: Is told each line of progress.
 /// - Throws: One sentence on what is wrong with configuration, cases or checkpoints.
 public func runTraining(
     configurationPath: String, outputDirectory: String, resume: Bool, device: String,
-    threads: Int?, report: @escaping @Sendable (String) -> Void
+    threads: Int?, only: [String] = [], report: @escaping @Sendable (String) -> Void
 ) throws {
-    let started = ContinuousClock().now
-    let text = try readText(configurationPath)
-    let configuration = try decodeConfiguration(text, path: configurationPath)
+    let layers = try ConfigurationLayers(path: configurationPath)
+    let experiment = try Experiment(layers, path: configurationPath)
+    try experiment?.check(only)
+    let configuration: TrainingConfiguration
+    if let experiment {
+        configuration = experiment.networks[0].configuration
+    } else {
+        guard only.isEmpty else {
+            throw TrainingRunError(
+                description:
+                    "'\(configurationPath)' holds no experiment of several networks; leave "
+                    + "out --only")
+        }
+        configuration = try layers.decode(TrainingConfiguration.self, from: layers.content)
+    }
     let folder = (configurationPath as NSString).deletingLastPathComponent
     let mapping = try readMapping(configuration.cases.labels, relativeTo: folder)
     let named = configuration.augmentation.ventricles + configuration.augmentation.whiteMatter
@@ -52,16 +68,63 @@ public func runTraining(
     try Engine.load()
     if let threads { try Engine.setThreadCount(threads) }
     let device = try resolveDevice(device)
+    let cases = LazyCases {
+        try loadCases(configuration, mapping: mapping, folder: folder, report: report)
+    }
+    if let experiment {
+        try runExperiment(
+            experiment, mapping: mapping, cases: cases, outputDirectory: outputDirectory,
+            resume: resume, device: device, only: only, report: report)
+    } else {
+        _ = try trainModel(
+            configuration, text: layers.text, mapping: mapping, cases: cases,
+            outputDirectory: outputDirectory, resume: resume, device: device, report: report)
+    }
+}
+
+/// Cases that are read when they are first asked for, and once.
+final class LazyCases {
+    private let load: () throws -> (training: [TrainingCase], validation: [TrainingCase])
+    private var loaded: (training: [TrainingCase], validation: [TrainingCase])?
+
+    init(_ load: @escaping () throws -> (training: [TrainingCase], validation: [TrainingCase])) {
+        self.load = load
+    }
+
+    /// The cases to train on, and those held out.
+    func callAsFunction() throws -> (training: [TrainingCase], validation: [TrainingCase]) {
+        if let loaded { return loaded }
+        let cases = try load()
+        loaded = cases
+        return cases
+    }
+}
+
+/// What a training tells about its model beside the files it writes.
+struct TrainedModel {
+    /// The weights that are learnt, of all planes.
+    var parameters: Int
+    /// Seconds of training, of all planes.
+    var seconds: Double
+}
+
+/// Trains every plane of a configuration and writes everything below a folder.
+func trainModel(
+    _ configuration: TrainingConfiguration, text: String, mapping: LabelMapping, cases: LazyCases,
+    outputDirectory: String, resume: Bool, device: Device,
+    report: @escaping @Sendable (String) -> Void
+) throws -> TrainedModel {
+    let started = ContinuousClock().now
     try FileManager.default.createDirectory(
         atPath: outputDirectory, withIntermediateDirectories: true)
     try writeAtomically(text, to: outputDirectory + "/configuration.yaml")
 
-    let (training, validation) = try loadCases(
-        configuration, mapping: mapping, folder: folder, report: report)
+    let (training, validation) = try cases()
     let identity = try trainingIdentity(of: configuration)
     var networks: [PlaneNetwork] = []
     var planeModels: [PlaneModel] = []
     var seconds = 0.0
+    var trainableCounts: [Int] = []
     for options in configuration.planes {
         let outputClasses =
             options.plane == .sagittal ? sagittalOutputs(of: mapping.table) : nil
@@ -80,6 +143,7 @@ public func runTraining(
             report(line(of: $0))
         }
         seconds += result.seconds
+        trainableCounts.append(result.network.trainableCount)
         networks.append(
             PlaneNetwork(
                 plane: options.plane, network: result.network, weight: options.weight,
@@ -118,48 +182,15 @@ public func runTraining(
     report(
         "Wrote the model '\(card.name)' to '\(bundle.directory)' after "
             + String(format: "%.0f s (%.0f s of training in all).", elapsed, seconds))
+    let parameters = trainableCounts.reduce(0, +)
+    return TrainedModel(parameters: parameters, seconds: seconds)
 }
 
 // MARK: - Reading
 
-private func readText(_ path: String) throws -> String {
-    guard let data = FileManager.default.contents(atPath: path) else {
-        throw TrainingRunError(
-            description: "'\(path)' cannot be read; check the path and its permissions")
-    }
-    guard let text = String(data: data, encoding: .utf8) else {
-        throw TrainingRunError(description: "'\(path)' is not UTF-8 text; save it as UTF-8")
-    }
-    return text
-}
-
-private func decodeConfiguration(_ text: String, path: String) throws -> TrainingConfiguration {
-    do {
-        return try YAMLDecoder().decode(TrainingConfiguration.self, from: text)
-    } catch let error as DecodingError {
-        let (place, problem) =
-            switch error {
-            case .keyNotFound(let key, let context):
-                (context.codingPath + [key], "it is missing")
-            case .typeMismatch(_, let context), .valueNotFound(_, let context),
-                .dataCorrupted(let context):
-                (context.codingPath, context.debugDescription)
-            @unknown default: ([], "\(error)")
-            }
-        let field = place.map(\.stringValue).joined(separator: ".")
-        throw TrainingRunError(
-            description: "'\(path)' is not a training configuration: "
-                + (field.isEmpty ? "" : "at '\(field)': ") + problem)
-    }
-}
-
 private func readMapping(_ path: String, relativeTo folder: String) throws -> LabelMapping {
     let path = resolve(path, relativeTo: folder)
     return try LabelMapping.parse(try readText(path), path: path)
-}
-
-private func resolve(_ path: String, relativeTo folder: String) -> String {
-    path.hasPrefix("/") || folder.isEmpty ? path : folder + "/" + path
 }
 
 private func loadCases(
@@ -241,7 +272,7 @@ private func caseFiles(of source: CaseSource, relativeTo folder: String) throws 
 /// What a checkpoint must agree with to be gone on from: all that the weights of a plane depend on.
 ///
 /// The other planes do not count, so that one can be added to a model that is trained already.
-private func trainingIdentity(of configuration: TrainingConfiguration) throws -> String {
+func trainingIdentity(of configuration: TrainingConfiguration) throws -> String {
     var relevant = configuration
     relevant.planes = []
     relevant.cases.name = nil

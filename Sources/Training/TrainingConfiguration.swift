@@ -267,7 +267,7 @@ private struct AnyKey: CodingKey {
 }
 
 /// A misspelt option would otherwise be ignored in silence.
-private func rejectUnknownKeys(in decoder: any Decoder, known: [String]) throws {
+package func rejectUnknownKeys(in decoder: any Decoder, known: [String]) throws {
     let container = try decoder.container(keyedBy: AnyKey.self)
     for key in container.allKeys where !known.contains(key.stringValue) {
         throw DecodingError.dataCorruptedError(

@@ -127,8 +127,12 @@ struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Trains a model by a configuration and writes it as a bundle.",
         discussion: """
-            EXAMPLE
+            A configuration with an experiment trains several networks and compares them in \
+            table.html.
+
+            EXAMPLES
               sliceseg train pipelines/phantom.yaml --output models/phantom
+              sliceseg train pipelines/malc-table.yaml --output runs/table --resume
             """)
 
     @Argument(help: ArgumentHelp("The configuration; see pipelines/.", valueName: "config.yaml"))
@@ -141,11 +145,17 @@ struct Train: ParsableCommand {
     var device = "auto"
     @Option(help: ArgumentHelp("Threads of the networks; all cores by default.", valueName: "n"))
     var threads: Int?
+    @Option(
+        help: ArgumentHelp(
+            "Of an experiment, the networks to train, such as unet-none,unet-scse.",
+            valueName: "names"))
+    var only: String?
 
     func run() throws {
         try runTraining(
             configurationPath: configuration, outputDirectory: output, resume: resume,
             device: device, threads: try parseCount(threads, option: "--threads"),
+            only: (only ?? "").split(separator: ",").map(String.init),
             report: { complain($0) })
     }
 }
