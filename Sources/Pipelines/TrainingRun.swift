@@ -24,9 +24,10 @@ public struct TrainingRunError: Error, CustomStringConvertible {
 /// A configuration that holds an `experiment` trains each of its networks so, in a folder of its
 /// own, and compares them in `table.html`; see `pipelines/malc-table.yaml`.
 ///
-/// Below the output folder lie `configuration.yaml`, a folder a plane with `checkpoint.safetensors`
-/// and `log.tsv`, and at the end `bundle/` and, where cases are held out, `accuracy.tsv` (Dice of
-/// each structure and held-out case).
+/// Below the output folder lie `configuration.yaml`, a folder a plane with `checkpoint.safetensors`,
+/// `best.safetensors` and `log.tsv`, `training.html` (curves, from the first validation on) and
+/// `training.json` (versions, seed, time); at the end `bundle/` and, where cases are held out,
+/// `accuracy.tsv` (Dice of each structure and held-out case) and in the page the worst slices.
 ///
 /// - Parameters:
 ///   - configurationPath: A YAML file; see `pipelines/`.
@@ -121,6 +122,14 @@ func trainModel(
 
     let (training, validation) = try cases()
     let identity = try trainingIdentity(of: configuration)
+    var record = TrainingRunRecord(
+        configuration: configuration, text: text, device: device,
+        threads: try Engine.threadCount(), engine: try Engine.versionDescription(),
+        cases: training.map(\.name), heldOutCases: validation.map(\.name))
+    let page = TrainingPageWriter(
+        directory: outputDirectory, configuration: configuration, text: text,
+        table: mapping.table)
+    try page.write(record, accuracy: nil)
     var networks: [PlaneNetwork] = []
     var planeModels: [PlaneModel] = []
     var seconds = 0.0
@@ -139,11 +148,16 @@ func trainModel(
             configuration: configuration, plane: options.plane, architecture: architecture,
             outputOfClass: outputOfClass, table: mapping.table, directory: directory,
             identity: identity, device: device)
+        var pageError: (any Error)?
         let result = try trainer.train(cases: training, validation: validation, resume: resume) {
             report(line(of: $0))
+            guard $0.validationDice != nil else { return }
+            do { try page.write(record, accuracy: nil) } catch { pageError = error }
         }
+        if let pageError { throw pageError }
         seconds += result.seconds
         trainableCounts.append(result.network.trainableCount)
+        record.secondsOfPlane[options.plane.rawValue] = result.seconds.rounded()
         networks.append(
             PlaneNetwork(
                 plane: options.plane, network: result.network, weight: options.weight,
@@ -168,13 +182,18 @@ func trainModel(
             notes: "configuration SHA-256 \(sha256(Data(text.utf8)))"),
         accuracy: [])
     card.architecture.classes = mapping.table.structures.count + 1
+    var accuracy: MeasuredAccuracy?
     if !validation.isEmpty {
-        card.accuracy = try measureAccuracy(
+        let measured = try measureAccuracy(
             networks, cases: validation, table: mapping.table,
             dataset: configuration.cases.name ?? configuration.name,
             device: device, precision: configuration.optimization.precision,
             tablePath: outputDirectory + "/accuracy.tsv", report: report)
+        card.accuracy = measured.records
+        accuracy = measured
     }
+    record.isFinished = true
+    try page.write(record, accuracy: accuracy)
     let bundle = try ModelBundle.write(
         card: card, networks: networks.map { ($0.plane, $0.network) },
         to: outputDirectory + "/bundle")
@@ -308,52 +327,4 @@ private func line(of progress: TrainingProgress) -> String {
         + String(
             format: "loss %.4f  rate %.5f  %.1f slices/s  %.1f min left", progress.loss,
             progress.learningRate, progress.slicesPerSecond, minutes) + dice
-}
-
-// MARK: - Accuracy
-
-/// Measures Dice on the held-out cases for each plane alone and for all together.
-private func measureAccuracy(
-    _ networks: [PlaneNetwork], cases: [TrainingCase], table: LabelTable, dataset: String,
-    device: Device, precision: Precision, tablePath: String, report: (String) -> Void
-) throws -> [AccuracyRecord] {
-    var views: [(name: String, networks: [PlaneNetwork])] =
-        networks.count > 1 ? [("all planes", networks)] : []
-    views += networks.filter { $0.plane != .sagittal || networks.count == 1 }
-        .map { ($0.plane.rawValue, [$0]) }
-    var rows = "planes\tcase\tindex\tname\tdice\n"
-    var records: [AccuracyRecord] = []
-    for view in views {
-        let predictor = VolumePredictor(
-            networks: view.networks, classCount: table.structures.count + 1, device: device,
-            precision: precision, batchSize: 4)
-        var all: [[Double]] = table.structures.map { _ in [] }
-        for trainingCase in cases {
-            let dice = try structureDice(of: trainingCase, predictor: predictor, table: table)
-            for (position, structure) in table.structures.enumerated() {
-                let value = dice[position].map { String(format: "%.4f", $0) } ?? "n/a"
-                rows +=
-                    "\(view.name)\t\(trainingCase.name)\t\(structure.index)\t"
-                    + "\(structure.name)\t\(value)\n"
-                if let defined = dice[position] { all[position].append(defined) }
-            }
-        }
-        let means = all.map { mean(of: $0) }
-        let overall = mean(of: means.compactMap(\.self)) ?? 0
-        var perStructure: [String: Double] = [:]
-        for (structure, value) in zip(table.structures, means) {
-            if let value { perStructure[structure.name] = (value * 1e4).rounded() / 1e4 }
-        }
-        records.append(
-            AccuracyRecord(
-                dataset: dataset, cases: cases.map(\.name), metric: "Dice",
-                mean: (overall * 1e4).rounded() / 1e4, perStructure: perStructure,
-                notes: "\(view.name); validation on cases held out of training, on the scans' "
-                    + "own grids; mean over structures of the mean over cases"))
-        report(
-            "Held-out Dice, \(view.name): "
-                + String(format: "%.4f", overall) + " over \(table.structures.count) structures.")
-    }
-    try writeAtomically(rows, to: tablePath)
-    return records
 }

@@ -34,7 +34,7 @@ struct SliceRenderer {
     let colors: [LabelColor]
     let window: ClosedRange<Float>
     private let scan: Volume
-    private let labels: LabelMap
+    var labels: LabelMap
 
     init(scan: Volume, labels: LabelMap, table: LabelTable) {
         precondition(

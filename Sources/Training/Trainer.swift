@@ -1,7 +1,7 @@
 import AtomicFiles
 public import Datasets
 import Foundation
-public import Inference
+import Inference
 import NeuralNetworks
 import Preprocessing
 import SegmentationMetrics
@@ -37,8 +37,8 @@ public struct TrainingError: Error, CustomStringConvertible {
 
 /// Trains the network of one plane.
 ///
-/// State lies in a folder: `checkpoint.safetensors`, from which a broken training goes on, and
-/// `log.tsv`. Source of the recipe: Roy et al., arXiv:1803.02579, section 3 (weighted cross-entropy,
+/// State lies in a folder: `checkpoint.safetensors`, from which a broken training goes on,
+/// `best.safetensors`, the network that did best on the held-out cases, and `log.tsv`. Source of the recipe: Roy et al., arXiv:1803.02579, section 3 (weighted cross-entropy,
 /// Dice as in arXiv:1801.04161), with AdamW, a cosine schedule and averaged weights in its place
 /// where the configuration says so.
 public final class PlaneTrainer {
@@ -86,6 +86,7 @@ public final class PlaneTrainer {
     }
 
     private var checkpointPath: String { directory + "/checkpoint.safetensors" }
+    private var bestPath: String { directory + "/best.safetensors" }
     private var logPath: String { directory + "/log.tsv" }
 
     /// Trains, or goes on from the last checkpoint.
@@ -95,8 +96,8 @@ public final class PlaneTrainer {
     ///   - validation: The cases held out.
     ///   - resume: Whether to go on from a checkpoint, where there is one.
     ///   - report: Is told how it goes every few steps.
-    /// - Returns: The trained network (averaged weights where they are asked for) and the seconds
-    ///   of work it took.
+    /// - Returns: The trained network (averaged weights where they are asked for; of those measured
+    ///   on held-out cases the best, else the last) and the seconds of work it took.
     /// - Throws: ``TrainingError`` where the loss is no longer a number; the last checkpoint stays.
     public func train(
         cases: [TrainingCase], validation: [TrainingCase], resume: Bool,
@@ -122,6 +123,9 @@ public final class PlaneTrainer {
                 from: checkpointPath, identity: identity, network: network, average: average,
                 optimizer: optimizer, device: device)
         }
+        var best =
+            checkpoint.step > 0
+            ? try BestNetwork.find(at: bestPath, identity: identity, upTo: checkpoint.step) : nil
         var log = try TrainingLog(path: logPath, lastStep: checkpoint.step)
 
         let weights = medianFrequencyWeights(
@@ -181,6 +185,11 @@ public final class PlaneTrainer {
                 let finished = try finishedNetwork(average ?? network, classWeights: weights)
                 let dice = try validationDice(network: finished, cases: validation)
                 progress.validationDice = dice
+                if dice > best?.dice ?? -1 {
+                    let network = BestNetwork(step: checkpoint.step, dice: dice)
+                    try network.write(finished, to: bestPath, identity: identity)
+                    best = network
+                }
             }
             try log.append(progress, seconds: checkpoint.seconds)
             report(progress)
@@ -194,6 +203,9 @@ public final class PlaneTrainer {
             sectionStart = clock.now
         }
         let finished = try finishedNetwork(average ?? network, classWeights: weights)
+        if let best, best.step < checkpoint.step {
+            try BestNetwork.restore(finished, from: bestPath)
+        }
         return (finished, checkpoint.seconds)
     }
 
@@ -305,8 +317,10 @@ public final class PlaneTrainer {
             classCount: table.structures.count + 1, device: device,
             precision: configuration.optimization.precision, batchSize: 4)
         let dice = try cases.flatMap { trainingCase in
-            try structureDice(of: trainingCase, predictor: predictor, table: table)
-                .compactMap(\.self)
+            structureDice(
+                of: trainingCase, classes: try predictor.classes(of: trainingCase.conformed.volume),
+                table: table
+            ).compactMap(\.self)
         }
         return mean(of: dice) ?? 0
     }
@@ -316,16 +330,14 @@ public final class PlaneTrainer {
 ///
 /// - Parameters:
 ///   - trainingCase: The case.
-///   - predictor: The networks.
+///   - classes: The class of each voxel of its conformed volume, as predicted.
 ///   - table: The structures.
 /// - Returns: One value a structure, in the table's order.
-/// - Throws: `TensorError`.
 public func structureDice(
-    of trainingCase: TrainingCase, predictor: VolumePredictor, table: LabelTable
-) throws -> [Double?] {
+    of trainingCase: TrainingCase, classes: [UInt8], table: LabelTable
+) -> [Double?] {
     let conformed = trainingCase.conformed
     let labelOfClass = table.labelOfClass
-    let classes = try predictor.classes(of: conformed.volume)
     let labels = conformed.labelsOnScanGrid(
         LabelMap(
             grid: conformed.volume.grid, labels: classes.map { labelOfClass[Int($0)] }))

@@ -3,6 +3,7 @@ import Foundation
 import Inference
 import ModelBundles
 import NeuralNetworks
+import Preprocessing
 import SegmentationModels
 import TestSupport
 import Tensors
@@ -41,8 +42,9 @@ struct TrainerTests {
                         outputOfClass: Array(0..<classCount))
                 ], classCount: classCount, device: .cpu, precision: .auto, batchSize: 4)
             let heldOut = try #require(makeCases([9], conform: configuration.conform).first)
-            let dice = try structureDice(
-                of: heldOut, predictor: predictor, table: phantomLabelTable
+            let dice = structureDice(
+                of: heldOut, classes: try predictor.classes(of: heldOut.conformed.volume),
+                table: phantomLabelTable
             ).compactMap(\.self)
             #expect(dice.contains { $0 > 0 }, "\(dice)")
             let mean = dice.reduce(0, +) / Double(dice.count)
@@ -195,6 +197,40 @@ struct TrainerTests {
                 for (value, other) in zip(finished, expected) {
                     #expect(abs(Double(value) - other) < 1e-5 * max(1, abs(other)), "\(name)")
                 }
+            }
+        }
+    }
+
+    @Test func `the network that did best on held-out cases comes out`() throws {
+        try withTemporaryDirectory { directory in
+            // A rate that learns at first and then, without a warm-up, tears weights apart.
+            let configuration = try makeConfiguration(
+                """
+                {"steps": 48, "batchSize": 4, "learningRate": 0.02, "schedule": "constant",
+                 "warmUp": 0, "checkpointEvery": 4, "validateEvery": 4, "averaging": 0,
+                 "precision": "fp32"}
+                """)
+            var measured: [Int: Double] = [:]
+            let network = try train(configuration, in: directory, validation: true) {
+                measured[$0.step] = $0.validationDice
+            }
+            let best = try #require(measured.values.max())
+            let file = try readSafeTensors(at: directory + "/best.safetensors")
+            #expect(file.metadata["dice"].flatMap(Double.init) == best)
+            let step = try #require(file.metadata["step"].flatMap(Int.init))
+            #expect(measured[step] == best)
+            #expect(measured.filter { $0.value == best }.keys.min() == step)
+            for (name, parameter) in network.namedParameters {
+                let weights: [Float] = try parameter.value.elements()
+                #expect(try values(file, name) == weights, "\(name)")
+            }
+            // Going on from the end measures nothing anew and keeps what was found.
+            let again = try train(configuration, in: directory, resume: true, validation: true)
+            for (first, second) in zip(network.namedParameters, again.namedParameters) {
+                let weights: [[Float]] = [
+                    try first.parameter.value.elements(), try second.parameter.value.elements(),
+                ]
+                #expect(weights[0] == weights[1], "\(first.name)")
             }
         }
     }

@@ -70,6 +70,7 @@ struct TrainingRunTests {
             #expect(
                 try directoryListing(output) == [
                     "accuracy.tsv", "axial", "bundle", "configuration.yaml", "coronal", "sagittal",
+                    "training.html", "training.json",
                 ])
             #expect(
                 try String(contentsOfFile: output + "/configuration.yaml", encoding: .utf8)
@@ -77,7 +78,7 @@ struct TrainingRunTests {
             for plane in ["axial", "coronal", "sagittal"] {
                 #expect(
                     try directoryListing(output + "/" + plane)
-                        == ["checkpoint.safetensors", "log.tsv"])
+                        == ["best.safetensors", "checkpoint.safetensors", "log.tsv"])
                 #expect(try logRows(in: output + "/" + plane).map { $0[0] } == ["step", "2", "3"])
                 #expect(lines.contains { $0.hasPrefix("\(plane)  step 3/3  loss ") })
             }
@@ -122,6 +123,26 @@ struct TrainingRunTests {
                 }
             }
 
+            // The page shows the figures of the log, the accuracy and the worst slices.
+            let page = try String(contentsOfFile: output + "/training.html", encoding: .utf8)
+            for plane in ["axial", "coronal", "sagittal"] {
+                let last = try #require(try logRows(in: output + "/" + plane).last)
+                let dice = try #require(Double(last[5]))
+                #expect(page.contains("\(plane): \(String(format: "%g", dice)) at 3"))
+            }
+            for record in card.accuracy {
+                #expect(page.contains("<b>\(String(format: "%.3f", record.mean))</b>"))
+            }
+            #expect(page.contains("phantom-7, coronal "))
+            #expect(page.contains("optimization: {steps: 3, batchSize: 2, checkpointEvery: 2}"))
+            let record = try #require(
+                try JSONSerialization.jsonObject(
+                    with: Data(contentsOf: URL(filePath: output + "/training.json")))
+                    as? [String: Any])
+            #expect(record["isFinished"] as? Bool == true)
+            #expect(record["seed"] as? Int == 1)
+            #expect(record["heldOutCases"] as? [String] == ["phantom-7"])
+
             let (scan, _) = makePhantom(seed: 99)
             let result = try Segmenter(
                 bundle: bundle, options: SegmenterOptions(precision: .fp32)
@@ -149,7 +170,9 @@ struct TrainingRunTests {
             #expect(lines.first == "1 cases to train on, 0 held out.")
             #expect(
                 try directoryListing(directory + "/run")
-                    == ["bundle", "configuration.yaml", "coronal"])
+                    == [
+                        "bundle", "configuration.yaml", "coronal", "training.html", "training.json",
+                    ])
             let error = try #require(throws: (any Error).self) {
                 try run(
                     plane.replacing("batchSize: 2", with: "batchSize: 3"), in: directory,
