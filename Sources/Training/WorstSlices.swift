@@ -16,7 +16,7 @@ public struct SliceAgreement: Sendable, Hashable {
 
 /// Finds the slices of a case on which prediction and reference agree least.
 ///
-/// A structure counts in a slice where both together have 40 pixels of it or more, and a slice
+/// A structure counts in a slice where one of the two has 20 pixels of it or more, and a slice
 /// where the reference fills a quarter of what it fills in the fullest one: at the ends of the brain
 /// a few pixels decide. Slices within five of a worse one are left out.
 ///
@@ -45,14 +45,14 @@ public func worstSlices(
             layout.copyLabels(slice, from: trainingCase.classes, into: $0)
         }
         var overlap = [Int](repeating: 0, count: classCount)
-        var sizes = overlap
+        var (found, wanted) = (overlap, overlap)
         for (first, second) in zip(predicted, expected) {
-            sizes[Int(first)] += 1
-            sizes[Int(second)] += 1
+            found[Int(first)] += 1
+            wanted[Int(second)] += 1
             if first == second { overlap[Int(first)] += 1 }
         }
-        let dice = (1..<max(1, classCount)).filter { sizes[$0] >= 40 }
-            .map { 2 * Double(overlap[$0]) / Double(sizes[$0]) }
+        let dice = (1..<max(1, classCount)).filter { max(found[$0], wanted[$0]) >= 20 }
+            .map { 2 * Double(overlap[$0]) / Double(found[$0] + wanted[$0]) }
         filled.append(expected.count { $0 != 0 })
         agreements.append(
             SliceAgreement(

@@ -73,7 +73,9 @@ struct TrainingPageTests {
         #expect(heights[1] > heights[0])
     }
 
-    @Test func `the three pictures of a slice differ where scan, prediction and reference do`() throws {
+    @Test func `the three pictures of a slice differ where scan, prediction and reference do`()
+        throws
+    {
         let picture = try Self.page().worst[0].picture
         let third = (picture.width - 12) / 3
         let (x, y) = (third / 4, picture.height / 2)
