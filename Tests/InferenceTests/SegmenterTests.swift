@@ -82,6 +82,81 @@ struct SegmenterTests {
         }
     }
 
+    @Test(arguments: [6, 5.3] as [Double])
+    func `a scan times 1000, or stored without loss as another type, gives the same labels`(
+        spacing: Double
+    ) throws {
+        try withTemporaryDirectory { directory in
+            let segmenter = try Segmenter(
+                bundle: try writeTinyBundle(to: directory, spacing: spacing), options: options)
+            var scan = makeHead()
+            // Whole numbers of 8 bits, so that any type holds them and no product is rounded.
+            let largest = scan.voxels.max() ?? 1
+            scan.voxels = scan.voxels.map { ($0 / largest * 250).rounded() }
+            let expected = try segmenter.segment(scan).labels
+            #expect(Set(expected.labels).count > 2)
+            for factor: Float in [1000, 4096, 1 / 1024] {
+                let other = Volume(grid: scan.grid, voxels: scan.voxels.map { $0 * factor })
+                #expect(try segmenter.segment(other).labels == expected, "times \(factor)")
+            }
+        }
+    }
+
+    @Test func `labels come back by scores, by their own voxels, or by the nearest`() throws {
+        try withTemporaryDirectory { directory in
+            let scan = makeHead()
+            let own = try withTemporaryDirectory { directory in
+                try Segmenter(bundle: try writeTinyBundle(to: directory), options: options)
+                    .segment(scan).restoration
+            }
+            #expect(own == .ownVoxels)
+            let other = try writeTinyBundle(to: directory, spacing: 5.3)
+            let several = try Segmenter(bundle: other, options: options).segment(scan)
+            #expect(several.restoration == .classScores)
+            var single = SegmenterOptions(planes: [.axial], precision: .fp32)
+            let byScores = try Segmenter(bundle: other, options: single).segment(scan)
+            #expect(byScores.restoration == .classScores)
+            single.largestScoreBytes = 1000
+            let byNearest = try Segmenter(bundle: other, options: single).segment(scan)
+            #expect(byNearest.restoration == .nearestLabels)
+            // Both agree away from borders, and the model's own grid is the same.
+            #expect(byScores.conformedLabels == byNearest.conformedLabels)
+            #expect(byScores.conformedLabels.grid == byScores.conformedScan.grid)
+            let same = zip(byScores.labels.labels, byNearest.labels.labels).count { $0 == $1 }
+            #expect(same < scan.voxels.count && same > scan.voxels.count / 2)
+        }
+    }
+
+    @Test(arguments: OutputSpace.allCases)
+    func `probabilities have the labels as their maxima`(space: OutputSpace) throws {
+        try withTemporaryDirectory { directory in
+            let bundle = try writeTinyBundle(to: directory, spacing: 5.3)
+            var wanted = options
+            wanted.keepsProbabilities = true
+            for planes in [nil, [.coronal]] as [[Plane]?] {
+                wanted.planes = planes
+                let result = try Segmenter(bundle: bundle, options: wanted).segment(makeHead())
+                let probabilities = try #require(result.probabilities)
+                #expect(probabilities.classCount == 4)
+                let volumes = try probabilities.volumes(ofClasses: 0..<4, in: space)
+                let labels = space == .native ? result.labels : result.conformedLabels
+                #expect(volumes.allSatisfy { $0.count == labels.labels.count })
+                var differing = 0
+                for (index, label) in labels.labels.enumerated() {
+                    let values = volumes.map { Int($0[index]) }
+                    let largest = values.max() ?? 0
+                    // Ties, and halves that are equal once they are rounded.
+                    let member = [0, 17, 53, 16].firstIndex(of: Int(label)) ?? 0
+                    if values[member] < largest - 64 { differing += 1 }
+                    #expect(abs(values.reduce(0, +) - ClassProbabilities.scale) <= 4)
+                }
+                #expect(differing == 0)
+            }
+            let plain = try Segmenter(bundle: bundle, options: options).segment(makeHead())
+            #expect(plain.probabilities == nil)
+        }
+    }
+
     @Test(arguments: [1000, 0.001])
     func `a scan in other units gives the same labels`(factor: Float) throws {
         try withTemporaryDirectory { directory in

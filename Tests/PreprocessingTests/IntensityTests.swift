@@ -119,6 +119,32 @@ struct IntensityTests {
         #expect(largestDifference(scaled.volume.voxels, expected.volume.voxels) < 1e-4)
     }
 
+    /// What a scan of 12 bits becomes in other files: as it is, in other units, and negative.
+    static let stored: [(name: String, value: @Sendable (Float) -> Float)] = [
+        ("times 1000", { $0 * 1000 }), ("divided by 1024", { $0 / 1024 }),
+        ("in 0...1e6", { $0 * 2048 }),
+    ]
+
+    @Test(arguments: [rules[0], rules[1], rules[2]], Interpolation.allCases)
+    func `a scan in other units gives the same bits, resampled or not`(
+        rule: IntensityRule, interpolation: Interpolation
+    ) throws {
+        for spacing in [SIMD3(1, 1, 1), SIMD3(1.3, 0.8, 1.1)] {
+            let grid = Grid(size: Self.grid.size, affine: Affine(spacing: spacing))
+            let scan = smallHead(on: grid, noise: 15).scan
+            var model = try specification("LIA", intensity: rule)
+            model.interpolation = interpolation
+            let expected = try conform(scan, to: model)
+            #expect(expected.isExact == (spacing.x == 1))
+            for (name, value) in Self.stored {
+                let other = try conform(
+                    Volume(grid: grid, voxels: scan.voxels.map(value)), to: model)
+                #expect(other.box == expected.box, "\(name)")
+                #expect(other.volume.voxels == expected.volume.voxels, "\(name)")
+            }
+        }
+    }
+
     @Test(arguments: [rules[1], rules[2]])
     func `a hot voxel changes the others by less than a hundredth`(rule: IntensityRule) throws {
         var scan = smallHead(on: Self.grid, noise: 15).scan.voxels

@@ -44,6 +44,73 @@ struct ResamplingTests {
         }
     }
 
+    @Test func `cubic sampling agrees with scipy's splines`() throws {
+        let fixture: Fixture = try preprocessingFixture("resampling.json")
+        let expected: [[Float]] = try preprocessingFixture("cubic.json")
+        #expect(expected.count == fixture.cases.count)
+        for (example, values) in zip(fixture.cases, expected) {
+            let source = Grid(
+                size: GridSize(fixture.shape), affine: Affine(rowMajor: example.source))
+            let target = Grid(
+                size: GridSize(example.size), affine: Affine(rowMajor: example.target))
+            let volume = resampled(
+                Volume(grid: source, voxels: fixture.values), to: target, outside: -1000,
+                interpolation: .cubic)
+            // Values near 100 in single precision, and coefficients twice as large.
+            #expect(largestDifference(volume.voxels, values) < 4e-3, "\(example.name)")
+        }
+    }
+
+    @Test func `a smooth scan is truer by cubic than by linear interpolation`() throws {
+        func wave(_ point: SIMD3<Double>) -> Float {
+            Float(100 + 40 * (sin(point.x / 2) + sin(point.y / 2.5) + sin(point.z / 3)))
+        }
+        let grid = Grid(
+            size: GridSize(20, 20, 20),
+            affine: .oblique(
+                degreesAboutX: 9, aboutZ: 14, spacing: SIMD3(1, 1, 1), translation: .zero))
+        func sampled(_ grid: Grid) -> [Float] {
+            (0..<grid.size.count).map { offset in
+                let (i, rest) = (offset % grid.size.x, offset / grid.size.x)
+                return wave(
+                    grid.affine(
+                        SIMD3(Double(i), Double(rest % grid.size.y), Double(rest / grid.size.y))))
+            }
+        }
+        let scan = Volume(grid: grid, voxels: sampled(grid))
+        let inside = Grid(
+            size: GridSize(9, 9, 9),
+            affine: Affine(spacing: SIMD3(0.9, 0.9, 0.9), translation: SIMD3(1, 8, 7)))
+        let truth = sampled(inside)
+        let errors = Interpolation.allCases.map { interpolation in
+            largestDifference(
+                resampled(scan, to: inside, outside: 0, interpolation: interpolation).voxels,
+                truth)
+        }
+        // Lines err by h²/8 of the second derivative, cubics by the fourth power of h.
+        #expect(errors[0] > 1 && errors[0] < 8)
+        #expect(errors[1] < errors[0] / 10)
+    }
+
+    @Test func `noise is averaged where the model is coarser`() throws {
+        // White noise: the variance of a weighted mean is the sum of the squared weights, which is
+        // about 2/3 of the ratio of the spacings for a triangle, on each of the three axes.
+        let grid = Grid(size: GridSize(90, 90, 90), affine: Affine(spacing: SIMD3(0.3, 0.3, 0.3)))
+        var state: UInt32 = 7
+        let voxels = (0..<grid.size.count).map { _ -> Float in
+            state = state &* 1_664_525 &+ 1_013_904_223
+            return Float(state >> 8) / Float(1 << 24) - 0.5
+        }
+        let result = resampled(
+            Volume(grid: grid, voxels: voxels),
+            to: Grid(
+                size: GridSize(20, 20, 20),
+                affine: Affine(spacing: SIMD3(1, 1, 1), translation: SIMD3(3, 3, 3))), outside: 0)
+        let variance = result.voxels.map { Double($0) * Double($0) }.reduce(0, +) / 8000
+        let expected = pow(2.0 / 3 * 0.3, 3) / 12
+        #expect(abs(variance / expected - 1) < 0.15)
+    }
+
     @Test func `reduction averages as torch's antialiased interpolation does`() throws {
         let cases: [Averaging] = try preprocessingFixture("averaging.json")
         for example in cases {
