@@ -97,7 +97,9 @@ struct SegmenterTests {
             #expect(Set(expected.labels).count > 2)
             for factor: Float in [1000, 4096, 1 / 1024] {
                 let other = Volume(grid: scan.grid, voxels: scan.voxels.map { $0 * factor })
-                #expect(try segmenter.segment(other).labels == expected, "times \(factor)")
+                let labels = try segmenter.segment(other).labels
+                let differing = zip(labels.labels, expected.labels).count { $0 != $1 }
+                #expect(differing == 0, "times \(factor)")
             }
         }
     }
@@ -120,10 +122,16 @@ struct SegmenterTests {
             let byNearest = try Segmenter(bundle: other, options: single).segment(scan)
             #expect(byNearest.restoration == .nearestLabels)
             // Both agree away from borders, and the model's own grid is the same.
-            #expect(byScores.conformedLabels == byNearest.conformedLabels)
+            let (halves, logits) = (
+                byScores.conformedLabels.labels, byNearest.conformedLabels.labels
+            )
+            // But for near ties, which half precision decides otherwise.
+            let turned = zip(halves, logits).count { $0 != $1 }
+            #expect(turned <= halves.count / 200, "\(turned) of \(halves.count)")
             #expect(byScores.conformedLabels.grid == byScores.conformedScan.grid)
             let same = zip(byScores.labels.labels, byNearest.labels.labels).count { $0 == $1 }
-            #expect(same < scan.voxels.count && same > scan.voxels.count / 2)
+            #expect(same < scan.voxels.count)
+            #expect(same > scan.voxels.count / 2)
         }
     }
 

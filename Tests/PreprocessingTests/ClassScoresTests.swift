@@ -90,9 +90,10 @@ struct ClassScoresTests {
         let diceByNearest = Self.dice(nearest.labels.map { $0 == 1 }, truth)
         #expect(diceByScores > 0.975, "\(diceByScores)")
         #expect(1 - diceByScores < 0.6 * (1 - diceByNearest), "\(diceByScores) \(diceByNearest)")
-        // 4/3 π r³, of which linear interpolation between 2 mm voxels cuts off a little.
+        // 4/3 π r³. Chords of h = 2 mm lie inside the surface: on average by h²/12 of its mean
+        // curvature 1/r on each axis, 0.07 mm, which is 2.3 % of the volume.
         let volume = Double(byScores[0].count { $0 == 1 }) * grid.voxelVolumeCubicMillimeters
-        #expect(abs(volume / (4 / 3 * .pi * pow(radius, 3)) - 1) < 0.02)
+        #expect(abs(volume / (4 / 3 * .pi * pow(radius, 3)) - 1) < 0.035)
         #expect(Set(byScores[0]) == [0, 1])
     }
 
