@@ -1,5 +1,5 @@
 import Foundation
-import Training
+package import Training
 import Yams
 
 /// A configuration file with those it builds on, laid over one another.
@@ -7,11 +7,11 @@ import Yams
 /// A file may say `base: other.yaml`, relative to its own folder, and then only what differs. Maps
 /// merge key by key, at every depth; anything else, lists too, replaces what the base has. Paths of
 /// cases and labels count from the folder of the file that names them.
-struct ConfigurationLayers {
+package struct ConfigurationLayers {
     /// What the files say together, without `base`.
     let content: Node
     /// The text of the one file, or what several say together, written out.
-    let text: String
+    package let text: String
     /// The file that was asked for, then its base, and so on.
     private let files: [(path: String, content: Node)]
 
@@ -19,7 +19,7 @@ struct ConfigurationLayers {
     ///
     /// - Throws: ``TrainingRunError`` where a file cannot be read, is no YAML map, or builds on
     ///   itself.
-    init(path: String) throws {
+    package init(path: String) throws {
         var files: [(path: String, content: Node)] = []
         var seen: Set<[UInt8]> = []
         var text = ""
@@ -57,6 +57,13 @@ struct ConfigurationLayers {
         self.files = files
         content = merged
         self.text = files.count == 1 ? text : try Yams.serialize(node: merged)
+    }
+
+    /// The configuration that the files describe together.
+    ///
+    /// - Throws: ``TrainingRunError`` that names the file and the option which is wrong.
+    package func configuration() throws -> TrainingConfiguration {
+        try decode(TrainingConfiguration.self, from: content)
     }
 
     private static func parse(_ text: String, path: String) throws -> Node {

@@ -55,7 +55,7 @@ public func runTraining(
                     "'\(configurationPath)' holds no experiment of several networks; leave "
                     + "out --only")
         }
-        configuration = try layers.decode(TrainingConfiguration.self, from: layers.content)
+        configuration = try layers.configuration()
     }
     let folder = (configurationPath as NSString).deletingLastPathComponent
     let mapping = try readMapping(configuration.cases.labels, relativeTo: folder)

@@ -93,7 +93,8 @@ package struct NetworkTable: Sendable {
                 let differences = zip(network.dice.joined(), base.dice.joined()).map {
                     network, base -> Double? in
                     guard let network, let base else { return nil }
-                    return network - base
+                    // Dice has four decimals here: differences that are equal stay equal.
+                    return ((network - base) * 1e6).rounded() / 1e6
                 }
                 guard let test = WilcoxonTest(differences: differences.compactMap(\.self)) else {
                     return nil

@@ -18,6 +18,7 @@ extension NetworkTable {
         <title>\(escapedForHTML(title))</title>
         <style>
         \(reportStyle)
+            section > h2 { margin-bottom: 10px; }
             .grid-table td, .grid-table th { padding-top: 9px; padding-bottom: 9px; }
             .grid-table b { font-size: 17px; font-weight: 600; }
             .grid-table small { display: block; white-space: nowrap; }
@@ -201,22 +202,22 @@ extension NetworkTable {
             let heading =
                 "<th scope=\"row\">\(escapedForHTML(families[row])), \(base) → "
                 + "\(escapedForHTML(recalibrations[column]))</th>"
-            guard let comparison = comparisons[row][column],
-                let mean = comparison.differences.mean
-            else { return "<tr>\(heading)<td colspan=\"5\">\(Self.missing)</td></tr>" }
-            let interval = comparison.differences.meanInterval.map {
-                "\(signed($0.lower)) to \(signed($0.upper))"
-            }
             let publishedDifference = published[row][column].flatMap { value in
                 published[row][0].map { signed(value - $0) }
+            }
+            let last = "<td class=\"number\">\(publishedDifference ?? "–")</td></tr>"
+            guard let comparison = comparisons[row][column],
+                let mean = comparison.differences.mean
+            else { return "<tr>\(heading)<td colspan=\"5\">\(Self.missing)</td>\(last)" }
+            let interval = comparison.differences.meanInterval.map {
+                "\(signed($0.lower)) to \(signed($0.upper))"
             }
             return """
                 <tr>\(heading)<td class="number">\(signed(mean))</td>\
                 <td class="number">\(interval ?? "–")</td>\
                 <td class="number">\(comparison.test.pairCount)</td>\
                 <td class="number">\(probability(comparison.test.pValue))</td>\
-                <td class="number">\(probability(comparison.adjustedPValue))</td>\
-                <td class="number">\(publishedDifference ?? "–")</td></tr>
+                <td class="number">\(probability(comparison.adjustedPValue))</td>\(last)
                 """
         }
         let tests = comparisons.joined().count { $0 != nil }
