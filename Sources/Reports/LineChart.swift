@@ -101,7 +101,7 @@ struct LineChart {
 
     private func logarithmicTicks(from low: Double, to high: Double) -> [Double] {
         let powers = Int(floor(log10(low)))...Int(ceil(log10(high)))
-        let fine = powers.flatMap { power in [1, 2, 5].map { $0 * pow(10, Double(power)) } }
+        let fine = powers.flatMap { power in [1, 2, 3, 5, 7].map { $0 * pow(10, Double(power)) } }
             .filter { (low...high).contains($0) }
         return fine.isEmpty ? [low] : fine
     }

@@ -158,7 +158,16 @@ public struct TrainingPage: Sendable {
             <div class="charts">
             \(charts.map(\.html).joined(separator: "\n"))
             </div>
+            \(sagittalNote)
             </section>
+            """
+    }
+
+    private var sagittalNote: String {
+        guard networks.contains(where: { $0.name == Plane.sagittal.rawValue }) else { return "" }
+        return """
+            <p class="quiet">Seen from the side, left and right look alike: alone, the sagittal \
+            network gives both sides one name, so its Dice here is low by nature.</p>
             """
     }
 
