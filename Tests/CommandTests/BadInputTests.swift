@@ -166,9 +166,9 @@ struct BadScan: Sendable, CustomTestStringConvertible {
             (["a.nii", "out", "--model", "model", "--reference", "none"], "'none' do not exist"),
             (["a.nii", "dataset", "--model", "model"], "'dataset' is another dataset"),
             (["a.nii", "out", "--shard", "1/2"], "Unknown option '--shard'"),
-            (["a.nii", "out", "--space", "native"], "Unknown option '--space'"),
-            (["a.nii", "out", "--probabilities"], "Unknown option '--probabilities'"),
             (["a.nii", "out", "--colour"], "Unknown option '--colour'"),
+            (["a.nii", "out", "--space", "world"], "--space must be native or conformed"),
+            (["a.nii", "out", "--interpolation", "nearest"], "must be linear or cubic"),
         ])
     func `a wrong command line gets one sentence and status 2`(
         arguments: [String], says: String
