@@ -52,15 +52,15 @@ CTORCH := Sources/CTorch/library
 CTORCH_OBJECTS := .deps/ctorch
 CXX_FLAGS := -std=c++20 -fPIC -fvisibility=hidden -Wall -Werror -I Sources/CTorch/include
 # The plans' own loops are compiled for each instruction set and chosen at run time.
-KERNELS := baseline
+KERNELS := plan_kernels_baseline
 ifeq ($(shell uname -m),x86_64)
-KERNELS += avx2 avx512
+KERNELS += plan_kernels_avx2 plan_kernels_avx512 winograd_avx2 winograd_avx512
 endif
 KERNEL_FLAGS_avx2 := -march=x86-64-v3
 KERNEL_FLAGS_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
 
 .deps/lib/libCTorch.so: $(CTORCH_OBJECTS)/ctorch.o $(CTORCH_OBJECTS)/plan.o \
-    $(CTORCH_OBJECTS)/output_pool.o $(CTORCH_OBJECTS)/training.o $(KERNELS:%=$(CTORCH_OBJECTS)/plan_kernels_%.o)
+    $(CTORCH_OBJECTS)/output_pool.o $(CTORCH_OBJECTS)/training.o $(KERNELS:%=$(CTORCH_OBJECTS)/%.o)
 	@mkdir -p .deps/lib
 	g++ -shared -fopenmp $^ -o $@.tmp \
 	    -L $(LIBTORCH)/lib -Wl,-rpath,$(abspath $(LIBTORCH))/lib \
@@ -76,6 +76,12 @@ $(CTORCH_OBJECTS)/%.o: $(CTORCH)/%.cpp $(wildcard $(CTORCH)/*.h) Sources/CTorch/
 $(CTORCH_OBJECTS)/plan_kernels_%.o: $(CTORCH)/plan_kernels.cpp $(CTORCH)/plan_kernels.h
 	@mkdir -p $(CTORCH_OBJECTS)
 	g++ $(CXX_FLAGS) -O3 -fopenmp-simd $(KERNEL_FLAGS_$*) -DPLAN_KERNELS=plan_kernels_$* \
+	    -c $< -o $@
+
+# A vector's size differs between the instruction sets, but no vector is passed between them.
+$(CTORCH_OBJECTS)/winograd_%.o: $(CTORCH)/winograd.cpp $(CTORCH)/winograd.h
+	@mkdir -p $(CTORCH_OBJECTS)
+	g++ $(CXX_FLAGS) -O3 -Wno-psabi $(KERNEL_FLAGS_$*) -DWINOGRAD_KERNELS=winograd_$* \
 	    -c $< -o $@
 
 format:

@@ -20,8 +20,10 @@ public final class InferencePlan {
         public var convolutions: String
         /// The instruction set of the loops between them, such as `AVX-512`.
         public var kernels: String
-        /// Convolutions, and how many of them run on packed weights.
+        /// Convolutions: some by Winograd's algorithm, others by LibTorch on packed weights.
         public var convolutionCount: Int
+        /// See ``convolutionCount``.
+        public var winogradConvolutionCount: Int
         /// See ``convolutionCount``.
         public var packedConvolutionCount: Int
         /// Passes over memory between the convolutions.
@@ -33,12 +35,12 @@ public final class InferencePlan {
         /// Scratch memory of each thread.
         public var scratchBytesPerThread: Int
 
-        /// One line, such as `compiled plan (bf16; convolutions AVX512_BF16, 18 of 18 packed; 13
-        /// fused passes AVX-512)`.
+        /// One line, such as `compiled plan (bf16; 18 convolutions AVX512_BF16, 17 Winograd, 1 packed;
+        /// 13 fused passes AVX-512)`.
         public var description: String {
-            "compiled plan (\(precision.rawValue); convolutions "
+            "compiled plan (\(precision.rawValue); \(convolutionCount) convolutions "
                 + "\(convolutions.isEmpty ? "portable" : convolutions), "
-                + "\(packedConvolutionCount) of \(convolutionCount) packed; "
+                + "\(winogradConvolutionCount) Winograd, \(packedConvolutionCount) packed; "
                 + "\(passCount) fused passes \(kernels))"
         }
     }
@@ -82,6 +84,7 @@ public final class InferencePlan {
         summary = Summary(
             precision: precision, convolutions: try Engine.convolutionCapability(),
             kernels: plan.kernels, convolutionCount: compiled.convolutionCount,
+            winogradConvolutionCount: plan.winogradCount,
             packedConvolutionCount: plan.packedCount, passCount: compiled.passCount,
             foldedNormalizationCount: compiled.foldedCount,
             operationsPerSlice: compiled.operations, scratchBytesPerThread: plan.byteCount)

@@ -205,6 +205,9 @@ package enum PlanKernels: CaseIterable {
     /// How many convolutions run on packed weights.
     package var packedCount: Int { Int(unsafe engine.table.pointee.plan_packed_count(plan)) }
 
+    /// How many convolutions run by Winograd's algorithm.
+    package var winogradCount: Int { Int(unsafe engine.table.pointee.plan_winograd_count(plan)) }
+
     /// Scratch memory of each thread.
     package var byteCount: Int { Int(unsafe engine.table.pointee.plan_byte_count(plan)) }
 }

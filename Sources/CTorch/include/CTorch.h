@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 // A change of this table's layout or meaning changes this number; loading checks it.
-#define CTORCH_API_VERSION 2
+#define CTORCH_API_VERSION 3
 
 typedef struct CTorchTensorStorage *CTorchTensor;
 
@@ -229,9 +229,10 @@ typedef struct {
     CTorchStatus (*plan_run)(
         CTorchPlan plan, CTorchTensor images, CTorchTensor CTORCH_NULLABLE *CTORCH_NONNULL logits);
     // The instruction set of the plan's own loops, how many of its convolutions run on packed
-    // weights, and the bytes of scratch memory for each thread.
+    // weights and how many by Winograd's algorithm, and the bytes of scratch memory for each thread.
     const char *CTORCH_NONNULL (*CTORCH_NONNULL plan_kernels)(CTorchPlan plan);
     int32_t (*plan_packed_count)(CTorchPlan plan);
+    int32_t (*plan_winograd_count)(CTorchPlan plan);
     int64_t (*plan_byte_count)(CTorchPlan plan);
     // What LibTorch's convolutions find: "AMX", "AVX512_BF16", "AVX512", "AVX2" or "".
     const char *CTORCH_NONNULL (*CTORCH_NONNULL convolution_capability)(void);

@@ -293,6 +293,7 @@ extern "C" __attribute__((visibility("default"))) const CTorchAPI *ctorch_api(in
         .plan_run = plan_run,
         .plan_kernels = plan_kernels,
         .plan_packed_count = plan_packed_count,
+        .plan_winograd_count = plan_winograd_count,
         .plan_byte_count = plan_byte_count,
         .convolution_capability = convolution_capability,
     };

@@ -1,13 +1,15 @@
 // Plans: a network's steps over scratch memory that is laid out once.
 //
-// Convolutions are LibTorch's own on packed weights; everything else is in plan_kernels.cpp. A
-// thread computes an image from beginning to end, so that no result depends on the other threads.
+// Convolutions are Winograd's (winograd.cpp) or LibTorch's on packed weights; everything else is in
+// plan_kernels.cpp. A thread computes an image from beginning to end, so that no result depends on the
+// other threads.
 
 #include "plan.h"
 
 #include "internal.h"
 #include "output_pool.h"
 #include "plan_kernels.h"
+#include "winograd.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -23,6 +25,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #ifdef __x86_64__
@@ -33,9 +36,27 @@ namespace {
 
 using Floats = std::vector<float>;
 
+struct FreeBlock {
+    void operator()(void *block) const { std::free(block); }
+};
+
+template <typename Element>
+using Block = std::unique_ptr<Element, FreeBlock>;
+
+template <typename Element>
+Block<Element> aligned_block(int64_t count) {
+    const int64_t bytes = (std::max<int64_t>(count, 1) * sizeof(Element) + 63) / 64 * 64;
+    Block<Element> block(static_cast<Element *>(std::aligned_alloc(64, bytes)));
+    if (block == nullptr) throw std::bad_alloc();
+    return block;
+}
+
 struct Step {
     CTorchPlanStep description;
-    // Of a convolution.
+    // Of a convolution by Winograd's algorithm.
+    std::optional<WinogradLayer> winograd;
+    std::shared_ptr<float> winograd_weights;
+    // Of any other convolution.
     at::Tensor weight;
     at::Tensor bias;
     int64_t padding[2] = {0, 0};
@@ -61,13 +82,10 @@ struct Buffer {
     int64_t pixels() const { return static_cast<int64_t>(size.height) * size.width; }
 };
 
-struct FreeBlock {
-    void operator()(void *block) const { std::free(block); }
-};
-
 // What one thread needs.
 struct Workspace {
-    std::unique_ptr<void, FreeBlock> block;
+    Block<char> block;
+    Block<float> winograd;
     std::vector<at::Tensor> outputs;  // by buffer, of convolutions
     Floats sums, means, hidden, factors, row;
     std::shared_ptr<OutputPool> pool = make_output_pool();
@@ -108,6 +126,15 @@ const PlanKernels *kernels_of(CTorchKernels kind, const char **name) {
     return plan_kernels_baseline;
 }
 
+// Winograd's algorithm as it is compiled for the kernels' instruction set, if it is.
+const WinogradKernels *winograd_of([[maybe_unused]] const PlanKernels *kernels) {
+#ifdef __x86_64__
+    if (kernels == plan_kernels_avx512) return &winograd_avx512;
+    if (kernels == plan_kernels_avx2) return &winograd_avx2;
+#endif
+    return nullptr;
+}
+
 // Very small numbers count as 0 on this thread while it lives: on many processors they take a
 // hundred times longer.
 class FlushDenormals {
@@ -146,7 +173,13 @@ public:
         : type(static_cast<at::ScalarType>(element)) {
         TORCH_CHECK(
             type == at::kFloat || type == at::kBFloat16, "plans compute in float32 or bfloat16");
-        kernels = kernels_of(kind, &kernels_name) + (type == at::kBFloat16 ? 1 : 0);
+        kernels = kernels_of(kind, &kernels_name);
+        winograd = winograd_of(kernels);
+        if (type == at::kBFloat16) {
+            kernels++;
+            // Matrix instructions for bfloat16 are faster than fewer multiplications without them.
+            if (convolution_capability() == std::string_view("AMX")) winograd = nullptr;
+        }
         element_size = type == at::kFloat ? 4 : 2;
         for (int32_t i = 0; i < buffer_count; i++) {
             Buffer buffer{.size = given_buffers[i]};
@@ -220,13 +253,19 @@ public:
             std::count_if(steps.begin(), steps.end(), [](const Step &s) { return s.packed; }));
     }
 
+    int32_t winograd_count() const {
+        return static_cast<int32_t>(
+            std::count_if(steps.begin(), steps.end(), [](const Step &s) { return s.winograd; }));
+    }
+
     int64_t byte_count() const {
-        return arena_size + peak_of_outputs();
+        return arena_size + peak_of_outputs() + winograd_scratch() * sizeof(float);
     }
 
 private:
     at::ScalarType type;
     const PlanKernels *kernels = nullptr;
+    const WinogradKernels *winograd = nullptr;
     int64_t element_size = 4;
     std::vector<Buffer> buffers;
     std::vector<Step> steps;
@@ -286,14 +325,16 @@ private:
 
     void pack(Step &step) {
         const CTorchPlanStep &description = step.description;
-        const at::Tensor weight = tensor_of(description.weight).detach().to(type);
+        const at::Tensor given = tensor_of(description.weight).detach();
         const Buffer &source = buffers[description.sources[0].buffer];
         const Buffer &target = buffers[description.target.buffer];
         TORCH_CHECK(
-            weight.dim() == 4 && weight.size(1) == source.size.channels &&
-                weight.size(0) == target.size.channels && weight.size(2) % 2 == 1,
-            "a convolution by ", weight.sizes(), " of ", source.size.channels, " channels to ",
+            given.dim() == 4 && given.size(1) == source.size.channels &&
+                given.size(0) == target.size.channels && given.size(2) % 2 == 1,
+            "a convolution by ", given.sizes(), " of ", source.size.channels, " channels to ",
             target.size.channels);
+        if (packed_for_winograd(step, given)) return;
+        const at::Tensor weight = given.to(type);
         if (description.bias != nullptr) {
             step.bias = tensor_of(description.bias).detach().to(at::kFloat).clone();
         }
@@ -325,6 +366,38 @@ private:
         } catch (const c10::Error &) {
             return;
         }
+    }
+
+    // Whether the convolution is one for Winograd's algorithm, which then has its weights.
+    bool packed_for_winograd(Step &step, const at::Tensor &weight) const {
+        const int64_t out = weight.size(0), in = weight.size(1), kernel = weight.size(2);
+        if (winograd == nullptr || (kernel != 3 && kernel != 5) || weight.size(3) != kernel ||
+            in % 16 != 0 || out % 16 != 0) {
+            return false;
+        }
+        const Floats dense = floats_of(step.description.weight);
+        step.winograd_weights = aligned_block<float>(64 * in * out);
+        winograd->pack(
+            dense.data(), static_cast<int>(kernel), static_cast<int>(in), static_cast<int>(out),
+            step.winograd_weights.get());
+        step.biases = floats_of(step.description.bias);
+        step.biases.resize(out);
+        step.winograd = WinogradLayer{
+            .kernel = static_cast<int>(kernel),
+            .in_channels = static_cast<int>(in),
+            .out_channels = static_cast<int>(out),
+            .weights = step.winograd_weights.get(),
+            .bias = step.biases.data(),
+            .slope = static_cast<float>(step.description.slope)};
+        return true;
+    }
+
+    int64_t winograd_scratch() const {
+        int64_t most = 0;
+        for (const Step &step : steps) {
+            if (step.winograd) most = std::max(most, winograd->scratch(&*step.winograd));
+        }
+        return most;
     }
 
     template <typename Use>
@@ -407,8 +480,10 @@ private:
 
     Workspace workspace() const {
         Workspace made;
-        made.block.reset(std::aligned_alloc(64, std::max<int64_t>(arena_size, 64)));
-        if (made.block == nullptr) throw std::bad_alloc();
+        made.block = aligned_block<char>(arena_size);
+        const int64_t numbers = winograd_scratch();
+        made.winograd = aligned_block<float>(numbers);
+        std::fill_n(made.winograd.get(), numbers, 0.0F);
         made.outputs.resize(buffers.size());
         return made;
     }
@@ -419,7 +494,7 @@ private:
         if (buffers[buffer].from_convolution) {
             return static_cast<char *>(work.outputs[buffer].data_ptr());
         }
-        return static_cast<char *>(work.block.get()) + buffers[buffer].offset;
+        return work.block.get() + buffers[buffer].offset;
     }
 
     // The rows of a place.
@@ -507,6 +582,13 @@ private:
         const int64_t channels = buffers[source].size.channels;
         const int64_t height = buffers[source].size.height;
         const int64_t width = buffers[source].size.width;
+        if (step.winograd) {
+            winograd->convolve[type == at::kBFloat16](
+                &*step.winograd, data(work, source), channels, static_cast<int>(height),
+                static_cast<int>(width), data(work, step.description.target.buffer),
+                step.winograd->out_channels, work.winograd.get());
+            return;
+        }
         const at::Tensor input = at::from_blob(
             data(work, source), {1, channels, height, width},
             {height * width * channels, 1, width * channels, channels}, type);
@@ -665,6 +747,8 @@ CTorchStatus plan_run(CTorchPlan plan, CTorchTensor images, CTorchTensor *logits
 const char *plan_kernels(CTorchPlan plan) { return plan_of(plan).kernels_name; }
 
 int32_t plan_packed_count(CTorchPlan plan) { return plan_of(plan).packed_count(); }
+
+int32_t plan_winograd_count(CTorchPlan plan) { return plan_of(plan).winograd_count(); }
 
 int64_t plan_byte_count(CTorchPlan plan) { return plan_of(plan).byte_count(); }
 

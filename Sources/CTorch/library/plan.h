@@ -12,6 +12,7 @@ void plan_release(CTorchPlan plan);
 CTorchStatus plan_run(CTorchPlan plan, CTorchTensor images, CTorchTensor *logits);
 const char *plan_kernels(CTorchPlan plan);
 int32_t plan_packed_count(CTorchPlan plan);
+int32_t plan_winograd_count(CTorchPlan plan);
 int64_t plan_byte_count(CTorchPlan plan);
 const char *convolution_capability();
 

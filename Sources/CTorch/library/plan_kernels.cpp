@@ -273,27 +273,26 @@ void excite(
     }
 }
 
+typedef float Sixteen __attribute__((vector_size(64), aligned(4)));
+
 // `PIXELS` pixels and 16 classes at a time, so that the sums stay in registers.
 template <typename T, int PIXELS>
 inline void classify_block(
     const T *source, long stride, int channels, const float *weights, const float *bias,
     int classes, int padded_classes, float *logits) {
     for (int first = 0; first < padded_classes; first += 16) {
-        float sums[PIXELS][16];
-        for (int p = 0; p < PIXELS; p++) {
-            for (int k = 0; k < 16; k++) sums[p][k] = bias[first + k];
-        }
+        Sixteen sums[PIXELS];
+        for (int p = 0; p < PIXELS; p++) memcpy(&sums[p], bias + first, sizeof sums[p]);
         for (int c = 0; c < channels; c++) {
-            const float *__restrict w = weights + static_cast<long>(c) * padded_classes + first;
+            Sixteen w;
+            memcpy(&w, weights + static_cast<long>(c) * padded_classes + first, sizeof w);
 #pragma GCC unroll 8
-            for (int p = 0; p < PIXELS; p++) {
-                const float v = value(source[p * stride + c]);
-                for (int k = 0; k < 16; k++) sums[p][k] += v * w[k];
-            }
+            for (int p = 0; p < PIXELS; p++) sums[p] += value(source[p * stride + c]) * w;
         }
         const int count = classes - first < 16 ? classes - first : 16;
         for (int p = 0; p < PIXELS; p++) {
-            memcpy(logits + static_cast<long>(p) * classes + first, sums[p], count * sizeof(float));
+            memcpy(
+                logits + static_cast<long>(p) * classes + first, &sums[p], count * sizeof(float));
         }
     }
 }

@@ -1,0 +1,369 @@
+// The Makefile compiles this file once for each instruction set, with WINOGRAD_KERNELS naming the
+// table.
+//
+// As in plan_kernels.cpp nothing here may come from a C++ library header.
+
+#include "winograd.h"
+
+#include <string.h>
+
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int lanes = 16;
+constexpr int vectors_of_block = 4;
+#elif defined(__AVX2__)
+constexpr int lanes = 8;
+constexpr int vectors_of_block = 2;
+#else
+#error "winograd.cpp is for AVX2 and AVX-512"
+#endif
+
+typedef float Vector __attribute__((vector_size(lanes * 4)));
+typedef float UnalignedVector __attribute__((vector_size(lanes * 4), aligned(4)));
+typedef uint32_t Words __attribute__((vector_size(lanes * 4)));
+typedef uint16_t Halves __attribute__((vector_size(lanes * 2), aligned(2)));
+
+constexpr int tile = 8;
+constexpr int points = tile * tile;
+
+// How many bytes of a block's transformed tiles and products should stay near the processor.
+constexpr int64_t block_bytes = 512 << 10;
+
+inline Vector load(const float *source) {
+    return *reinterpret_cast<const UnalignedVector *>(source);
+}
+
+inline Vector load(const uint16_t *source) {
+    const Halves halves = *reinterpret_cast<const Halves *>(source);
+    const Words words = __builtin_convertvector(halves, Words) << 16;
+    return (Vector)words;
+}
+
+inline void store(Vector value, float *target) {
+    *reinterpret_cast<UnalignedVector *>(target) = value;
+}
+
+// To nearest, of ties the even one.
+inline void store(Vector value, uint16_t *target) {
+    const Words words = (Words)value;
+    const Words rounded = (words + 0x7FFF + ((words >> 16) & 1)) >> 16;
+    *reinterpret_cast<Halves *>(target) = __builtin_convertvector(rounded, Halves);
+}
+
+inline int smaller(int a, int b) { return a < b ? a : b; }
+inline int larger(int a, int b) { return a < b ? b : a; }
+
+// MARK: Transforms, at the points 0, 1, -1, 2, -2, 1/2, -1/2 and infinity
+
+inline void transform_input(Vector (&d)[tile]) {
+    const Vector zero = d[0] - d[6] + (d[4] - d[2]) * 5.25F;
+    const Vector infinity = d[7] - d[1] + (d[3] - d[5]) * 5.25F;
+    const Vector even1 = d[2] + d[6] - d[4] * 4.25F;
+    const Vector odd1 = d[1] + d[5] - d[3] * 4.25F;
+    const Vector even2 = d[6] + d[2] * 0.25F - d[4] * 1.25F;
+    const Vector odd2 = d[1] * 0.5F - d[3] * 2.5F + d[5] * 2.0F;
+    const Vector even3 = d[6] + d[2] * 4.0F - d[4] * 5.0F;
+    const Vector odd3 = d[1] * 2.0F - d[3] * 2.5F + d[5] * 0.5F;
+    d[0] = zero;
+    d[1] = even1 + odd1;
+    d[2] = even1 - odd1;
+    d[3] = even2 + odd2;
+    d[4] = even2 - odd2;
+    d[5] = even3 + odd3;
+    d[6] = even3 - odd3;
+    d[7] = infinity;
+}
+
+template <int size>
+inline void transform_output(const Vector (&p)[tile], Vector (&y)[size]) {
+    const Vector even1 = p[1] + p[2], odd1 = p[1] - p[2];
+    const Vector even2 = p[3] + p[4], odd2 = p[3] - p[4];
+    const Vector even3 = p[5] + p[6], odd3 = p[5] - p[6];
+    y[0] = p[0] + even1 + even2 + even3;
+    y[1] = odd1 + odd2 * 2.0F + odd3 * 0.5F;
+    y[2] = even1 + even2 * 4.0F + even3 * 0.25F;
+    y[3] = odd1 + odd2 * 8.0F + odd3 * 0.125F;
+    if constexpr (size == 6) {
+        y[4] = even1 + even2 * 16.0F + even3 * 0.0625F;
+        y[5] = odd1 + odd2 * 32.0F + odd3 * 0.03125F;
+    }
+    y[size - 1] += p[7];
+}
+
+// Powers of a point, divided by its differences from the other points.
+void weight_matrix(int kernel, double (&matrix)[tile][5]) {
+    const double at[7] = {0, 1, -1, 2, -2, 0.5, -0.5};
+    for (int p = 0; p < 7; p++) {
+        double value = p == 0 ? -1 : 1;  // the input's first row has the other sign
+        for (int other = 0; other < 7; other++) {
+            if (other != p) value /= at[p] - at[other];
+        }
+        for (int k = 0; k < kernel; k++) {
+            matrix[p][k] = value;
+            value *= at[p];
+        }
+    }
+    for (int k = 0; k < kernel; k++) matrix[7][k] = k == kernel - 1;
+}
+
+// MARK: Weights
+
+// Output channels are taken in blocks as wide as the registers allow.
+inline int block_width(int channels_left) {
+    return smaller(channels_left, vectors_of_block * lanes);
+}
+
+void pack(const float *weights, int kernel, int in, int out, float *packed) {
+    double matrix[tile][5];
+    weight_matrix(kernel, matrix);
+    for (int o = 0; o < out; o++) {
+        const int first = o / (vectors_of_block * lanes) * (vectors_of_block * lanes);
+        const int width = block_width(out - first);
+        for (int i = 0; i < in; i++) {
+            const float *g = weights + (static_cast<long>(o) * in + i) * kernel * kernel;
+            double rows[tile][5];
+            for (int p = 0; p < tile; p++) {
+                for (int x = 0; x < kernel; x++) {
+                    rows[p][x] = 0;
+                    for (int y = 0; y < kernel; y++) rows[p][x] += matrix[p][y] * g[y * kernel + x];
+                }
+            }
+            for (int p = 0; p < tile; p++) {
+                for (int q = 0; q < tile; q++) {
+                    double sum = 0;
+                    for (int x = 0; x < kernel; x++) sum += rows[p][x] * matrix[q][x];
+                    packed[(p * tile + q) * static_cast<long>(in) * out +
+                           static_cast<long>(first) * in + static_cast<long>(i) * width + o - first] =
+                        static_cast<float>(sum);
+                }
+            }
+        }
+    }
+}
+
+// MARK: Products
+
+// `rows` x (vectors * lanes) numbers of a product of [rows][depth] and [depth][vectors * lanes].
+template <int rows, int vectors>
+inline void multiply_block(
+    const float *left, long left_stride, const float *right, int depth, float *product,
+    long product_stride) {
+    Vector sums[rows][vectors] = {};
+    for (int k = 0; k < depth; k++) {
+        Vector factors[vectors];
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) {
+            factors[v] = *reinterpret_cast<const Vector *>(right + v * lanes);
+        }
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++) {
+            const float value = left[r * left_stride + k];
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++) sums[r][v] += factors[v] * value;
+        }
+        right += vectors * lanes;
+    }
+    for (int r = 0; r < rows; r++) {
+        for (int v = 0; v < vectors; v++) {
+            *reinterpret_cast<Vector *>(product + r * product_stride + v * lanes) = sums[r][v];
+        }
+    }
+}
+
+template <int rows, int vectors>
+void multiply_rows(
+    const float *left, long left_stride, const float *right, int depth, float *product,
+    long product_stride, int count) {
+    for (int r = 0; r < count; r += rows) {
+        multiply_block<rows, vectors>(
+            left + r * left_stride, left_stride, right, depth, product + r * product_stride,
+            product_stride);
+    }
+}
+
+// How many rows of tiles a product of so many output channels takes at a time.
+constexpr int rows_at_a_time(int channels) {
+#if defined(__AVX512F__)
+    return channels == 64 ? 6 : channels == 48 ? 8 : 12;
+#else
+    return 6;
+#endif
+}
+
+// At one point: [count][in] by [in][out]. Rows are written up to the next multiple of
+// rows_at_a_time().
+void multiply(
+    const float *left, const float *right, int count, int in, int out, float *product) {
+    for (int first = 0; first < out; first += vectors_of_block * lanes) {
+        const int width = block_width(out - first);
+        const float *block = right + static_cast<long>(first) * in;
+        switch (width / lanes) {
+#if defined(__AVX512F__)
+        case 4:
+            multiply_rows<rows_at_a_time(64), 4>(left, in, block, in, product + first, out, count);
+            break;
+        case 3:
+            multiply_rows<rows_at_a_time(48), 3>(left, in, block, in, product + first, out, count);
+            break;
+        case 2:
+            multiply_rows<rows_at_a_time(32), 2>(left, in, block, in, product + first, out, count);
+            break;
+        default:
+            multiply_rows<rows_at_a_time(16), 1>(left, in, block, in, product + first, out, count);
+#else
+        default: multiply_rows<6, 2>(left, in, block, in, product + first, out, count);
+#endif
+        }
+    }
+}
+
+// MARK: Images
+
+// Distances between the transforms of neighbouring points: no multiple of 4096 bytes, as the same
+// place of all points is written together.
+inline long point_stride(int rows, int channels) {
+    return (static_cast<long>(rows) * channels + 1023) / 1024 * 1024 + 16;
+}
+
+// Tiles that are worked on together, a multiple of what products take at a time.
+int tiles_of_block(const WinogradLayer &layer) {
+    const int step = layer.out_channels < 64 ? rows_at_a_time(layer.out_channels)
+        : layer.out_channels % 64 == 0      ? rows_at_a_time(64)
+                                            : 24;
+    const int64_t bytes = points * 4 * static_cast<int64_t>(layer.in_channels + layer.out_channels);
+    return larger(step, smaller(96, static_cast<int>(block_bytes / bytes)) / step * step);
+}
+
+int64_t scratch(const WinogradLayer *layer) {
+    const int rows = tiles_of_block(*layer);
+    return points *
+        (point_stride(rows, layer->in_channels) + point_stride(rows, layer->out_channels)) +
+        static_cast<int64_t>(points) * layer->in_channels;
+}
+
+template <typename Element>
+void take_tile(
+    const Element *const (&source)[tile], long stride, int channels, float *target,
+    long target_stride) {
+    for (int c = 0; c < channels; c += lanes) {
+        Vector rows[tile][tile];
+        for (int y = 0; y < tile; y++) {
+            for (int x = 0; x < tile; x++) rows[y][x] = load(source[y] + x * stride + c);
+            transform_input(rows[y]);
+        }
+        for (int x = 0; x < tile; x++) {
+            Vector column[tile];
+            for (int y = 0; y < tile; y++) column[y] = rows[y][x];
+            transform_input(column);
+            for (int y = 0; y < tile; y++) {
+                *reinterpret_cast<Vector *>(target + (y * tile + x) * target_stride + c) = column[y];
+            }
+        }
+    }
+}
+
+template <int size, typename Element>
+void give_tile(
+    const float *products, long stride, const WinogradLayer &layer, int height, int width,
+    Element *target, long row_stride, long pixel_stride) {
+    for (int c = 0; c < layer.out_channels; c += lanes) {
+        Vector rows[tile][size];
+        for (int y = 0; y < tile; y++) {
+            Vector row[tile];
+            for (int x = 0; x < tile; x++) {
+                row[x] = *reinterpret_cast<const Vector *>(products + (y * tile + x) * stride + c);
+            }
+            transform_output(row, rows[y]);
+        }
+        const Vector bias = load(layer.bias + c);
+        for (int x = 0; x < width; x++) {
+            Vector column[tile];
+            for (int y = 0; y < tile; y++) column[y] = rows[y][x];
+            Vector values[size];
+            transform_output(column, values);
+            for (int y = 0; y < height; y++) {
+                const Vector value = values[y] + bias;
+                const Vector lower = value * layer.slope;
+                store(value < 0 ? lower : value, target + y * row_stride + x * pixel_stride + c);
+            }
+        }
+    }
+}
+
+template <int size, typename Element>
+void convolve_tiles(
+    const WinogradLayer &layer, const Element *source, long source_stride, int height, int width,
+    Element *target, long target_stride, float *scratch) {
+    const int margin = layer.kernel / 2;
+    const int across = (width + size - 1) / size;
+    const int total = across * ((height + size - 1) / size);
+    const int block = tiles_of_block(layer);
+    const int in = layer.in_channels, out = layer.out_channels;
+    const long in_stride = point_stride(block, in);
+    const long out_stride = point_stride(block, out);
+    float *const inputs = scratch;
+    float *const products = inputs + points * in_stride;
+    Element *const patch = reinterpret_cast<Element *>(products + points * out_stride);
+
+    for (int first = 0; first < total; first += block) {
+        const int count = smaller(block, total - first);
+        for (int t = 0; t < count; t++) {
+            const int top = (first + t) / across * size - margin;
+            const int left = (first + t) % across * size - margin;
+            const Element *rows[tile];
+            long stride = source_stride;
+            if (top >= 0 && left >= 0 && top + tile <= height && left + tile <= width) {
+                for (int y = 0; y < tile; y++) {
+                    rows[y] = source + (static_cast<long>(top + y) * width + left) * source_stride;
+                }
+            } else {
+                stride = in;
+                memset(patch, 0, sizeof(Element) * points * in);
+                const int x0 = larger(left, 0), x1 = smaller(left + tile, width);
+                for (int y = 0; y < tile; y++) {
+                    rows[y] = patch + static_cast<long>(y) * tile * in;
+                    if (top + y < 0 || top + y >= height) continue;
+                    for (int x = x0; x < x1; x++) {
+                        memcpy(
+                            patch + (static_cast<long>(y) * tile + x - left) * in,
+                            source + (static_cast<long>(top + y) * width + x) * source_stride,
+                            sizeof(Element) * in);
+                    }
+                }
+            }
+            take_tile(rows, stride, in, inputs + static_cast<long>(t) * in, in_stride);
+        }
+        for (int p = 0; p < points; p++) {
+            multiply(
+                inputs + p * in_stride, layer.weights + static_cast<long>(p) * in * out, count, in,
+                out, products + p * out_stride);
+        }
+        for (int t = 0; t < count; t++) {
+            const int top = (first + t) / across * size;
+            const int left = (first + t) % across * size;
+            give_tile<size>(
+                products + static_cast<long>(t) * out, out_stride, layer,
+                smaller(size, height - top), smaller(size, width - left),
+                target + (static_cast<long>(top) * width + left) * target_stride,
+                static_cast<long>(width) * target_stride, target_stride);
+        }
+    }
+}
+
+template <typename Element>
+void convolve(
+    const WinogradLayer *layer, const void *source, long source_stride, int height, int width,
+    void *target, long target_stride, float *scratch) {
+    const auto *from = static_cast<const Element *>(source);
+    auto *to = static_cast<Element *>(target);
+    if (layer->kernel == 3) {
+        convolve_tiles<6>(*layer, from, source_stride, height, width, to, target_stride, scratch);
+    } else {
+        convolve_tiles<4>(*layer, from, source_stride, height, width, to, target_stride, scratch);
+    }
+}
+
+}  // namespace
+
+const WinogradKernels WINOGRAD_KERNELS = {pack, scratch, {convolve<float>, convolve<uint16_t>}};

@@ -1,0 +1,39 @@
+// Convolutions by minimal filtering: Winograd's algorithm on tiles of 8 x 8 pixels.
+//
+// Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv:1509.09308.
+// A tile gives 6 x 6 pixels of a 3x3 convolution and 4 x 4 of a 5x5 one for 64 multiplications a pair
+// of channels, where the sum itself takes 324 and 400. Elements are float32 or bfloat16; all
+// arithmetic is in single precision and in a fixed order.
+
+#ifndef WINOGRAD_H
+#define WINOGRAD_H
+
+#include <stdint.h>
+
+typedef struct {
+    int kernel;  // 3 or 5
+    int in_channels, out_channels;  // multiples of 16
+    // [64][blocks of output channels][in_channels][channels of the block]
+    const float *weights;
+    const float *bias;  // of the output channels
+    float slope;        // factor of negative results: 1 for none, 0 for a rectifier
+} WinogradLayer;
+
+typedef struct {
+    // Transforms weights [out][in][kernel][kernel] to the layout above, of `64 * in * out` numbers.
+    void (*pack)(const float *weights, int kernel, int in, int out, float *packed);
+    // How many numbers `convolve` needs to work in.
+    int64_t (*scratch)(const WinogradLayer *layer);
+    // Of float32 and of bfloat16 elements: convolves an image, channels side by side, `*_stride` elements from a pixel to the next; what
+    // lies outside counts as 0. `scratch` is aligned to 64 bytes.
+    void (*convolve[2])(
+        const WinogradLayer *layer, const void *source, long source_stride, int height, int width,
+        void *target, long target_stride, float *scratch);
+} WinogradKernels;
+
+#ifdef __x86_64__
+extern const WinogradKernels winograd_avx2;
+extern const WinogradKernels winograd_avx512;
+#endif
+
+#endif
