@@ -30,7 +30,8 @@ public final class InferencePlan {
         public var passCount: Int
         /// Normalisations that became part of another step.
         public var foldedNormalizationCount: Int
-        /// Multiplications and additions of the convolutions for one slice.
+        /// Multiplications and additions of the convolutions for one slice; see
+        /// `Architecture.operationCount(height:width:)`.
         public var operationsPerSlice: Double
         /// Scratch memory of each thread.
         public var scratchBytesPerThread: Int
@@ -87,7 +88,9 @@ public final class InferencePlan {
             winogradConvolutionCount: plan.winogradCount,
             packedConvolutionCount: plan.packedCount, passCount: compiled.passCount,
             foldedNormalizationCount: compiled.foldedCount,
-            operationsPerSlice: compiled.operations, scratchBytesPerThread: plan.byteCount)
+            operationsPerSlice: Double(
+                network.architecture.operationCount(height: height, width: width)),
+            scratchBytesPerThread: plan.byteCount)
     }
 
     /// Computes the logits of slices.

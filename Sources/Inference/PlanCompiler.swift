@@ -17,8 +17,6 @@ struct PlanCompiler {
     private(set) var steps: [PlanStep] = []
     private(set) var convolutionCount = 0
     private(set) var foldedCount = 0
-    /// Multiplications and additions of convolutions, for one slice.
-    private(set) var operations = 0.0
     /// Steps that are not convolutions.
     var passCount: Int { steps.count - convolutionCount }
 
@@ -79,7 +77,6 @@ struct PlanCompiler {
             hidden = try decode(hidden, level, "decoders.\(depth)", size: size)
         }
         let classifier = try layer("classifier")
-        operations += 2 * Double(classifier.weight.count * size.height * size.width)
         steps.append(.classify(source: hidden, classifier))
     }
 
@@ -312,7 +309,6 @@ struct PlanCompiler {
         let target = makeBuffer(weights.weight.shape[0], size)
         steps.append(.convolve(source: source, target: target, weights, slope: slope))
         convolutionCount += 1
-        operations += 2 * Double(weights.weight.count * size.height * size.width)
         return target
     }
 
