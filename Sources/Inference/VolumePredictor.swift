@@ -1,4 +1,3 @@
-import NeuralNetworks
 import Preprocessing
 public import SegmentationModels
 public import Tensors
@@ -114,7 +113,10 @@ public final class VolumePredictor {
                     voxelCount: size.count, outputOfClass: networks.map(\.outputOfClass)) : nil
             for (number, (network, layout)) in zip(networks, layouts).enumerated() {
                 let begun = clock.now
-                let compute = computation(of: network.network, layout)
+                let compute = SliceComputation(
+                    of: network.network, precision: precision, device: device, compiles: compiles,
+                    height: layout.height, width: layout.width)
+                computation = compute.description
                 var networkTime = clock.now - begun
                 var first = 0
                 while first < layout.sliceCount {
@@ -151,31 +153,6 @@ public final class VolumePredictor {
             aggregationTime += clock.now - added
             stageSeconds.append((.aggregate, aggregationTime / .seconds(1)))
             return prediction
-        }
-    }
-
-    /// Compiles a network for a plane's slices, or calls its layers where that cannot be.
-    private func computation(
-        of network: SegmentationNetwork, _ layout: SliceLayout
-    ) -> (Tensor) throws -> Tensor {
-        let eagerly = { [precision, device] (images: Tensor) in
-            try withAutocast(to: precision.autocastType, on: device) {
-                try network(images, mode: .inference)
-            }
-        }
-        let described = "layer by layer (\(precision.rawValue)"
-        guard compiles, device == .cpu else {
-            computation = described + ")"
-            return eagerly
-        }
-        do {
-            let plan = try InferencePlan(
-                network: network, precision: precision, height: layout.height, width: layout.width)
-            computation = plan.summary.description
-            return { try plan($0) }
-        } catch {
-            computation = described + "; no plan: \(error))"
-            return eagerly
         }
     }
 

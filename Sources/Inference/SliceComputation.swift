@@ -1,0 +1,51 @@
+import NeuralNetworks
+package import SegmentationModels
+package import Tensors
+
+/// How the logits of slices of one size are computed: by a compiled plan, or layer by layer.
+package struct SliceComputation {
+    /// The path, such as ``InferencePlan/Summary/description``; of layers also why there is no plan.
+    package let description: String
+    /// The plan's summary, or `nil` where the layers are called one after another.
+    package let plan: InferencePlan.Summary?
+    private let logits: (Tensor) throws -> Tensor
+
+    /// Compiles a network, or settles for its layers where that cannot be.
+    ///
+    /// - Parameters:
+    ///   - network: The network, on `device`.
+    ///   - precision: How it is computed.
+    ///   - device: Where.
+    ///   - compiles: Whether an ``InferencePlan`` is wanted at all.
+    ///   - height: Pixels down the slices.
+    ///   - width: Pixels across the slices.
+    package init(
+        of network: SegmentationNetwork, precision: Precision, device: Device, compiles: Bool,
+        height: Int, width: Int
+    ) {
+        let precision = precision.resolved(on: device)
+        var reason = ""
+        if compiles, device == .cpu {
+            do {
+                let plan = try InferencePlan(
+                    network: network, precision: precision, height: height, width: width)
+                self.plan = plan.summary
+                description = plan.summary.description
+                logits = { try plan($0) }
+                return
+            } catch {
+                reason = "; no plan: \(error)"
+            }
+        }
+        plan = nil
+        description = "layer by layer (\(precision.rawValue)\(reason))"
+        logits = { images in
+            try withAutocast(to: precision.autocastType, on: device) {
+                try network(images, mode: .inference)
+            }
+        }
+    }
+
+    /// Computes the logits `[N, classes, height, width]` of slices.
+    package func callAsFunction(_ images: Tensor) throws -> Tensor { try logits(images) }
+}
