@@ -176,12 +176,12 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "PipelinesTests",
-            dependencies: ["Pipelines", "VolumeIO", "Volumes", "TestSupport"],
+            dependencies: ["Pipelines", "Inference", "VolumeIO", "Volumes", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "segment-brain", "sliceseg", "ContentHash", "Datasets", "ModelBundles",
+                "segment-brain", "sliceseg", "ContentHash", "Datasets", "Inference", "ModelBundles",
                 "Pipelines", "Preprocessing", "SegmentationModels", "Tensors", "VolumeIO",
                 "Volumes",
                 "TestSupport",

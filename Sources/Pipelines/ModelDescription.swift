@@ -65,7 +65,7 @@ public func describeArchitecture(_ choices: ArchitectureChoices) throws -> Strin
 
 /// An architecture as a command line names it; what is `nil` takes its default.
 public struct ArchitectureChoices: Sendable, Hashable {
-    /// `uNet`, `sdNet` or `denseNet`.
+    /// `uNet`, `sdNet` or `denseNet`, in any case of letters.
     public var family: String
     /// Classes, background included.
     public var classes = 28
@@ -77,7 +77,7 @@ public struct ArchitectureChoices: Sendable, Hashable {
     public var depth: Int?
     /// Neighbouring slices that enter as channels.
     public var contextSlices: Int?
-    /// Which recalibration blocks it carries.
+    /// Which recalibration blocks it carries, also by their short names: `cse`, `sse`, `scse`.
     public var recalibration: String?
     /// How much narrower the hidden layer of cSE is.
     public var reductionRatio: Int?
@@ -93,9 +93,12 @@ public struct ArchitectureChoices: Sendable, Hashable {
     /// Makes choices with defaults for all but the family.
     public init(family: String) { self.family = family }
 
-    func architecture() throws(UsageError) -> Architecture {
+    /// The architecture, where the family was given by an option of this name.
+    func architecture(
+        familyOption: String = "--architecture"
+    ) throws(UsageError) -> Architecture {
         var result = Architecture(
-            family: try choice(family, option: "--architecture"), classes: classes)
+            family: try choice(family, option: familyOption), classes: classes)
         if let channels { result.channels = channels }
         if let kernel { result.kernel = kernel }
         if let depth { result.depth = depth }
@@ -116,10 +119,18 @@ public struct ArchitectureChoices: Sendable, Hashable {
         return result
     }
 
+    /// The blocks as the papers write them.
+    private static let longNames = [
+        "cse": Recalibration.channel.rawValue, "sse": Recalibration.spatial.rawValue,
+        "scse": Recalibration.channelAndSpatial.rawValue,
+    ]
+
     private func choice<Value: RawRepresentable<String> & CaseIterable>(
         _ text: String, option: String
     ) throws(UsageError) -> Value {
-        guard let value = Value(rawValue: text) else {
+        let lowercased = text.lowercased()
+        let name = Self.longNames[lowercased]?.lowercased() ?? lowercased
+        guard let value = Value.allCases.first(where: { $0.rawValue.lowercased() == name }) else {
             let names = Value.allCases.map(\.rawValue).joined(separator: ", ")
             throw UsageError("'\(text)' is unknown to \(option); choose from \(names)")
         }

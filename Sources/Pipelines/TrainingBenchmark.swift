@@ -30,39 +30,23 @@ public func benchmarkTraining(
     path: String, precision: String, device: String, threads: Int?, nextCount: () -> Int?,
     report: (String) -> Void
 ) throws {
-    guard let precision = Precision(rawValue: precision) else {
-        throw UsageError("'\(precision)' is no precision; write auto, bf16 or fp32")
-    }
+    let precision = try parsePrecision(precision)
     try Engine.load()
     try Engine.keepFreedMemory()
     if let threads { try Engine.setThreadCount(threads) }
     let device = try resolveDevice(device)
-    let file = try readSafeTensors(at: path)
-    guard let text = file.metadata["architecture"],
-        let architecture = try? JSONDecoder().decode(Architecture.self, from: Data(text.utf8))
-    else {
-        throw UsageError("'\(path)' names no architecture; make it by benchmark_training.py")
-    }
-    func tensor(_ name: String) throws -> Tensor {
-        let stored = try file.tensor(named: name)
-        return try stored.converted(to: stored.elementType, on: device)
-    }
-    let network = try SegmentationNetwork(architecture)
-    try network.move(to: device)
-    try withoutGradients {
-        for (name, parameter) in network.namedParameters {
-            try parameter.value.copyInPlace(from: file.tensor(named: "network." + name))
-        }
-    }
+    let stored = try StoredNetwork(at: path, on: device)
+    let network = stored.network
     let step = TrainingStep(
         network: network,
         optimizer: try AdamW(
             network.trainableParameters, learningRate: 1e-4, weightDecay: 0.01,
             decayed: .weightsOnly),
         loss: SegmentationLoss(
-            classWeights: try tensor("class_weights"), smoothing: 1, absentClasses: .excluded),
+            classWeights: try stored.tensor("class_weights"), smoothing: 1, absentClasses: .excluded
+        ),
         gradientNorm: 5, precision: precision, device: device)
-    let (images, classes) = (try tensor("images"), try tensor("classes"))
+    let (images, classes) = (try stored.tensor("images"), try stored.tensor("classes"))
     report("ready")
     let clock = ContinuousClock()
     while let count = nextCount() {

@@ -105,12 +105,3 @@ func readTrainingLog(at path: String) -> [TrainingPage.Row] {
             validationDice: number("validation_dice", in: row))
     }
 }
-
-/// What the processor calls itself.
-func processorName() -> String {
-    let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-    let line = text.split(separator: "\n").first { $0.hasPrefix("model name") }
-    let name = line?.split(separator: ":", maxSplits: 1).last
-        .map { $0.trimmingCharacters(in: .whitespaces) }
-    return name ?? "unknown processor"
-}

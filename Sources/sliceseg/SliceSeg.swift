@@ -17,7 +17,7 @@ struct SliceSeg: ParsableCommand {
         version: softwareVersion,
         subcommands: [
             Evaluate.self, Train.self, Describe.self, Models.self, Phantom.self, Info.self,
-            Verify.self, BenchmarkTraining.self,
+            Verify.self, Benchmark.self, BenchmarkInference.self, BenchmarkTraining.self,
         ])
 
     static func main() {
@@ -157,40 +157,6 @@ struct Train: ParsableCommand {
             device: device, threads: try parseCount(threads, option: "--threads"),
             only: (only ?? "").split(separator: ",").map(String.init),
             report: { complain($0) })
-    }
-}
-
-/// `sliceseg benchmark-training`, which fixtures/benchmark_training.py talks to.
-struct BenchmarkTraining: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "benchmark-training",
-        abstract: "Times the training step on one batch.",
-        discussion: """
-            Reads counts of steps from the standard input, a line each, and writes seconds, \
-            seconds of processor time and loss of each step.
-
-            EXAMPLE
-              echo 5 | sliceseg benchmark-training step.safetensors --precision bf16
-            """, shouldDisplay: false)
-
-    @Argument(help: ArgumentHelp("What fixtures/benchmark_training.py wrote.", valueName: "file"))
-    var file: String
-    @Option(help: ArgumentHelp("auto, bf16 or fp32.", valueName: "precision"))
-    var precision = "auto"
-    @Option(help: ArgumentHelp("auto, cpu, cuda or cuda:1.", valueName: "device"))
-    var device = "auto"
-    @Option(help: ArgumentHelp("Threads of the network; all cores by default.", valueName: "n"))
-    var threads: Int?
-
-    func run() throws {
-        try benchmarkTraining(
-            path: file, precision: precision, device: device,
-            threads: try parseCount(threads, option: "--threads"),
-            nextCount: { readLine().flatMap { Int($0) } },
-            report: {
-                print($0)
-                fflush(nil)
-            })
     }
 }
 

@@ -97,6 +97,8 @@ import Testing
               info                    Tells size, spacing, affine, orientation, datatype
                                       and range of volumes.
               verify                  Tells whether two volumes lie on the same grid.
+              benchmark               Measures slices per second of a model, by precision
+                                      and threads.
 
               See 'sliceseg help <subcommand>' for detailed help.
 
@@ -109,7 +111,9 @@ import Testing
     }
 
     @Test(
-        arguments: ["evaluate", "train", "describe", "models", "phantom", "info", "verify"])
+        arguments: [
+            "evaluate", "train", "describe", "models", "phantom", "info", "verify", "benchmark",
+        ])
     func `each subcommand has an example`(name: String) throws {
         let result = try run("sliceseg", [name, "--help"])
         #expect(result.status == 0)

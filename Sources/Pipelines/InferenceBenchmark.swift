@@ -1,0 +1,227 @@
+import Inference
+import ModelBundles
+import NeuralNetworks
+import SegmentationMetrics
+import SegmentationModels
+import Tensors
+import Volumes
+
+/// Measures how many slices a network labels in a second, by number format and threads.
+///
+/// Each repetition computes two slices a thread, from the conformed slice in single precision to
+/// the logits in single precision. Repetitions take turns: one of every line of the table, then the
+/// next, so that a machine that slows down slows them all.
+///
+/// - Parameter request: What is measured.
+/// - Returns: Medians, and all repetitions.
+/// - Throws: ``UsageError`` where the request cannot be met; errors of the model and the engine.
+public func benchmark(_ request: BenchmarkRequest) throws -> BenchmarkReport {
+    try Engine.load()
+    let cores = try Engine.threadCount()
+    let device = try resolveDevice(request.device)
+    let subject = try BenchmarkSubject(request, on: device)
+    let benchmark = try InferenceBenchmark(request, subject, device: device, cores: cores)
+    defer { try? Engine.setThreadCount(cores) }
+    return try withoutGradients { try benchmark.report() }
+}
+
+/// The network that is measured.
+private struct BenchmarkSubject {
+    let name: String
+    let network: SegmentationNetwork
+    let planes: Int
+
+    init(_ request: BenchmarkRequest, on device: Device) throws {
+        if let choices = request.network {
+            let architecture = try choices.architecture(familyOption: "--network")
+            try Engine.setSeed(1)
+            network = try SegmentationNetwork(architecture)
+            try network.move(to: device)
+            name = "random weights"
+            planes = 3
+            return
+        }
+        let bundle = try loadModel(request.model)
+        let plane = bundle.card.planes[0].plane
+        network = try bundle.makeNetwork(for: plane, device: device)
+        name = "\(bundle.card.name), \(plane.rawValue) plane"
+        planes = bundle.card.planes.count
+    }
+}
+
+/// One line of the table while it is measured.
+private struct Contender {
+    let precision: Precision
+    let threads: Int
+    let computation: SliceComputation
+    let peakMemory: Int
+    let images: Tensor
+    var rates: [Double] = []
+}
+
+private final class InferenceBenchmark {
+    private let request: BenchmarkRequest
+    private let subject: BenchmarkSubject
+    private let device: Device
+    private let cores: Int
+    private let convolution: ReferenceConvolution
+    private let clock = ContinuousClock()
+    private var notes: [String] = []
+
+    init(
+        _ request: BenchmarkRequest, _ subject: BenchmarkSubject, device: Device, cores: Int
+    ) throws {
+        self.request = request
+        self.subject = subject
+        self.device = device
+        self.cores = cores
+        convolution = try ReferenceConvolution(slices: max(4, cores), device: device)
+    }
+
+    func report() throws -> BenchmarkReport {
+        let threads =
+            request.threads ?? (device == .cpu ? standardThreadCounts(cores: cores) : [cores])
+        var contenders: [Contender] = []
+        for precision in wantedPrecisions() {
+            do {
+                contenders += try self.contenders(precision, threads: threads)
+            } catch let error as TensorError {
+                notes.append("\(precision.rawValue): not measured: \(error)")
+            }
+        }
+        guard !contenders.isEmpty else {
+            throw UsageError(
+                "nothing can be measured: " + notes.joined(separator: "; "))
+        }
+        var convolutionRates: [Double] = []
+        _ = try convolution.rate()
+        for _ in 0..<max(1, request.repetitions) {
+            for index in contenders.indices {
+                contenders[index].rates.append(try rate(of: contenders[index]))
+            }
+            try Engine.setThreadCount(cores)
+            convolutionRates.append(try convolution.rate())
+        }
+        return try report(contenders, convolutionRates)
+    }
+
+    private func wantedPrecisions() -> [Precision] {
+        if let precisions = request.precisions { return precisions }
+        var precisions = Precision.allCases.filter { $0 != .auto }
+        if Precision.auto.resolved(on: device) == .fp32 {
+            precisions.removeAll { $0 == .bf16 }
+            notes.append(
+                "bf16: left out, as this processor has no instructions for it; --precision bf16 "
+                    + "measures it all the same")
+        }
+        return precisions
+    }
+
+    /// Computes with each number of threads once to see how much memory that takes, and then makes
+    /// what is measured in turns.
+    private func contenders(_ precision: Precision, threads: [Int]) throws -> [Contender] {
+        let peaks = try threads.map { count in
+            try peakMemory {
+                try Engine.setThreadCount(count)
+                let compute = self.computation(precision)
+                try finish(compute(images(threads: count)))
+            }
+        }
+        let computation = self.computation(precision)
+        return try zip(threads, peaks).map { count, peak in
+            Contender(
+                precision: precision, threads: count, computation: computation, peakMemory: peak,
+                images: try images(threads: count))
+        }
+    }
+
+    private func computation(_ precision: Precision) -> SliceComputation {
+        SliceComputation(
+            of: subject.network, precision: precision, device: device, compiles: request.compiles,
+            height: request.slices.height, width: request.slices.width)
+    }
+
+    private func images(threads: Int) throws -> Tensor {
+        try .randomNormal(
+            [
+                2 * threads, subject.network.architecture.contextSlices, request.slices.height,
+                request.slices.width,
+            ], device: device)
+    }
+
+    private func rate(of contender: Contender) throws -> Double {
+        try Engine.setThreadCount(contender.threads)
+        let started = clock.now
+        try finish(contender.computation(contender.images))
+        return Double(contender.images.shape[0]) / ((clock.now - started) / .seconds(1))
+    }
+
+    private func report(
+        _ contenders: [Contender], _ convolutionRates: [Double]
+    ) throws -> BenchmarkReport {
+        let architecture = subject.network.architecture
+        let operations = architecture.operationCount(
+            height: request.slices.height, width: request.slices.width)
+        let slicesPerScan = 256 * subject.planes
+        let measurements = contenders.map { contender in
+            let rate = median(of: contender.rates) ?? .nan
+            return BenchmarkReport.Measurement(
+                precision: contender.precision, threads: contender.threads,
+                repetitions: contender.rates, slicesPerSecond: rate,
+                teraflops: rate * Double(operations) / 1e12,
+                secondsPerScan: Double(slicesPerScan) / rate,
+                peakMemoryBytes: contender.peakMemory,
+                computation: contender.computation.description)
+        }
+        return BenchmarkReport(
+            subject: subject.name, architecture: architecture, slices: request.slices,
+            operationsPerSlice: operations, planes: subject.planes, slicesPerScan: slicesPerScan,
+            machine: try machine(),
+            reference: BenchmarkReport.ReferenceConvolution(
+                threads: cores, repetitions: convolutionRates,
+                teraflops: median(of: convolutionRates) ?? .nan),
+            measurements: measurements, notes: notes)
+    }
+
+    private func machine() throws -> BenchmarkReport.Machine {
+        BenchmarkReport.Machine(
+            processor: processorName(), cores: cores,
+            instructions: instructionSetName(try Engine.convolutionCapability()),
+            device: "\(device)", engine: "LibTorch \(try Engine.versionDescription())",
+            version: softwareVersion)
+    }
+}
+
+/// LibTorch's own convolution of 64 channels to 64 by 5x5 kernels on slices of 256x256 in bf16: by
+/// its rate machines can be compared.
+struct ReferenceConvolution {
+    private let images: Tensor
+    private let weight: Tensor
+    private let operations: Double
+
+    /// Makes the slices and the weights.
+    init(slices: Int, device: Device) throws {
+        images = try Tensor.randomNormal([slices, 64, 256, 256], device: device)
+            .converted(to: .bfloat16).contiguous(.channelsLast)
+        weight = try Tensor.randomNormal([64, 64, 5, 5], device: device)
+            .converted(to: .bfloat16).contiguous(.channelsLast)
+        operations = 2.0 * 64 * 64 * 25 * 256 * 256 * Double(slices)
+    }
+
+    /// Convolves once on the engine's threads: 10¹² operations a second.
+    func rate() throws -> Double {
+        let clock = ContinuousClock()
+        let started = clock.now
+        try finish(images.convolved(weight: weight, bias: nil, padding: 2))
+        return operations / ((clock.now - started) / .seconds(1)) / 1e12
+    }
+}
+
+/// Waits until a result is there, which on a GPU comes later than the call returns.
+func finish(_ result: Tensor) throws {
+    var corner = result
+    for dimension in result.shape.indices {
+        corner = try corner.narrowed(dimension: dimension, start: 0, length: 1)
+    }
+    _ = try corner.item()
+}
