@@ -60,7 +60,7 @@ KERNEL_FLAGS_avx2 := -march=x86-64-v3
 KERNEL_FLAGS_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
 
 .deps/lib/libCTorch.so: $(CTORCH_OBJECTS)/ctorch.o $(CTORCH_OBJECTS)/plan.o \
-    $(CTORCH_OBJECTS)/output_pool.o $(CTORCH_OBJECTS)/training.o $(KERNELS:%=$(CTORCH_OBJECTS)/%.o)
+    $(CTORCH_OBJECTS)/votes.o $(CTORCH_OBJECTS)/output_pool.o $(CTORCH_OBJECTS)/training.o $(KERNELS:%=$(CTORCH_OBJECTS)/%.o)
 	@mkdir -p .deps/lib
 	g++ -shared -fopenmp $^ -o $@.tmp \
 	    -L $(LIBTORCH)/lib -Wl,-rpath,$(abspath $(LIBTORCH))/lib \
@@ -73,12 +73,12 @@ $(CTORCH_OBJECTS)/%.o: $(CTORCH)/%.cpp $(wildcard $(CTORCH)/*.h) Sources/CTorch/
 	g++ $(CXX_FLAGS) -O2 -fopenmp -isystem $(LIBTORCH)/include \
 	    -isystem $(LIBTORCH)/include/torch/csrc/api/include -c $< -o $@
 
+# How vectors are passed differs between the instruction sets, but none is passed between them.
 $(CTORCH_OBJECTS)/plan_kernels_%.o: $(CTORCH)/plan_kernels.cpp $(CTORCH)/plan_kernels.h
 	@mkdir -p $(CTORCH_OBJECTS)
-	g++ $(CXX_FLAGS) -O3 -fopenmp-simd $(KERNEL_FLAGS_$*) -DPLAN_KERNELS=plan_kernels_$* \
+	g++ $(CXX_FLAGS) -O3 -fopenmp-simd -Wno-psabi $(KERNEL_FLAGS_$*) -DPLAN_KERNELS=plan_kernels_$* \
 	    -c $< -o $@
 
-# A vector's size differs between the instruction sets, but no vector is passed between them.
 $(CTORCH_OBJECTS)/winograd_%.o: $(CTORCH)/winograd.cpp $(CTORCH)/winograd.h
 	@mkdir -p $(CTORCH_OBJECTS)
 	g++ $(CXX_FLAGS) -O3 -Wno-psabi $(KERNEL_FLAGS_$*) -DWINOGRAD_KERNELS=winograd_$* \

@@ -4,24 +4,17 @@ import Tensors
 /// What each plane's network alone takes every voxel for, kept to tell where the planes disagree.
 final class PlaneOpinions {
     private let outputOfClass: [[Int]]
-    /// By plane, the likeliest output of each voxel, in storage order.
-    private var outputs: [[UInt8]]
+    /// By plane, the likeliest output of each voxel, in storage order; empty where none is kept.
+    var outputs: [[UInt8]]
 
     /// Makes room for planes.
     ///
     /// - Parameters:
-    ///   - voxelCount: The volume's voxels.
+    ///   - voxelCount: The volume's voxels, or 0 to keep none.
     ///   - outputOfClass: By plane, for each class its output.
     init(voxelCount: Int, outputOfClass: [[Int]]) {
         self.outputOfClass = outputOfClass
         outputs = outputOfClass.map { _ in [UInt8](repeating: 0, count: voxelCount) }
-    }
-
-    /// Takes the likeliest outputs of a batch of slices.
-    func record(_ logits: Tensor, of plane: Int, _ layout: SliceLayout, firstSlice: Int) throws {
-        let likeliest: [UInt8] = try logits.argmax(dimension: 1).elements()
-        layout.scatter(
-            likeliest, slices: firstSlice..<firstSlice + logits.shape[0], into: &outputs[plane])
     }
 
     /// How far the planes disagree on each class: 1 minus the mean Dice coefficient of their own
@@ -30,6 +23,7 @@ final class PlaneOpinions {
     /// Classes that share an output of either plane, as left and right do in sagittal slices, are
     /// compared as one.
     func disagreement() -> [Double?] {
+        guard outputs.contains(where: { !$0.isEmpty }) else { return [] }
         let classCount = outputOfClass.first?.count ?? 0
         var sums = [Double](repeating: 0, count: classCount)
         var counts = [Int](repeating: 0, count: classCount)

@@ -105,12 +105,15 @@ public final class VolumePredictor {
         var aggregationTime = Duration.zero
         stageSeconds = []
         return try withoutGradients {
-            let votes = Votes(size: size, classCount: classCount)
+            let decidesAtOnce =
+                networks.count == 1 && !keepsScores
+                && networks[0].outputOfClass == Array(0..<networks[0].network.architecture.classes)
+            let votes = try Votes(
+                size: size, classCount: classCount, keepsSums: !decidesAtOnce, device: device)
             let totalWeight = networks.reduce(0) { $0 + $1.weight }
-            let opinions =
-                measuresDisagreement && networks.count > 1
-                ? PlaneOpinions(
-                    voxelCount: size.count, outputOfClass: networks.map(\.outputOfClass)) : nil
+            let opinions = PlaneOpinions(
+                voxelCount: measuresDisagreement && networks.count > 1 ? size.count : 0,
+                outputOfClass: networks.map(\.outputOfClass))
             for (number, (network, layout)) in zip(networks, layouts).enumerated() {
                 let begun = clock.now
                 let compute = SliceComputation(
@@ -128,17 +131,10 @@ public final class VolumePredictor {
                     let logits = try compute(images)
                     let computed = clock.now
                     networkTime += computed - started
-                    try opinions?.record(logits, of: number, layout, firstSlice: first)
-                    if networks.count == 1, !keepsScores,
-                        network.outputOfClass == Array(0..<logits.shape[1])
-                    {
-                        try votes.decide(logits, layout, firstSlice: first)
-                    } else {
-                        try votes.add(
-                            logits, layout, firstSlice: first,
-                            outputOfClass: network.outputOfClass,
-                            weight: network.weight / totalWeight)
-                    }
+                    try votes.add(
+                        logits, layout, firstSlice: first, outputOfClass: network.outputOfClass,
+                        weight: network.weight / totalWeight,
+                        opinions: &opinions.outputs[number])
                     aggregationTime += clock.now - computed
                     first += count
                     slicesDone += count
@@ -148,7 +144,7 @@ public final class VolumePredictor {
             }
             let added = clock.now
             let prediction = VolumePrediction(
-                classes: try votes.classes(), planeDisagreement: opinions?.disagreement() ?? [],
+                classes: try votes.classes(), planeDisagreement: opinions.disagreement(),
                 scores: votes.sums)
             aggregationTime += clock.now - added
             stageSeconds.append((.aggregate, aggregationTime / .seconds(1)))
@@ -181,40 +177,54 @@ public final class VolumePredictor {
 /// With a single plane nothing needs adding up and each slice can be decided at once.
 private final class Votes {
     private let size: GridSize
-    private let classCount: Int
     /// `[x, y, z]` extents of storage as a tensor `[z, y, x, classes]` in half precision.
-    private(set) var sums: Tensor?
+    let sums: Tensor?
     private var decided: [UInt8]
 
-    init(size: GridSize, classCount: Int) {
+    init(size: GridSize, classCount: Int, keepsSums: Bool, device: Device) throws {
         self.size = size
-        self.classCount = classCount
-        decided = []
+        sums =
+            keepsSums
+            ? try .zeros([size.z, size.y, size.x, classCount], type: .float16, device: device) : nil
+        decided = [UInt8](repeating: 0, count: keepsSums ? 0 : size.count)
     }
 
-    /// Takes the likeliest output of each pixel as its class.
-    func decide(_ logits: Tensor, _ layout: SliceLayout, firstSlice: Int) throws {
-        if decided.isEmpty { decided = [UInt8](repeating: 0, count: size.count) }
-        let classes: [UInt8] = try logits.argmax(dimension: 1).elements()
-        layout.scatter(
-            classes, slices: firstSlice..<firstSlice + logits.shape[0], into: &decided)
-    }
-
-    /// Adds a batch's probabilities.
+    /// Adds a batch's probabilities, and notes the likeliest outputs in `opinions` unless these are
+    /// empty.
     func add(
         _ logits: Tensor, _ layout: SliceLayout, firstSlice: Int, outputOfClass: [Int],
-        weight: Double
+        weight: Double, opinions: inout [UInt8]
     ) throws {
-        let sums =
-            try self.sums
-            ?? .zeros(
-                [size.z, size.y, size.x, classCount], type: .float16, device: logits.device)
-        self.sums = sums
-        var probabilities = try logits.permuted([0, 2, 3, 1]).converted(to: .float32)
-            .softmax(dimension: 3)
-        if outputOfClass != Array(0..<logits.shape[1]) {
-            probabilities = try probabilities.selected(dimension: 3, indices: outputOfClass)
+        guard logits.device == .cpu else {
+            try addOnDevice(
+                logits, layout, firstSlice: firstSlice, outputOfClass: outputOfClass,
+                weight: weight, opinions: &opinions)
+            return
         }
+        func add(likeliest: inout [UInt8]) throws {
+            try logits.addVotes(
+                to: sums, likeliest: &likeliest, voxelCount: size.count,
+                strides: SliceStrides(
+                    slice: layout.sliceStride, row: layout.rowStride, column: layout.columnStride),
+                firstSlice: firstSlice, outputOfClass: outputOfClass, weight: weight)
+        }
+        if sums == nil { try add(likeliest: &decided) } else { try add(likeliest: &opinions) }
+    }
+
+    private func addOnDevice(
+        _ logits: Tensor, _ layout: SliceLayout, firstSlice: Int, outputOfClass: [Int],
+        weight: Double, opinions: inout [UInt8]
+    ) throws {
+        let slices = firstSlice..<firstSlice + logits.shape[0]
+        let likeliest: [UInt8] =
+            sums == nil || !opinions.isEmpty ? try logits.argmax(dimension: 1).elements() : []
+        guard let sums else {
+            layout.scatter(likeliest, slices: slices, into: &decided)
+            return
+        }
+        if !opinions.isEmpty { layout.scatter(likeliest, slices: slices, into: &opinions) }
+        let probabilities = try logits.permuted([0, 2, 3, 1]).converted(to: .float32)
+            .softmax(dimension: 3).selected(dimension: 3, indices: outputOfClass)
         // Storage axis a is dimension 2 - a; the slice's dimensions go where its axes lie.
         let dimensions = [layout.stackAxis, layout.heightAxis, layout.widthAxis].map { 2 - $0 }
         let part = try sums.narrowed(
@@ -225,6 +235,7 @@ private final class Votes {
     /// The class with the most votes at each voxel.
     func classes() throws -> [UInt8] {
         guard let sums else { return decided }
+        guard sums.device != .cpu else { return try sums.elected() }
         var classes: [UInt8] = []
         classes.reserveCapacity(size.count)
         for slab in 0..<size.z {

@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 // A change of this table's layout or meaning changes this number; loading checks it.
-#define CTORCH_API_VERSION 3
+#define CTORCH_API_VERSION 4
 
 typedef struct CTorchTensorStorage *CTorchTensor;
 
@@ -143,6 +143,11 @@ typedef struct {
     CTorchTensor CTORCH_NULLABLE spatial_bias;
 } CTorchPlanStep;
 
+// The distances in a volume's storage, in voxels, from a voxel to the next slice's, row's and column's.
+typedef struct CTorchSliceStrides {
+    int64_t slice, row, column;
+} CTorchSliceStrides;
+
 // Which compilation of the plans' own loops is used.
 typedef enum {
     CTORCH_KERNELS_BEST = -1,  // of those that this processor can run
@@ -234,6 +239,18 @@ typedef struct {
     int32_t (*plan_packed_count)(CTorchPlan plan);
     int32_t (*plan_winograd_count)(CTorchPlan plan);
     int64_t (*plan_byte_count)(CTorchPlan plan);
+    // Adds `weight` times the softmax of the logits [N, K, H, W] of slices from `first_slice` on to the
+    // volume's sums, float16 with `classes` numbers a voxel (where not NULL), and writes each voxel's
+    // likeliest output to `likeliest` (where not NULL). Class c gets what output `output_of_class[c]`
+    // has. On the CPU.
+    CTorchStatus (*votes_add)(
+        CTorchTensor logits, CTorchTensor CTORCH_NULLABLE sums,
+        const CTorchSliceStrides *CTORCH_NONNULL strides, int64_t first_slice,
+        const int32_t *CTORCH_NONNULL output_of_class, int32_t classes, double weight,
+        uint8_t *CTORCH_NULLABLE likeliest, int64_t voxel_count);
+    // The class with the largest sum of each voxel, of equals the first.
+    CTorchStatus (*votes_elect)(
+        CTorchTensor sums, uint8_t *CTORCH_NONNULL elected, int64_t voxel_count);
     // What LibTorch's convolutions find: "AMX", "AVX512_BF16", "AVX512", "AVX2" or "".
     const char *CTORCH_NONNULL (*CTORCH_NONNULL convolution_capability)(void);
 } CTorchAPI;

@@ -5,6 +5,7 @@
 
 #include "internal.h"
 #include "plan.h"
+#include "votes.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -295,6 +296,8 @@ extern "C" __attribute__((visibility("default"))) const CTorchAPI *ctorch_api(in
         .plan_packed_count = plan_packed_count,
         .plan_winograd_count = plan_winograd_count,
         .plan_byte_count = plan_byte_count,
+        .votes_add = votes_add,
+        .votes_elect = votes_elect,
         .convolution_capability = convolution_capability,
     };
     return version == CTORCH_API_VERSION ? &table : nullptr;

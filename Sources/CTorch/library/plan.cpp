@@ -727,6 +727,12 @@ Plan &plan_of(CTorchPlan handle) { return *reinterpret_cast<Plan *>(handle); }
 
 }  // namespace
 
+const PlanKernels &best_plan_kernels() {
+    const char *name = nullptr;
+    static const PlanKernels *const kernels = kernels_of(CTORCH_KERNELS_BEST, &name);
+    return *kernels;
+}
+
 CTorchStatus plan_make(
     const CTorchPlanBuffer *buffers, int32_t buffer_count, const CTorchPlanStep *steps,
     int32_t step_count, CTorchElementType type, CTorchKernels kernels, CTorchPlan *result) {

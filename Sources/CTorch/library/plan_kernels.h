@@ -16,7 +16,7 @@ typedef struct {
     const uint8_t *indices;  // of the pooled row, `channels` bytes a pixel; null for a plain row
 } PlanSource;
 
-typedef struct {
+struct PlanKernels {
     // `planes` rows of float32, `plane` elements apart; pixels from `width` to `padded` are 0.
     void (*input)(
         const float *planes, long plane, int channels, int width, int padded, void *target,
@@ -66,7 +66,19 @@ typedef struct {
     void (*classify)(
         const void *source, long stride, int channels, int width, const float *weights,
         const float *bias, int classes, int padded_classes, float *logits);
-} PlanKernels;
+
+    // Adds `weight` times the softmax of each of `count` pixels' logits to the pixel's half-precision
+    // sums (where not null), and writes which output is the likeliest (where not null; of equals the
+    // first). Class c gets what output `output_of_class[c]` has. A pixel has `outputs` logits, at
+    // most 256. Steps are from a pixel to the next.
+    void (*vote)(
+        const float *logits, long logits_step, int outputs, int count,
+        const int32_t *output_of_class, int classes, float weight, uint16_t *sums, long sums_step,
+        uint8_t *likeliest, long likeliest_step);
+
+    // The class with the largest of each pixel's sums, of equals the first.
+    void (*elect)(const uint16_t *sums, int classes, long count, uint8_t *elected);
+};
 
 // For float32 (0) and bfloat16 (1).
 extern "C" {

@@ -1,0 +1,90 @@
+// View aggregation: the softmax of slices' logits, added up voxel by voxel (arXiv:1801.04161, section
+// 2.4). A voxel is in one slice of a plane, so that no sum depends on how threads share the work.
+
+#include "votes.h"
+
+#include "internal.h"
+#include "plan.h"
+#include "plan_kernels.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+namespace {
+
+uint16_t *halves_of(const at::Tensor &sums, int64_t classes, int64_t voxel_count) {
+    TORCH_CHECK(
+        sums.is_cpu() && sums.scalar_type() == at::kHalf && sums.is_contiguous() &&
+            sums.numel() == voxel_count * classes,
+        "sums of shape ", sums.sizes(), " for ", voxel_count, " voxels of ", classes, " classes");
+    return static_cast<uint16_t *>(sums.data_ptr());
+}
+
+}  // namespace
+
+CTorchStatus votes_add(
+    CTorchTensor logits, CTorchTensor sums, const CTorchSliceStrides *strides, int64_t first_slice,
+    const int32_t *output_of_class, int32_t classes, double weight, uint8_t *likeliest,
+    int64_t voxel_count) {
+    return guarded([&] {
+        const at::Tensor given = tensor_of(logits);
+        TORCH_CHECK(given.dim() == 4 && given.is_cpu(), "logits must be [N, K, H, W] on the CPU");
+        const at::Tensor dense = given.permute({0, 2, 3, 1}).to(at::kFloat).contiguous();
+        const int64_t count = dense.size(0), height = dense.size(1), width = dense.size(2);
+        const int64_t outputs = dense.size(3);
+        TORCH_CHECK(
+            outputs <= 256 && classes <= 256, "at most 256 classes can be voted for, not ",
+            std::max<int64_t>(outputs, classes));
+        for (int32_t c = 0; c < classes; c++) {
+            TORCH_CHECK(
+                output_of_class[c] >= 0 && output_of_class[c] < outputs, "no output ",
+                output_of_class[c]);
+        }
+        if (dense.numel() == 0) return;
+        const auto [slice, row, column] = *strides;
+        TORCH_CHECK(
+            first_slice >= 0 && slice > 0 && row > 0 && column > 0 &&
+                (first_slice + count - 1) * slice + (height - 1) * row + (width - 1) * column <
+                    voxel_count,
+            "slices that leave the volume");
+        uint16_t *const halves =
+            sums == nullptr ? nullptr : halves_of(tensor_of(sums), classes, voxel_count);
+        const float *const numbers = dense.const_data_ptr<float>();
+        const PlanKernels &kernels = best_plan_kernels();
+        // Inside goes what lies closest together in the volume: a row of a slice, or the same place of
+        // all slices.
+        const bool is_by_row = column < slice;
+        const int64_t length = is_by_row ? width : count;
+        const int64_t step = is_by_row ? column : slice;
+        const int64_t logits_step = (is_by_row ? 1 : height * width) * outputs;
+        const int64_t lines = height * (is_by_row ? count : width);
+        const auto take = [&, slice = slice, row = row, column = column](
+                              int64_t begin, int64_t end) {
+            for (int64_t line = begin; line < end; line++) {
+                const int64_t y = line % height, other = line / height;
+                const int64_t first = is_by_row ? other : 0, x = is_by_row ? 0 : other;
+                const int64_t voxel = (first_slice + first) * slice + y * row + x * column;
+                kernels.vote(
+                    numbers + ((first * height + y) * width + x) * outputs, logits_step,
+                    static_cast<int>(outputs), static_cast<int>(length), output_of_class, classes,
+                    static_cast<float>(weight),
+                    halves == nullptr ? nullptr : halves + voxel * classes, step * classes,
+                    likeliest == nullptr ? nullptr : likeliest + voxel, step);
+            }
+        };
+        at::parallel_for(0, lines, 16, take);
+    });
+}
+
+CTorchStatus votes_elect(CTorchTensor sums, uint8_t *elected, int64_t voxel_count) {
+    return guarded([&] {
+        const int64_t classes = tensor_of(sums).size(-1);
+        TORCH_CHECK(classes <= 256, "at most 256 classes can be voted for, not ", classes);
+        const uint16_t *const halves = halves_of(tensor_of(sums), classes, voxel_count);
+        const PlanKernels &kernels = best_plan_kernels();
+        at::parallel_for(0, voxel_count, 1 << 14, [&](int64_t begin, int64_t end) {
+            kernels.elect(
+                halves + begin * classes, static_cast<int>(classes), end - begin, elected + begin);
+        });
+    });
+}
