@@ -75,7 +75,7 @@ private final class InferenceBenchmark {
         self.subject = subject
         self.device = device
         self.cores = cores
-        convolution = try ReferenceConvolution(slices: max(4, cores), device: device)
+        convolution = try ReferenceConvolution(slices: max(2, cores), device: device)
     }
 
     func report() throws -> BenchmarkReport {
@@ -94,7 +94,6 @@ private final class InferenceBenchmark {
                 "nothing can be measured: " + notes.joined(separator: "; "))
         }
         var convolutionRates: [Double] = []
-        _ = try convolution.rate()
         for _ in 0..<max(1, request.repetitions) {
             for index in contenders.indices {
                 contenders[index].rates.append(try rate(of: contenders[index]))
@@ -208,9 +207,12 @@ struct ReferenceConvolution {
         operations = 2.0 * 64 * 64 * 25 * 256 * 256 * Double(slices)
     }
 
-    /// Convolves once on the engine's threads: 10¹² operations a second.
+    /// Convolves on the engine's threads: 10¹² operations a second.
+    ///
+    /// The second of two convolutions counts, whose result lies in memory that is there already.
     func rate() throws -> Double {
         let clock = ContinuousClock()
+        try finish(images.convolved(weight: weight, bias: nil, padding: 2))
         let started = clock.now
         try finish(images.convolved(weight: weight, bias: nil, padding: 2))
         return operations / ((clock.now - started) / .seconds(1)) / 1e12
