@@ -77,7 +77,7 @@ struct WinogradTests {
         .enabled(
             if: (try? Engine.convolutionCapability().hasPrefix("AVX")) ?? false,
             "needs a processor with AVX2"),
-        arguments: [PlanKernels.avx2, .avx512], [(16, 16), (48, 48), (32, 64), (96, 112)])
+        arguments: [PlanKernels.avx2, .avx512], [(16, 16), (48, 48), (32, 64), (96, 112), (65, 64)])
     func `a convolution is the sum that it stands for`(
         kernels: PlanKernels, channels: (Int, Int)
     ) throws {

@@ -372,7 +372,7 @@ private:
     bool packed_for_winograd(Step &step, const at::Tensor &weight) const {
         const int64_t out = weight.size(0), in = weight.size(1), kernel = weight.size(2);
         if (winograd == nullptr || (kernel != 3 && kernel != 5) || weight.size(3) != kernel ||
-            in % 16 != 0 || out % 16 != 0) {
+            in < 16 || out % 16 != 0) {
             return false;
         }
         const Floats dense = floats_of(step.description.weight);

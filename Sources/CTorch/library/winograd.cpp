@@ -191,28 +191,34 @@ constexpr int rows_at_a_time(int channels) {
 #endif
 }
 
-// At one point: [count][in] by [in][out]. Rows are written up to the next multiple of
+// At one point: [count][in] by [in][out], the rows of the former `left_stride` apart. Rows are written up to the next multiple of
 // rows_at_a_time().
 void multiply(
-    const float *left, const float *right, int count, int in, int out, float *product) {
+    const float *left, long left_stride, const float *right, int count, int in, int out,
+    float *product) {
     for (int first = 0; first < out; first += vectors_of_block * lanes) {
         const int width = block_width(out - first);
         const float *block = right + static_cast<long>(first) * in;
         switch (width / lanes) {
 #if defined(__AVX512F__)
         case 4:
-            multiply_rows<rows_at_a_time(64), 4>(left, in, block, in, product + first, out, count);
+            multiply_rows<rows_at_a_time(64), 4>(
+                left, left_stride, block, in, product + first, out, count);
             break;
         case 3:
-            multiply_rows<rows_at_a_time(48), 3>(left, in, block, in, product + first, out, count);
+            multiply_rows<rows_at_a_time(48), 3>(
+                left, left_stride, block, in, product + first, out, count);
             break;
         case 2:
-            multiply_rows<rows_at_a_time(32), 2>(left, in, block, in, product + first, out, count);
+            multiply_rows<rows_at_a_time(32), 2>(
+                left, left_stride, block, in, product + first, out, count);
             break;
         default:
-            multiply_rows<rows_at_a_time(16), 1>(left, in, block, in, product + first, out, count);
+            multiply_rows<rows_at_a_time(16), 1>(
+                left, left_stride, block, in, product + first, out, count);
 #else
-        default: multiply_rows<6, 2>(left, in, block, in, product + first, out, count);
+        default:
+            multiply_rows<6, 2>(left, left_stride, block, in, product + first, out, count);
 #endif
         }
     }
@@ -226,20 +232,25 @@ inline long point_stride(int rows, int channels) {
     return (static_cast<long>(rows) * channels + 1023) / 1024 * 1024 + 16;
 }
 
+// Input channels as whole vectors.
+inline int padded(int channels) { return (channels + 15) / 16 * 16; }
+
 // Tiles that are worked on together, a multiple of what products take at a time.
 int tiles_of_block(const WinogradLayer &layer) {
     const int step = layer.out_channels < 64 ? rows_at_a_time(layer.out_channels)
         : layer.out_channels % 64 == 0      ? rows_at_a_time(64)
                                             : 24;
-    const int64_t bytes = points * 4 * static_cast<int64_t>(layer.in_channels + layer.out_channels);
+    const int64_t bytes =
+        points * 4 * static_cast<int64_t>(padded(layer.in_channels) + layer.out_channels);
     return larger(step, smaller(96, static_cast<int>(block_bytes / bytes)) / step * step);
 }
 
 int64_t scratch(const WinogradLayer *layer) {
     const int rows = tiles_of_block(*layer);
     return points *
-        (point_stride(rows, layer->in_channels) + point_stride(rows, layer->out_channels)) +
-        static_cast<int64_t>(points) * layer->in_channels;
+        (point_stride(rows, padded(layer->in_channels)) +
+         point_stride(rows, layer->out_channels)) +
+        static_cast<int64_t>(points) * padded(layer->in_channels);
 }
 
 template <typename Element>
@@ -299,12 +310,14 @@ void convolve_tiles(
     const int across = (width + size - 1) / size;
     const int total = across * ((height + size - 1) / size);
     const int block = tiles_of_block(layer);
-    const int in = layer.in_channels, out = layer.out_channels;
-    const long in_stride = point_stride(block, in);
+    const int in = layer.in_channels, out = layer.out_channels, whole = padded(in);
+    const long in_stride = point_stride(block, whole);
     const long out_stride = point_stride(block, out);
     float *const inputs = scratch;
     float *const products = inputs + points * in_stride;
+    // A tile that leaves the image, or whose channels fill no vector, is completed with zeros here.
     Element *const patch = reinterpret_cast<Element *>(products + points * out_stride);
+    memset(patch, 0, sizeof(Element) * points * whole);
 
     for (int first = 0; first < total; first += block) {
         const int count = smaller(block, total - first);
@@ -313,31 +326,33 @@ void convolve_tiles(
             const int left = (first + t) % across * size - margin;
             const Element *rows[tile];
             long stride = source_stride;
-            if (top >= 0 && left >= 0 && top + tile <= height && left + tile <= width) {
+            const bool is_inside =
+                top >= 0 && left >= 0 && top + tile <= height && left + tile <= width;
+            if (is_inside && whole == in) {
                 for (int y = 0; y < tile; y++) {
                     rows[y] = source + (static_cast<long>(top + y) * width + left) * source_stride;
                 }
             } else {
-                stride = in;
-                memset(patch, 0, sizeof(Element) * points * in);
+                stride = whole;
+                if (!is_inside) memset(patch, 0, sizeof(Element) * points * whole);
                 const int x0 = larger(left, 0), x1 = smaller(left + tile, width);
                 for (int y = 0; y < tile; y++) {
-                    rows[y] = patch + static_cast<long>(y) * tile * in;
+                    rows[y] = patch + static_cast<long>(y) * tile * whole;
                     if (top + y < 0 || top + y >= height) continue;
                     for (int x = x0; x < x1; x++) {
                         memcpy(
-                            patch + (static_cast<long>(y) * tile + x - left) * in,
+                            patch + (static_cast<long>(y) * tile + x - left) * whole,
                             source + (static_cast<long>(top + y) * width + x) * source_stride,
                             sizeof(Element) * in);
                     }
                 }
             }
-            take_tile(rows, stride, in, inputs + static_cast<long>(t) * in, in_stride);
+            take_tile(rows, stride, whole, inputs + static_cast<long>(t) * whole, in_stride);
         }
         for (int p = 0; p < points; p++) {
             multiply(
-                inputs + p * in_stride, layer.weights + static_cast<long>(p) * in * out, count, in,
-                out, products + p * out_stride);
+                inputs + p * in_stride, whole, layer.weights + static_cast<long>(p) * in * out,
+                count, in, out, products + p * out_stride);
         }
         for (int t = 0; t < count; t++) {
             const int top = (first + t) / across * size;

@@ -12,7 +12,7 @@
 
 typedef struct {
     int kernel;  // 3 or 5
-    int in_channels, out_channels;  // multiples of 16
+    int in_channels, out_channels;  // the latter a multiple of 16
     // [64][blocks of output channels][in_channels][channels of the block]
     const float *weights;
     const float *bias;  // of the output channels
