@@ -37,6 +37,23 @@ inline void put(BFloat16 *target, float x) {
     target->bits = static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
+typedef float Sixteen __attribute__((vector_size(64), aligned(4)));
+typedef int32_t Integers __attribute__((vector_size(64)));
+typedef uint16_t Halves __attribute__((vector_size(32)));
+typedef uint8_t Bytes __attribute__((vector_size(16)));
+
+inline Sixteen sixteen(const float *source) {
+    Sixteen result;
+    memcpy(&result, source, sizeof result);
+    return result;
+}
+
+inline Sixteen sixteen(const BFloat16 *source) {
+    Halves halves;
+    memcpy(&halves, source, sizeof halves);
+    return (Sixteen)(__builtin_convertvector(halves, Integers) << 16);
+}
+
 // e to the power of x for |x| <= 87, to two units in the last place: 2^n times a polynomial
 // (Cephes' expf).
 inline float exponential(float x) {
@@ -140,7 +157,21 @@ void pool(
             }
         } else {
             uint8_t *__restrict index = indices + x * channels;
-            for (int i = 0; i < channels; i++) {
+            int i = 0;
+            for (; i + 16 <= channels; i += 16) {
+                Sixteen best = sixteen(a + i);
+                Integers where = {};
+                const T *const others[3] = {b, c, d};
+                for (int k = 0; k < 3; k++) {
+                    const Sixteen other = sixteen(others[k] + i);
+                    where = other > best ? k + 1 - (Integers){} : where;
+                    best = other > best ? other : best;
+                }
+                for (int k = 0; k < 16; k++) put(out + i + k, best[k]);
+                const Bytes bytes = __builtin_convertvector(where, Bytes);
+                memcpy(index + i, &bytes, sizeof bytes);
+            }
+            for (; i < channels; i++) {
                 float best = value(a[i]);
                 uint32_t where = 0;
                 where = value(b[i]) > best ? 1 : where;
@@ -277,8 +308,6 @@ void excite(
     }
 }
 
-typedef float Sixteen __attribute__((vector_size(64), aligned(4)));
-
 // `PIXELS` pixels and 16 classes at a time, so that the sums stay in registers.
 template <typename T, int PIXELS>
 inline void classify_block(
@@ -320,8 +349,6 @@ void classify(
 }
 
 // MARK: Votes
-
-typedef int32_t Integers __attribute__((vector_size(64)));
 
 // The first `count` of up to 16 numbers; what fills the vector is `rest`.
 inline Sixteen load_some(const float *source, int count, float rest) {
