@@ -1,21 +1,9 @@
-import Preprocessing
-import Tensors
-
-/// What each plane's network alone takes every voxel for, kept to tell where the planes disagree.
-final class PlaneOpinions {
-    private let outputOfClass: [[Int]]
-    /// By plane, the likeliest output of each voxel, in storage order; empty where none is kept.
-    var outputs: [[UInt8]]
-
-    /// Makes room for planes.
-    ///
-    /// - Parameters:
-    ///   - voxelCount: The volume's voxels, or 0 to keep none.
-    ///   - outputOfClass: By plane, for each class its output.
-    init(voxelCount: Int, outputOfClass: [[Int]]) {
-        self.outputOfClass = outputOfClass
-        outputs = outputOfClass.map { _ in [UInt8](repeating: 0, count: voxelCount) }
-    }
+/// What each plane's network alone takes every voxel for, to tell where the planes disagree.
+struct PlaneOpinions {
+    /// By plane, the likeliest output of each voxel, in storage order; none where none was kept.
+    let outputs: [[UInt8]]
+    /// By plane, for each class its output.
+    let outputOfClass: [[Int]]
 
     /// How far the planes disagree on each class: 1 minus the mean Dice coefficient of their own
     /// labels, two by two; `nil` where no plane has the class.
@@ -23,7 +11,7 @@ final class PlaneOpinions {
     /// Classes that share an output of either plane, as left and right do in sagittal slices, are
     /// compared as one.
     func disagreement() -> [Double?] {
-        guard outputs.contains(where: { !$0.isEmpty }) else { return [] }
+        guard !outputs.isEmpty else { return [] }
         let classCount = outputOfClass.first?.count ?? 0
         var sums = [Double](repeating: 0, count: classCount)
         var counts = [Int](repeating: 0, count: classCount)
@@ -81,27 +69,5 @@ final class PlaneOpinions {
             if a == b { shared[a] += count }
         }
         return zip(shared, either).map { $1 > 0 ? 2 * Double($0) / Double($1) : nil }
-    }
-}
-
-extension SliceLayout {
-    /// Puts the pixels of slices to where their voxels are stored.
-    ///
-    /// - Parameters:
-    ///   - pixels: Slice by slice, row by row.
-    ///   - slices: Which slices.
-    ///   - voxels: The volume, in storage order.
-    func scatter(_ pixels: [UInt8], slices: Range<Int>, into voxels: inout [UInt8]) {
-        var position = 0
-        for slice in slices {
-            for row in 0..<height {
-                var target = slice * sliceStride + row * rowStride
-                for _ in 0..<width {
-                    voxels[target] = pixels[position]
-                    position += 1
-                    target += columnStride
-                }
-            }
-        }
     }
 }

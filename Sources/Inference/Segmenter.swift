@@ -150,7 +150,7 @@ public final class Segmenter {
         precision = options.precision.resolved(on: options.device)
         predictor = VolumePredictor(
             networks: networks, classCount: classCount, device: options.device,
-            precision: precision, batchSize: options.batchSize ?? 4, compiles: options.compiles)
+            precision: precision, batchSize: options.batchSize, compiles: options.compiles)
     }
 
     /// Segments one scan.

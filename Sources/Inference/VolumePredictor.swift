@@ -36,8 +36,10 @@ public final class VolumePredictor {
     private let classCount: Int
     private let device: Device
     private let precision: Precision
-    private let batchSize: Int
+    private let batchSize: Int?
     private let compiles: Bool
+    private let isResident: Bool
+    private let beforeBatch: (Int) throws -> Void
     /// How the networks were computed last, such as ``InferencePlan/Summary/description``.
     public private(set) var computation = ""
     /// How long each plane's network and the aggregation took last.
@@ -50,20 +52,35 @@ public final class VolumePredictor {
     ///   - classCount: Classes of the result, background included.
     ///   - device: Where the networks are.
     ///   - precision: How they are computed.
-    ///   - batchSize: How many slices are computed at once.
+    ///   - batchSize: How many slices are computed at once; `nil` for as many as suit the device.
+    ///     Where memory runs out they are halved.
     ///   - compiles: Whether an ``InferencePlan`` is made of a network where that can be; else
     ///     its layers are called one after another.
-    public init(
+    public convenience init(
         networks: [PlaneNetwork], classCount: Int, device: Device, precision: Precision,
-        batchSize: Int, compiles: Bool = true
+        batchSize: Int? = nil, compiles: Bool = true
+    ) {
+        self.init(
+            networks: networks, classCount: classCount, device: device, precision: precision,
+            batchSize: batchSize, compiles: compiles, isResident: device != .cpu)
+    }
+
+    /// Makes a predictor that keeps the volume on the device or not, and says before each batch how
+    /// many slices it has; what `beforeBatch` throws, the batch throws.
+    package init(
+        networks: [PlaneNetwork], classCount: Int, device: Device, precision: Precision,
+        batchSize: Int?, compiles: Bool, isResident: Bool,
+        beforeBatch: @escaping (Int) throws -> Void = { _ in }
     ) {
         precondition(!networks.isEmpty, "no plane to predict in")
         self.networks = networks
         self.classCount = classCount
         self.device = device
         self.precision = precision.resolved(on: device)
-        self.batchSize = max(1, batchSize)
+        self.batchSize = batchSize
         self.compiles = compiles
+        self.isResident = isResident
+        self.beforeBatch = beforeBatch
     }
 
     /// Predicts the class of each voxel.
@@ -108,140 +125,57 @@ public final class VolumePredictor {
             let decidesAtOnce =
                 networks.count == 1 && !keepsScores
                 && networks[0].outputOfClass == Array(0..<networks[0].network.architecture.classes)
-            let votes = try Votes(
-                size: size, classCount: classCount, keepsSums: !decidesAtOnce, device: device)
+            let keepsOpinions = measuresDisagreement && networks.count > 1
+            let view: any VolumeView =
+                isResident
+                ? try ResidentVolume(
+                    volume, on: device, classCount: classCount, keepsSums: !decidesAtOnce)
+                : try HostVolume(volume, classCount: classCount, keepsSums: !decidesAtOnce)
             let totalWeight = networks.reduce(0) { $0 + $1.weight }
-            let opinions = PlaneOpinions(
-                voxelCount: measuresDisagreement && networks.count > 1 ? size.count : 0,
-                outputOfClass: networks.map(\.outputOfClass))
-            for (number, (network, layout)) in zip(networks, layouts).enumerated() {
+            for (network, layout) in zip(networks, layouts) {
                 let begun = clock.now
                 let compute = SliceComputation(
                     of: network.network, precision: precision, device: device, compiles: compiles,
                     height: layout.height, width: layout.width)
                 computation = compute.description
+                if keepsOpinions { try view.beginOpinion() }
+                var batches =
+                    try batchSize.map(SliceBatches.init(size:))
+                    ?? SliceBatches(
+                        freeMemory: Engine.freeMemory(of: device), network: network.network,
+                        height: layout.height, width: layout.width)
                 var networkTime = clock.now - begun
-                var first = 0
-                while first < layout.sliceCount {
-                    try progress(network.plane, Double(slicesDone) / Double(sliceTotal))
-                    let count = min(batchSize, layout.sliceCount - first)
+                try batches.forEach(
+                    of: layout.sliceCount, release: { try Engine.releaseMemory(of: device) }
+                ) { slices in
+                    try progress(
+                        network.plane,
+                        Double(slicesDone + slices.lowerBound) / Double(sliceTotal))
+                    try beforeBatch(slices.count)
                     let started = clock.now
-                    let images = try self.images(
-                        of: volume, network.network, layout, slices: first..<first + count)
-                    let logits = try compute(images)
+                    let logits = try compute(
+                        view.images(
+                            slices, layout, context: network.network.architecture.contextSlices))
                     let computed = clock.now
                     networkTime += computed - started
-                    try votes.add(
-                        logits, layout, firstSlice: first, outputOfClass: network.outputOfClass,
-                        weight: network.weight / totalWeight,
-                        opinions: &opinions.outputs[number])
+                    try view.add(
+                        logits, slices, layout, outputOfClass: network.outputOfClass,
+                        weight: network.weight / totalWeight)
                     aggregationTime += clock.now - computed
-                    first += count
-                    slicesDone += count
                 }
+                slicesDone += layout.sliceCount
                 stageSeconds.append((.network(network.plane), networkTime / .seconds(1)))
                 try progress(network.plane, Double(slicesDone) / Double(sliceTotal))
             }
             let added = clock.now
+            let opinions = PlaneOpinions(
+                outputs: try view.opinions(), outputOfClass: networks.map(\.outputOfClass))
             let prediction = VolumePrediction(
-                classes: try votes.classes(), planeDisagreement: opinions.disagreement(),
-                scores: votes.sums)
+                classes: try view.classes(), planeDisagreement: opinions.disagreement(),
+                scores: try view.sumsOnHost())
             aggregationTime += clock.now - added
             stageSeconds.append((.aggregate, aggregationTime / .seconds(1)))
             return prediction
         }
-    }
-
-    private func images(
-        of volume: Volume, _ network: SegmentationNetwork, _ layout: SliceLayout,
-        slices: Range<Int>
-    ) throws -> Tensor {
-        let context = network.architecture.contextSlices
-        let pixels = context * layout.voxelsPerSlice
-        var input = [Float](repeating: 0, count: slices.count * pixels)
-        input.withUnsafeMutableBufferPointer { input in
-            for (position, slice) in slices.enumerated() {
-                let start = position * pixels
-                layout.copySlice(
-                    slice, context: context, from: volume.voxels,
-                    into: UnsafeMutableBufferPointer(rebasing: input[start..<start + pixels]))
-            }
-        }
-        return try Tensor(
-            input, shape: [slices.count, context, layout.height, layout.width], device: device)
-    }
-}
-
-/// The classes' probabilities of every voxel, added up over the planes.
-///
-/// With a single plane nothing needs adding up and each slice can be decided at once.
-private final class Votes {
-    private let size: GridSize
-    /// `[x, y, z]` extents of storage as a tensor `[z, y, x, classes]` in half precision.
-    let sums: Tensor?
-    private var decided: [UInt8]
-
-    init(size: GridSize, classCount: Int, keepsSums: Bool, device: Device) throws {
-        self.size = size
-        sums =
-            keepsSums
-            ? try .zeros([size.z, size.y, size.x, classCount], type: .float16, device: device) : nil
-        decided = [UInt8](repeating: 0, count: keepsSums ? 0 : size.count)
-    }
-
-    /// Adds a batch's probabilities, and notes the likeliest outputs in `opinions` unless these are
-    /// empty.
-    func add(
-        _ logits: Tensor, _ layout: SliceLayout, firstSlice: Int, outputOfClass: [Int],
-        weight: Double, opinions: inout [UInt8]
-    ) throws {
-        guard logits.device == .cpu else {
-            try addOnDevice(
-                logits, layout, firstSlice: firstSlice, outputOfClass: outputOfClass,
-                weight: weight, opinions: &opinions)
-            return
-        }
-        func add(likeliest: inout [UInt8]) throws {
-            try logits.addVotes(
-                to: sums, likeliest: &likeliest, voxelCount: size.count,
-                strides: SliceStrides(
-                    slice: layout.sliceStride, row: layout.rowStride, column: layout.columnStride),
-                firstSlice: firstSlice, outputOfClass: outputOfClass, weight: weight)
-        }
-        if sums == nil { try add(likeliest: &decided) } else { try add(likeliest: &opinions) }
-    }
-
-    private func addOnDevice(
-        _ logits: Tensor, _ layout: SliceLayout, firstSlice: Int, outputOfClass: [Int],
-        weight: Double, opinions: inout [UInt8]
-    ) throws {
-        let slices = firstSlice..<firstSlice + logits.shape[0]
-        let likeliest: [UInt8] =
-            sums == nil || !opinions.isEmpty ? try logits.argmax(dimension: 1).elements() : []
-        guard let sums else {
-            layout.scatter(likeliest, slices: slices, into: &decided)
-            return
-        }
-        if !opinions.isEmpty { layout.scatter(likeliest, slices: slices, into: &opinions) }
-        let probabilities = try logits.permuted([0, 2, 3, 1]).converted(to: .float32)
-            .softmax(dimension: 3).selected(dimension: 3, indices: outputOfClass)
-        // Storage axis a is dimension 2 - a; the slice's dimensions go where its axes lie.
-        let dimensions = [layout.stackAxis, layout.heightAxis, layout.widthAxis].map { 2 - $0 }
-        let part = try sums.narrowed(
-            dimension: dimensions[0], start: firstSlice, length: logits.shape[0])
-        try part.permuted(dimensions + [3]).addInPlace(probabilities, scale: weight)
-    }
-
-    /// The class with the most votes at each voxel.
-    func classes() throws -> [UInt8] {
-        guard let sums else { return decided }
-        guard sums.device != .cpu else { return try sums.elected() }
-        var classes: [UInt8] = []
-        classes.reserveCapacity(size.count)
-        for slab in 0..<size.z {
-            classes += try sums.narrowed(dimension: 0, start: slab, length: 1)
-                .converted(to: .float32).argmax(dimension: 3).elements(as: UInt8.self)
-        }
-        return classes
     }
 }

@@ -21,6 +21,13 @@ public struct TensorError: Error, CustomStringConvertible {
     /// What the engine said.
     public var message: String
 
+    /// Makes an error.
+    package init(code: Code, operation: String, message: String) {
+        self.code = code
+        self.operation = operation
+        self.message = message
+    }
+
     /// One sentence with a next step.
     public var description: String {
         switch code {
@@ -100,6 +107,17 @@ public enum Engine {
     /// How many CUDA devices this machine and this LibTorch offer.
     public static func cudaDeviceCount() throws(TensorError) -> Int {
         Int(unsafe try functions().table.pointee.cuda_device_count())
+    }
+
+    /// Bytes that are free on a device for tensors; `nil` where it does not tell, as processors.
+    public static func freeMemory(of device: Device) throws(TensorError) -> Int? {
+        let bytes = unsafe try functions().table.pointee.free_memory(device.type, device.index)
+        return bytes > 0 ? Int(bytes) : nil
+    }
+
+    /// Gives back the memory that a device keeps for later tensors.
+    public static func releaseMemory(of device: Device) throws(TensorError) {
+        unsafe try functions().table.pointee.release_memory(device.type)
     }
 
     /// How many tensors are alive in this process.

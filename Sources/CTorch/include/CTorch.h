@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 // A change of this table's layout or meaning changes this number; loading checks it.
-#define CTORCH_API_VERSION 4
+#define CTORCH_API_VERSION 5
 
 typedef struct CTorchTensorStorage *CTorchTensor;
 
@@ -218,6 +218,9 @@ typedef struct {
     CTorchStatus (*set_thread_count)(int32_t count);
     int32_t (*thread_count)(void);
     int32_t (*cuda_device_count)(void);
+    // Memory that is free on a device, 0 where it cannot tell; and gives back what is kept for later.
+    int64_t (*free_memory)(CTorchDeviceType type, int32_t index);
+    void (*release_memory)(CTorchDeviceType type);
     // "2.13.0", and the instruction set that LibTorch's own kernels use, such as "AVX512".
     const char *CTORCH_NONNULL (*CTORCH_NONNULL torch_version)(void);
     const char *CTORCH_NONNULL (*CTORCH_NONNULL cpu_capability)(void);

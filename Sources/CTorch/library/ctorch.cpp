@@ -8,6 +8,7 @@
 #include "votes.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <ATen/autocast_mode.h>
@@ -252,6 +253,29 @@ int32_t cuda_device_count() {
     return count;
 }
 
+int64_t free_memory(CTorchDeviceType type, int32_t index) {
+    int64_t free = 0;
+    guarded([&] {
+        if (type != CTORCH_CUDA || index >= cuda_device_count()) return;
+        const auto device = static_cast<c10::DeviceIndex>(index);
+        c10::DeviceAllocator *const allocator = c10::getDeviceAllocator(c10::kCUDA);
+        if (!allocator->initialized()) at::globalContext().lazyInitDevice(c10::kCUDA);
+        // What the allocator keeps for later tensors is free as well.
+        const auto stats = allocator->getDeviceStats(device);
+        free = static_cast<int64_t>(allocator->getMemoryInfo(device).first) +
+            stats.reserved_bytes[0].current - stats.allocated_bytes[0].current;
+    });
+    return free;
+}
+
+void release_memory(CTorchDeviceType type) {
+    guarded([&] {
+        if (type == CTORCH_CUDA && cuda_device_count() > 0) {
+            c10::getDeviceAllocator(c10::kCUDA)->emptyCache();
+        }
+    });
+}
+
 const char *torch_version() { return TORCH_VERSION; }
 
 const char *cpu_capability() {
@@ -287,6 +311,8 @@ extern "C" __attribute__((visibility("default"))) const CTorchAPI *ctorch_api(in
         .set_thread_count = set_thread_count,
         .thread_count = thread_count,
         .cuda_device_count = cuda_device_count,
+        .free_memory = free_memory,
+        .release_memory = release_memory,
         .torch_version = torch_version,
         .cpu_capability = cpu_capability,
         .plan_make = plan_make,

@@ -1,0 +1,69 @@
+import Preprocessing
+import Tensors
+import Volumes
+
+/// A volume whose slices are cut and summed up in the machine's memory.
+final class HostVolume: VolumeView {
+    private let volume: Volume
+    private let sums: Tensor?
+    private var decided: [UInt8]
+    private var likeliest: [[UInt8]] = []
+
+    /// Makes room for votes.
+    ///
+    /// - Parameters:
+    ///   - volume: The intensities.
+    ///   - classCount: How many classes are voted for.
+    ///   - keepsSums: Whether votes are added up, rather than each slice decided at once.
+    /// - Throws: `TensorError` where memory runs out.
+    init(_ volume: Volume, classCount: Int, keepsSums: Bool) throws {
+        let size = volume.grid.size
+        self.volume = volume
+        sums =
+            keepsSums ? try .zeros([size.z, size.y, size.x, classCount], type: .float16) : nil
+        decided = [UInt8](repeating: 0, count: keepsSums ? 0 : size.count)
+    }
+
+    func images(_ slices: Range<Int>, _ layout: SliceLayout, context: Int) throws -> Tensor {
+        let pixels = context * layout.voxelsPerSlice
+        var input = [Float](repeating: 0, count: slices.count * pixels)
+        input.withUnsafeMutableBufferPointer { input in
+            for (position, slice) in slices.enumerated() {
+                let start = position * pixels
+                layout.copySlice(
+                    slice, context: context, from: volume.voxels,
+                    into: UnsafeMutableBufferPointer(rebasing: input[start..<start + pixels]))
+            }
+        }
+        return try Tensor(input, shape: [slices.count, context, layout.height, layout.width])
+    }
+
+    func beginOpinion() { likeliest.append([UInt8](repeating: 0, count: volume.grid.size.count)) }
+
+    func add(
+        _ logits: Tensor, _ slices: Range<Int>, _ layout: SliceLayout, outputOfClass: [Int],
+        weight: Double
+    ) throws {
+        func add(likeliest: inout [UInt8]) throws {
+            try logits.addVotes(
+                to: sums, likeliest: &likeliest, voxelCount: volume.grid.size.count,
+                strides: SliceStrides(
+                    slice: layout.sliceStride, row: layout.rowStride, column: layout.columnStride),
+                firstSlice: slices.lowerBound, outputOfClass: outputOfClass, weight: weight)
+        }
+        var nobody: [UInt8] = []
+        if sums == nil {
+            try add(likeliest: &decided)
+        } else if likeliest.isEmpty {
+            try add(likeliest: &nobody)
+        } else {
+            try add(likeliest: &likeliest[likeliest.count - 1])
+        }
+    }
+
+    func opinions() -> [[UInt8]] { likeliest }
+
+    func classes() throws -> [UInt8] { try sums?.elected() ?? decided }
+
+    func sumsOnHost() -> Tensor? { sums }
+}

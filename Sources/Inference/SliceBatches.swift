@@ -1,0 +1,59 @@
+package import SegmentationModels
+import Tensors
+
+/// How many slices are computed at once: fewer when memory runs out.
+package struct SliceBatches {
+    /// The most slices that are computed at once.
+    package private(set) var size: Int
+
+    /// Makes batches of at most `size` slices.
+    package init(size: Int) { self.size = max(1, size) }
+
+    /// Chooses a size by the memory that a device has free.
+    ///
+    /// A slice is given room for all its intermediate results at once, in two bytes and, as
+    /// convolutions want workspace too, twice; half of the free memory is used.
+    ///
+    /// - Parameters:
+    ///   - freeMemory: Bytes; `nil` where unknown, which gives 4 slices.
+    ///   - network: The network.
+    ///   - height: Pixels down the slices.
+    ///   - width: Pixels across the slices.
+    /// - Throws: `TensorError` where the network's weights cannot be read.
+    package init(freeMemory: Int?, network: SegmentationNetwork, height: Int, width: Int) throws {
+        guard let freeMemory else {
+            self.init(size: 4)
+            return
+        }
+        let buffers = try PlanCompiler.compile(network, height: height, width: width).buffers
+        let elements = buffers.reduce(0) { $0 + $1.channels * $1.height * $1.width }
+        let logits = network.architecture.classes * height * width
+        self.init(size: min(64, freeMemory / 2 / (4 * elements + 8 * logits)))
+    }
+
+    /// Computes slices batch by batch.
+    ///
+    /// A batch for which memory runs out is computed anew in halves, and so are all later ones, so
+    /// `body` must change nothing before its last step that can fail.
+    ///
+    /// - Parameters:
+    ///   - count: How many slices there are.
+    ///   - release: Gives back what memory can be given back.
+    ///   - body: Computes some slices.
+    /// - Throws: What `body` throws, memory that runs out for a single slice among it.
+    package mutating func forEach(
+        of count: Int, release: () throws -> Void, _ body: (Range<Int>) throws -> Void
+    ) throws {
+        var first = 0
+        while first < count {
+            let slices = first..<min(first + size, count)
+            do {
+                try body(slices)
+                first = slices.upperBound
+            } catch let error as TensorError where error.code == .outOfMemory && slices.count > 1 {
+                try release()
+                size = slices.count / 2
+            }
+        }
+    }
+}
