@@ -26,16 +26,7 @@ struct ScanContent: Sendable {
     init(of scan: ScanFile) throws {
         switch scan.origin {
         case .volume, .bids:
-            do {
-                loaded = try readVolume(at: scan.path, volume: scan.volume)
-            } catch {
-                // What has more than four axes is refused whatever volume is named.
-                guard error.code == .series, scan.volume == nil,
-                    (try? readVolumeHeader(at: scan.path, volume: 0)) != nil
-                else { throw error }
-                throw UsageError(
-                    "'\(scan.path)' \(error.problem); name one with --volume, counted from 0")
-            }
+            loaded = try readVolume(at: scan.path, volume: scan.volume)
         case .dicom(let series):
             (loaded, warnings) = try series.converted { volume throws in
                 try readVolume(at: volume, volume: scan.volume)

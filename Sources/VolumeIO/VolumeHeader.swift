@@ -124,7 +124,8 @@ func checkedVolumeNumber(
         guard count == 1 else {
             throw VolumeIOError(
                 .series, path, "is a 4-D series of \(count) volumes",
-                "extract one 3-D volume first, for example with fslroi or mri_convert --frame")
+                "name one with --volume N, counted from 0, or extract it, for example with fslroi or "
+                    + "mri_convert --frame")
         }
         return 0
     }

@@ -20,7 +20,7 @@ import Volumes
             #expect(refused.status == 1)
             #expect(
                 refused.errors.contains(
-                    "'\(folder)/bold.nii' is a 4-D series of 2 volumes; name one with --volume, "
+                    "'\(folder)/bold.nii' is a 4-D series of 2 volumes; name one with --volume N, "
                         + "counted from 0"), "\(refused.errors)")
             let first = try run("segment-brain", arguments + ["--volume", "0"])
             #expect(first.status == 0, "\(first.errors)")
