@@ -4,7 +4,7 @@ import Foundation
 ///
 /// `bids:raw:sub-01/…` is a path in the dataset whose place `DatasetLinks` of the
 /// `dataset_description.json` gives under `raw`.
-struct BIDSSources {
+struct BIDSSources: Sendable {
     /// Names and places as `DatasetLinks` has them.
     private(set) var links: [String: String]
     private var nameOfRoot: [String: String] = [:]

@@ -11,13 +11,14 @@ final class InterruptibleOutput: Sendable {
     private struct State {
         /// Files of the scan that is being written.
         var uncommitted: [String] = []
-        var message = ""
     }
 
     private let state = Mutex(State())
+    /// Apart from the files, so that whoever sets it need not wait until one is written.
+    private let message = Mutex("")
 
     /// Sets what is said when the run is interrupted now.
-    func setMessage(_ message: String) { state.withLock { $0.message = message } }
+    func setMessage(_ message: String) { self.message.withLock { $0 = message } }
 
     /// Writes a file of the current scan, and keeps it in mind until ``commit()``.
     func write(_ path: String, _ body: (_ path: String) throws -> Void) throws {
@@ -49,7 +50,7 @@ final class InterruptibleOutput: Sendable {
         for _ in 0..<100 {
             _ = state.withLockIfAvailable { state in
                 for path in state.uncommitted { _ = unlink(path) }
-                end(state.message)
+                end(message.withLock(\.self))
             }
             usleep(50_000)
         }

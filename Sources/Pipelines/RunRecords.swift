@@ -2,8 +2,8 @@ import AtomicFiles
 import Foundation
 
 /// `dataset_description.json`, by which BIDS tools know what a folder holds.
-struct DatasetDescription: Codable {
-    struct Generator: Codable {
+struct DatasetDescription: Sendable, Codable {
+    struct Generator: Sendable, Codable {
         var name: String
         var version: String?
 
@@ -14,7 +14,7 @@ struct DatasetDescription: Codable {
     }
 
     /// A dataset from which this one was made.
-    struct Source: Codable {
+    struct Source: Sendable, Codable {
         var url: String
         var identifier: String?
 
@@ -102,7 +102,7 @@ public struct StageSeconds: Sendable, Codable, Hashable {
 
 /// `run.json`: what a run was asked to do and what came of it.
 struct RunRecord: Codable {
-    struct Model: Codable {
+    struct Model: Sendable, Codable {
         var name: String
         var identity: String
     }
@@ -126,15 +126,15 @@ struct RunRecord: Codable {
 }
 
 /// `NAME_dseg.json`: from what and how a label map was made.
-struct Provenance: Codable {
-    struct Scan: Codable {
+struct Provenance: Sendable, Codable {
+    struct Scan: Sendable, Codable {
         var path: String
         var sha256: String
         /// Of a DICOM series: its name, and the program that made a volume of it.
         var series: String?
         var converter: String?
     }
-    struct Options: Codable, Hashable {
+    struct Options: Sendable, Codable, Hashable {
         var planes: [String]
         var precision: String
         var device: String
@@ -148,7 +148,7 @@ struct Provenance: Codable {
         var space: String?
         var probabilities: Bool?
     }
-    struct Computation: Codable {
+    struct Computation: Sendable, Codable {
         var device: String
         var precision: String
         var engine: String
@@ -156,7 +156,7 @@ struct Provenance: Codable {
         /// By what path: a compiled plan, or layer by layer.
         var path: String?
     }
-    struct Labels: Codable {
+    struct Labels: Sendable, Codable {
         var file: String
         var sha256: String
     }

@@ -63,6 +63,11 @@ private final class SegmentationRun {
     private var volumes: [ScanVolumes] = []
     private var qualityInputs: [QualityInput] = []
     private var failures: [ScanFailure] = []
+    /// The scan that is being written beside the work on the next one.
+    private var pending: PendingWrite?
+    /// Of all scans that were segmented.
+    private var stageSeconds = 0.0
+    private let writer: CaseWriter
 
     /// Checks all that can be checked before the first scan is read.
     init(_ request: SegmentationRequest) throws {
@@ -109,6 +114,10 @@ private final class SegmentationRun {
             volume: request.volume, interpolation: request.interpolation?.rawValue,
             space: request.space == .native ? nil : request.space.rawValue,
             probabilities: request.writesProbabilities ? true : nil)
+        writer = CaseWriter(
+            output: request.output, space: request.space, modelName: bundle.card.name,
+            modelIdentity: bundle.identity, options: options, table: bundle.card.labels,
+            sources: sources, files: output)
         let mode: ProgressDisplay.Mode =
             switch request.shows {
             case .progress: .automatic
@@ -130,6 +139,9 @@ private final class SegmentationRun {
         // First, so that the results of a run that is killed are known for what they are.
         try writeDescription()
         try segmentAll()
+        if request.profiles, count(.done) > 0 {
+            display.note(overlap(ofStages: stageSeconds, in: (clock.now - start) / .seconds(1)))
+        }
         var evaluation: EvaluationReport?
         var measurement: Measurement?
         if let references {
@@ -159,27 +171,27 @@ private final class SegmentationRun {
             scans.indices.contains(number) ? prepare(scans[number]) : nil
         }
         defer { reader.stop() }
+        // However this ends, no file is left half-written.
+        defer { _ = pending?.wait() }
         for scan in scans {
             display.begin(scan.outputName)
             display.advance(scan.outputName, stage: "read", fraction: 0)
             guard let prepared = reader.next() else { break }
             switch prepared {
-            case .failed(let reason): try fail(scan, reason)
-            case .done(let volumes, let quality): try skip(scan, volumes, quality)
+            case .failed(let reason):
+                try finishWriting()
+                try fail(scan, reason)
+            case .done(let volumes, let quality):
+                try finishWriting()
+                try skip(scan, volumes, quality)
             case .ready(let content, let hash, let note, let seconds):
                 if let note { display.note("\(scan.outputName): \(note)") }
                 // What is wrong with the model or the device concerns every scan.
                 let segmenter = try loadedSegmenter()
-                do {
-                    try segment(
-                        scan, content, hash: hash, readSeconds: seconds, segmenter: segmenter)
-                } catch {
-                    output.rollBack()
-                    try fail(scan, sentence(for: error, about: scan.path))
-                }
+                try segment(scan, content, hash: hash, readSeconds: seconds, segmenter: segmenter)
             }
-            updateInterruptionMessage()
         }
+        try finishWriting()
     }
 
     private func loadedSegmenter() throws -> Segmenter {
@@ -197,155 +209,89 @@ private final class SegmentationRun {
         return loaded
     }
 
+    /// Segments a scan, and writes it while the next one is computed.
+    ///
+    /// At most one scan is being written: memory holds its volume and labels beside those of the
+    /// scan that is computed, but never both scans' class scores. Where these are written too, nothing
+    /// else is done meanwhile.
     private func segment(
         _ scan: ScanFile, _ content: ScanContent, hash: String, readSeconds: Double,
         segmenter: Segmenter
     ) throws {
-        let loaded = content.loaded
-        let clock = ContinuousClock()
-        let (start, startDate) = (clock.now, Date())
         let name = scan.outputName
-        let segmentation = try segmenter.segment(loaded.volume) { [display] stage, fraction in
-            display.advance(name, stage: stage.description, fraction: fraction * 0.95)
+        let startDate = Date()
+        let segmentation: Segmentation
+        var recordingError: (any Error)?
+        do {
+            segmentation = try segmenter.segment(content.loaded.volume) {
+                [display] stage, fraction in
+                display.advance(name, stage: stage.description, fraction: fraction * 0.95)
+                do {
+                    if pending?.isFinished == true { try finishWriting() }
+                } catch {
+                    recordingError = error
+                    throw error
+                }
+            }
+        } catch {
+            if let recordingError { throw recordingError }
+            try finishWriting()
+            try fail(scan, sentence(for: error, about: scan.path))
+            return
         }
-        display.advance(name, stage: "write", fraction: 0.95)
-        let writing = clock.now
-        let table = bundle.card.labels
-        let measured = structureVolumes(
-            of: segmentation.labels, labels: table.structures.map(\.index))
-        let warnings = content.warnings + warnings(of: loaded, volumes: measured)
-        let outputs = ScanOutputs(of: scan, in: request.output)
-        try makeDirectory(outputs.folder)
-        try output.write(outputs.table) { try writeAtomically(bidsTable(of: table), to: $0) }
-        try output.write(outputs.volumes) {
-            try TSVTable.volumes(measured, table: table).write(to: $0)
-        }
-        let statistics = FreeSurferStatistics(
-            scan: name, volumes: measured, table: table,
-            voxelVolumeCubicMillimeters: segmentation.labels.grid.voxelVolumeCubicMillimeters,
-            labelFile: (outputs.labels as NSString).lastPathComponent,
-            software: "SliceSeg \(softwareVersion)")
-        try output.write(outputs.statistics) { try writeAtomically(statistics.text, to: $0) }
-        let picture = qualityControlPicture(
-            scan: loaded.volume, labels: segmentation.labels, table: table, title: name)
-        let png = try picture.pngData()
-        try output.write(outputs.picture) { try writeAtomically(png, to: $0) }
-        try output.write(outputs.labels) {
-            try writeLabelMap(
-                segmentation.labels, to: $0, like: loaded.header, table: table)
-        }
-        try writeAdditional(segmentation, like: loaded.header, to: outputs)
-        guard let labelHash = contentHash(ofFileAt: outputs.labels) else {
-            throw FileWriteError(path: outputs.labels, errorNumber: EIO)
-        }
-        let end = clock.now
-        let seconds = readSeconds + (end - start) / .seconds(1)
-        let stages =
-            [StageSeconds(stage: "read", seconds: rounded(readSeconds))]
-            + segmentation.stageSeconds.map {
-                StageSeconds(stage: $0.stage.description, seconds: rounded($0.seconds))
-            } + [StageSeconds(stage: "write", seconds: rounded((end - writing) / .seconds(1)))]
-        var provenance = Provenance(
-            software: "SliceSeg", version: softwareVersion,
-            scan: .init(path: absolutePath(scan.path), sha256: hash),
-            model: .init(name: bundle.card.name, identity: bundle.identity), options: options,
+        let segmented = SegmentedCase(
+            scan: scan, content: content, hash: hash, labels: segmentation.labels,
+            conformed: request.space == .conformed
+                ? (segmentation.conformedScan, segmentation.conformedLabels) : nil,
             computation: .init(
                 device: device?.description ?? request.device,
                 precision: segmentation.precision.rawValue,
                 engine: "LibTorch " + (try Engine.versionDescription()),
                 threads: try Engine.threadCount(), path: segmentation.computation),
-            labels: .init(
-                file: (outputs.labels as NSString).lastPathComponent, sha256: labelHash),
-            started: timestamp(startDate), seconds: rounded(seconds),
-            stages: stages,
-            warnings: warnings,
-            planeDisagreement: segmentation.planeDisagreement.isEmpty
-                ? nil
-                : Dictionary(
-                    uniqueKeysWithValues: segmentation.planeDisagreement.map {
-                        (String($0), ($1 * 10_000).rounded() / 10_000)
-                    }))
-        provenance.restoration = segmentation.restoration.rawValue
-        switch scan.origin {
-        case .bids(let source):
-            provenance.bidsDescription = "Segmentation by the model '\(bundle.card.name)'"
-            provenance.bidsSources = [sources.address(of: source)]
-            provenance.bidsSpatialReference = sources.address(of: source)
-        case .dicom(let series):
-            provenance.scan.series = series.name
-            provenance.scan.converter = "dcm2niix \(series.converter.version)"
-        case .volume, .unreadable: break
+            planeDisagreement: segmentation.planeDisagreement,
+            restoration: segmentation.restoration, started: startDate,
+            stages: [StageSeconds(stage: "read", seconds: rounded(readSeconds))]
+                + segmentation.stageSeconds.map {
+                    StageSeconds(stage: $0.stage.description, seconds: rounded($0.seconds))
+                })
+        try finishWriting()
+        display.advance(name, stage: "write", fraction: 0.95)
+        guard let probabilities = segmentation.probabilities else {
+            pending = PendingWrite(segmented, by: writer)
+            return
         }
-        let text = try jsonText(provenance)
-        try output.write(outputs.provenance) { try writeAtomically(text, to: $0) }
-        output.commit()
+        let written: WrittenCase
+        do {
+            written = try writer(segmented, probabilities: probabilities)
+        } catch {
+            try fail(scan, sentence(for: error, about: scan.path))
+            return
+        }
+        try succeed(written)
+    }
 
-        volumes.append(ScanVolumes(scan: name, volumes: measured))
-        qualityInputs.append(
-            QualityInput(
-                name: name, segmentation: segmentation.labels, table: table,
-                planeDisagreement: provenance.disagreementOfLabel))
-        for warning in warnings { display.note("\(name): warning: \(warning)") }
-        display.finish(name, note: decimals(seconds, 1) + " s")
+    /// Waits for the scan that is being written, if any, and records what came of it.
+    private func finishWriting() throws {
+        guard let pending else { return }
+        self.pending = nil
+        switch pending.wait() {
+        case .written(let written): try succeed(written)
+        case .failed(let reason): try fail(pending.scan, reason)
+        }
+    }
+
+    private func succeed(_ written: WrittenCase) throws {
+        volumes.append(written.volumes)
+        qualityInputs.append(written.quality)
+        var entry = written.record
+        for warning in entry.warnings ?? [] { display.note("\(entry.name): warning: \(warning)") }
+        display.finish(entry.name, note: decimals(entry.seconds ?? 0, 1) + " s")
+        stageSeconds += written.stages.reduce(0) { $0 + $1.seconds }
         if request.profiles {
-            for line in profile(of: stages, path: segmentation.computation) { display.note(line) }
+            for line in profile(of: written.stages, path: written.path) { display.note(line) }
+            entry.stages = written.stages
         }
-        try record(
-            ScanRecord(
-                name: name, scan: scan.path, status: .done, labels: outputs.labels,
-                warnings: warnings.isEmpty ? nil : warnings, seconds: rounded(seconds),
-                stages: request.profiles ? stages : nil))
-    }
-
-    /// Writes what is asked for beside the labels on the scan's own grid.
-    private func writeAdditional(
-        _ segmentation: Segmentation, like header: VolumeHeader, to outputs: ScanOutputs
-    ) throws {
-        let table = bundle.card.labels
-        if request.space == .conformed {
-            try output.write(outputs.conformedScan) {
-                try writeVolume(
-                    segmentation.conformedScan, to: $0, like: nil, storedAs: .float32)
-            }
-            try output.write(outputs.conformedLabels) {
-                try writeLabelMap(segmentation.conformedLabels, to: $0, like: nil, table: table)
-            }
-        }
-        guard let probabilities = segmentation.probabilities else { return }
-        let (space, count) = (request.space, probabilities.classCount)
-        let grid = space == .native ? segmentation.labels.grid : segmentation.conformedLabels.grid
-        try output.write(outputs.probabilities(in: space)) { path in
-            try writeProbabilities(
-                on: grid, classCount: count, to: path, like: space == .native ? header : nil
-            ) { first in
-                // A few at a time, so that memory holds no more.
-                try probabilities.volumes(ofClasses: first..<min(first + 4, count), in: space)
-            }
-        }
-        let description = Provenance.Probabilities(
-            labelMap: ["Background"] + table.structures.map(\.name),
-            description: "Probabilities by the model '\(bundle.card.name)', a volume for each class"
-        )
-        let text = try jsonText(description)
-        try output.write(outputs.probabilitiesDescription(in: space)) {
-            try writeAtomically(text, to: $0)
-        }
-    }
-
-    private func warnings(of loaded: LoadedVolume, volumes: [StructureVolume]) -> [String] {
-        var warnings: [String] = []
-        if loaded.nanVoxelCount > 0 {
-            warnings.append("\(loaded.nanVoxelCount) voxels are not a number and counted as 0")
-        }
-        if loaded.header.affineSource == .assumed {
-            warnings.append(
-                "the header gives no orientation, so left and right are an assumption; "
-                    + "check them in the picture")
-        }
-        if volumes.allSatisfy({ $0.voxelCount == 0 }) {
-            warnings.append("no structure was found; look at the picture and at the model's card")
-        }
-        return warnings
+        try record(entry)
     }
 
     private func skip(
@@ -371,6 +317,7 @@ private final class SegmentationRun {
 
     private func record(_ record: ScanRecord) throws {
         records.append(record)
+        updateInterruptionMessage()
         try display.record(record)
     }
 

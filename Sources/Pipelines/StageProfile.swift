@@ -18,6 +18,18 @@ package func profile(of stages: [StageSeconds], path: String) -> [String] {
         + [line("networks", networks), "  \(path)"]
 }
 
+/// The line of `--profile` on a whole run: its scans are read and written while others are computed, so
+/// that their stages add up to more than the time that has passed.
+///
+/// - Parameters:
+///   - seconds: The stages of all scans together.
+///   - elapsed: The time that has passed.
+/// - Returns: The line.
+package func overlap(ofStages seconds: Double, in elapsed: Double) -> String {
+    "  stages of all scans " + decimals(seconds, 2) + " s, in " + decimals(elapsed, 2)
+        + " s (scans are read and written while others are computed)"
+}
+
 extension String {
     fileprivate func padding(to width: Int, atStart: Bool = false) -> String {
         let blanks = String(repeating: " ", count: max(0, width - count))
