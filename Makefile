@@ -54,10 +54,12 @@ CXX_FLAGS := -std=c++20 -fPIC -fvisibility=hidden -Wall -Werror -I Sources/CTorc
 # The plans' own loops are compiled for each instruction set and chosen at run time.
 KERNELS := plan_kernels_baseline
 ifeq ($(shell uname -m),x86_64)
-KERNELS += plan_kernels_avx2 plan_kernels_avx512 winograd_avx2 winograd_avx512
+KERNELS += plan_kernels_avx2 plan_kernels_avx512 winograd_avx2 winograd_avx512 \
+    winograd_avx512vnni
 endif
 KERNEL_FLAGS_avx2 := -march=x86-64-v3
 KERNEL_FLAGS_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
+KERNEL_FLAGS_avx512vnni := $(KERNEL_FLAGS_avx512) -mavx512vnni
 
 .deps/lib/libCTorch.so: $(CTORCH_OBJECTS)/ctorch.o $(CTORCH_OBJECTS)/plan.o \
     $(CTORCH_OBJECTS)/votes.o $(CTORCH_OBJECTS)/output_pool.o $(CTORCH_OBJECTS)/training.o $(KERNELS:%=$(CTORCH_OBJECTS)/%.o)

@@ -38,12 +38,12 @@ private struct ConvolutionPlan {
 
     init(
         channels: Int, outputs: Int, kernel: Int, height: Int, width: Int, slope: Double,
-        type: ElementType, kernels: PlanKernels
+        type: ElementType, kernels: PlanKernels, constantWeight: Float? = nil
     ) throws {
         var generator = SeededGenerator(seed: UInt64(channels * 1000 + outputs * 10 + kernel))
         let bound = 1 / Float(channels * kernel * kernel).squareRoot()
         weight = (0..<outputs * channels * kernel * kernel).map { _ in
-            .random(in: -bound...bound, using: &generator)
+            constantWeight ?? .random(in: -bound...bound, using: &generator)
         }
         bias = (0..<outputs).map { _ in .random(in: -0.5...0.5, using: &generator) }
         var identity = [Float](repeating: 0, count: outputs * outputs)
@@ -68,6 +68,19 @@ private struct ConvolutionPlan {
             ], type: type, kernels: kernels)
     }
 }
+
+/// Numbers that bfloat16 holds.
+private func exactImage(_ count: Int) -> [Float] {
+    var generator = SeededGenerator(seed: 8)
+    return (0..<count).map { _ in Float(Int.random(in: 0...128, using: &generator)) / 64 }
+}
+
+/// Whether Winograd's products are sums of integers in bfloat16 plans.
+private let multipliesIntegers: Bool = {
+    let description = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+    let words = Set(description.split(whereSeparator: \.isWhitespace))
+    return words.contains("avx512_vnni") && !words.contains("amx_bf16")
+}()
 
 struct WinogradTests {
     /// Smaller than a tile, of a tile's size, several tiles with and without a rest.
@@ -114,12 +127,8 @@ struct WinogradTests {
         let (channels, height, width) = (32, 19, 22)
         let step = try ConvolutionPlan(
             channels: channels, outputs: 48, kernel: 5, height: height, width: width, slope: 1,
-            type: .bfloat16, kernels: .best)
-        var generator = SeededGenerator(seed: 8)
-        // Numbers that bfloat16 holds.
-        let image = (0..<channels * height * width).map { _ in
-            Float(Int.random(in: 0...128, using: &generator)) / 64
-        }
+            type: .bfloat16, kernels: .avx2)
+        let image = exactImage(channels * height * width)
         let found: [Float] = try step.plan(
             Tensor(image, shape: [1, channels, height, width])
         ).elements()
@@ -129,6 +138,69 @@ struct WinogradTests {
         // Half a unit of 8 bits, and what single precision adds near a tie.
         #expect(
             zip(found, expected).allSatisfy { abs(Double($0) - $1) <= abs($1) / 256 + 1e-5 })
+    }
+
+    @Test(
+        .enabled(if: multipliesIntegers, "needs a processor with AVX-512 VNNI and without AMX"),
+        arguments: [(16, 16), (48, 48), (65, 64), (192, 64)], [3, 5])
+    func `in integers a convolution is as near as bfloat16 tells`(
+        channels: (Int, Int), kernel: Int
+    ) throws {
+        let (inputs, outputs) = channels
+        for (height, width) in [(1, 1), (8, 8), (13, 29)] {
+            let step = try ConvolutionPlan(
+                channels: inputs, outputs: outputs, kernel: kernel, height: height, width: width,
+                slope: 0.25, type: .bfloat16, kernels: .avx512)
+            #expect(step.plan.kernels == "AVX-512 VNNI")
+            let image = exactImage(inputs * height * width)
+            let found: [Float] = try step.plan(
+                Tensor(image, shape: [1, inputs, height, width])
+            ).elements()
+            let expected = convolved(
+                image, channels: inputs, height: height, width: width, weight: step.weight,
+                bias: step.bias, kernel: kernel, slope: 0.25)
+            let largest = expected.reduce(0) { max($0, abs($1)) }
+            let deviation = zip(found, expected).reduce(0) { sum, pair in
+                sum + (Double(pair.0) - pair.1) * (Double(pair.0) - pair.1)
+            }
+            let size = expected.reduce(0) { $0 + $1 * $1 }
+            // bfloat16's own rounding deviates by 1/600 in the mean and at most by 1/256. Weights are the
+            // coarser the more channels share the bits of a sum: 192 deviate by 1/186.
+            #expect((deviation / size).squareRoot() < (inputs > 100 ? 4.0 : 3.0) / 600)
+            #expect(
+                zip(found, expected).allSatisfy { abs(Double($0) - $1) <= largest * 4 / 256 })
+        }
+    }
+
+    @Test(
+        .enabled(if: multipliesIntegers, "needs a processor with AVX-512 VNNI and without AMX"),
+        arguments: [3, 5])
+    func `sums of integers do not overflow where all products are as large as can be`(
+        kernel: Int
+    ) throws {
+        // A constant image and weights of one sign are what adds up most.
+        let (inputs, outputs, side) = (192, 16, 24)
+        for value: Float in [1, 1024, 0.0009765625] {
+            let step = try ConvolutionPlan(
+                channels: inputs, outputs: outputs, kernel: kernel, height: side, width: side,
+                slope: 1, type: .bfloat16, kernels: .avx512, constantWeight: 0.125)
+            let image = [Float](repeating: value, count: inputs * side * side)
+            let found: [Float] = try step.plan(
+                Tensor(image, shape: [1, inputs, side, side])
+            ).elements()
+            let sum = Double(value) * 0.125 * Double(inputs * kernel * kernel)
+            for out in 0..<outputs {
+                let inside = Double(found[(side / 2 * side + side / 2) * outputs + out])
+                #expect(abs(inside - sum - Double(step.bias[out])) <= sum / 128 + 0.005)
+            }
+            let nothing: [Float] = try step.plan(
+                .zeros([1, inputs, side, side])
+            ).elements()
+            #expect(
+                nothing.indices.allSatisfy {
+                    abs(nothing[$0] - step.bias[$0 % outputs]) <= 1.0 / 512
+                })
+        }
     }
 
     @Test func `channels that fill no vector, and other kernels, are LibTorch's`() throws {

@@ -127,9 +127,13 @@ const PlanKernels *kernels_of(CTorchKernels kind, const char **name) {
 }
 
 // Winograd's algorithm as it is compiled for the kernels' instruction set, if it is.
-const WinogradKernels *winograd_of([[maybe_unused]] const PlanKernels *kernels) {
+const WinogradKernels *winograd_of(
+    [[maybe_unused]] const PlanKernels *kernels, [[maybe_unused]] at::ScalarType type) {
 #ifdef __x86_64__
-    if (kernels == plan_kernels_avx512) return &winograd_avx512;
+    if (kernels == plan_kernels_avx512) {
+        const bool integers = type == at::kBFloat16 && __builtin_cpu_supports("avx512vnni");
+        return integers ? &winograd_avx512vnni : &winograd_avx512;
+    }
     if (kernels == plan_kernels_avx2) return &winograd_avx2;
 #endif
     return nullptr;
@@ -174,11 +178,14 @@ public:
         TORCH_CHECK(
             type == at::kFloat || type == at::kBFloat16, "plans compute in float32 or bfloat16");
         kernels = kernels_of(kind, &kernels_name);
-        winograd = winograd_of(kernels);
+        winograd = winograd_of(kernels, type);
         if (type == at::kBFloat16) {
             kernels++;
             // Matrix instructions for bfloat16 are faster than fewer multiplications without them.
             if (convolution_capability() == std::string_view("AMX")) winograd = nullptr;
+#ifdef __x86_64__
+            if (winograd == &winograd_avx512vnni) kernels_name = "AVX-512 VNNI";
+#endif
         }
         element_size = type == at::kFloat ? 4 : 2;
         for (int32_t i = 0; i < buffer_count; i++) {

@@ -7,6 +7,10 @@
 
 #include <string.h>
 
+#ifdef __AVX512VNNI__
+#include <immintrin.h>
+#endif
+
 namespace {
 
 #if defined(__AVX512F__)
@@ -29,6 +33,7 @@ constexpr int points = tile * tile;
 
 // How many bytes of a block's transformed tiles and products should stay near the processor.
 constexpr int64_t block_bytes = 512 << 10;
+constexpr int largest_block = 96;  // tiles
 
 inline Vector load(const float *source) {
     return *reinterpret_cast<const UnalignedVector *>(source);
@@ -53,6 +58,21 @@ inline void store(Vector value, uint16_t *target) {
 
 inline int smaller(int a, int b) { return a < b ? a : b; }
 inline int larger(int a, int b) { return a < b ? b : a; }
+
+// What tiles and weights are after their transforms. Where the processor sums products of 16-bit
+// integers, twice as many at once as of single-precision numbers, they are integers: at each point a
+// tile's channels have a common factor, and so have the weights of an output channel.
+#ifdef __AVX512VNNI__
+typedef int16_t Number;
+typedef int32_t Product;
+typedef int32_t Products __attribute__((vector_size(lanes * 4)));
+constexpr int pair = 2;  // numbers that are multiplied and added at once
+#else
+typedef float Number;
+typedef float Product;
+typedef Vector Products;
+constexpr int pair = 1;
+#endif
 
 // MARK: Transforms, at the points 0, 1, -1, 2, -2, 1/2, -1/2 and infinity
 
@@ -107,6 +127,12 @@ void weight_matrix(int kernel, double (&matrix)[tile][5]) {
     for (int k = 0; k < kernel; k++) matrix[7][k] = k == kernel - 1;
 }
 
+#ifdef __AVX512VNNI__
+// The largest of a tile's integers at a point. Half of 31 bits: what rounding a tile and rounding
+// weights of 64 channels add is about the same.
+constexpr float largest_number = 11585;
+#endif
+
 // MARK: Weights
 
 // Output channels are taken in blocks as wide as the registers allow.
@@ -114,12 +140,31 @@ inline int block_width(int channels_left) {
     return smaller(channels_left, vectors_of_block * lanes);
 }
 
+// Input channels as whole vectors.
+inline int padded(int channels) { return (channels + 15) / 16 * 16; }
+
+// How many input channels products sum over.
+inline int depth_of(int in) { return pair == 1 ? in : padded(in); }
+
+// Where the weight of a point, an input and an output channel lies.
+inline long place(int point, int i, int o, int in, int out) {
+    const int first = o / (vectors_of_block * lanes) * (vectors_of_block * lanes);
+    const int width = block_width(out - first);
+    const int depth = depth_of(in);
+    return static_cast<long>(point) * depth * out + static_cast<long>(first) * depth +
+        static_cast<long>(i / pair) * width * pair + (o - first) * pair + i % pair;
+}
+
 void pack(const float *weights, int kernel, int in, int out, float *packed) {
     double matrix[tile][5];
     weight_matrix(kernel, matrix);
+    Number *const numbers = reinterpret_cast<Number *>(packed);
+#ifdef __AVX512VNNI__
+    memset(packed, 0, sizeof(Number) * points * depth_of(in) * out);
+    float *const factors = packed + static_cast<long>(points) * depth_of(in) / 2 * out;
+#endif
+    double *const transformed = new double[static_cast<long>(in) * points];
     for (int o = 0; o < out; o++) {
-        const int first = o / (vectors_of_block * lanes) * (vectors_of_block * lanes);
-        const int width = block_width(out - first);
         for (int i = 0; i < in; i++) {
             const float *g = weights + (static_cast<long>(o) * in + i) * kernel * kernel;
             double rows[tile][5];
@@ -133,47 +178,82 @@ void pack(const float *weights, int kernel, int in, int out, float *packed) {
                 for (int q = 0; q < tile; q++) {
                     double sum = 0;
                     for (int x = 0; x < kernel; x++) sum += rows[p][x] * matrix[q][x];
-                    packed[(p * tile + q) * static_cast<long>(in) * out +
-                           static_cast<long>(first) * in + static_cast<long>(i) * width + o - first] =
-                        static_cast<float>(sum);
+                    transformed[static_cast<long>(p * tile + q) * in + i] = sum;
                 }
             }
         }
+        for (int p = 0; p < points; p++) {
+            const double *const values = transformed + static_cast<long>(p) * in;
+#ifdef __AVX512VNNI__
+            // As large as they may be for the sum of products never to leave 32 bits.
+            double total = 0, most = 0;
+            for (int i = 0; i < in; i++) {
+                const double size = values[i] < 0 ? -values[i] : values[i];
+                total += size;
+                most = size > most ? size : most;
+            }
+            double factor = total == 0 ? 1 : (2147483647.0 / largest_number - in) / total;
+            if (factor * most > 32767) factor = 32767 / most;
+            for (int i = 0; i < in; i++) {
+                numbers[place(p, i, o, in, out)] =
+                    static_cast<Number>(__builtin_rint(values[i] * factor));
+            }
+            factors[p * out + o] = static_cast<float>(1 / factor);
+#else
+            for (int i = 0; i < in; i++) {
+                numbers[place(p, i, o, in, out)] = static_cast<Number>(values[i]);
+            }
+#endif
+        }
     }
+    delete[] transformed;
 }
 
 // MARK: Products
 
+inline Products sum_of(Products sum, Vector factors, const float *value) {
+    return (Products)((Vector)sum + factors * *value);
+}
+
+#ifdef __AVX512VNNI__
+inline Products sum_of(Products sum, Products factors, const int16_t *values) {
+    int both;
+    memcpy(&both, values, sizeof both);
+    return (Products)_mm512_dpwssd_epi32(
+        (__m512i)sum, (__m512i)factors, _mm512_set1_epi32(both));
+}
+#endif
+
 // `rows` x (vectors * lanes) numbers of a product of [rows][depth] and [depth][vectors * lanes].
 template <int rows, int vectors>
 inline void multiply_block(
-    const float *left, long left_stride, const float *right, int depth, float *product,
+    const Number *left, long left_stride, const Number *right, int depth, Product *product,
     long product_stride) {
-    Vector sums[rows][vectors] = {};
-    for (int k = 0; k < depth; k++) {
-        Vector factors[vectors];
+    Products sums[rows][vectors] = {};
+    for (int k = 0; k < depth; k += pair) {
+        Products factors[vectors];
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) {
-            factors[v] = *reinterpret_cast<const Vector *>(right + v * lanes);
+            factors[v] = *reinterpret_cast<const Products *>(right + v * lanes * pair);
         }
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
-            const float value = left[r * left_stride + k];
+            const Number *const values = left + r * left_stride + k;
 #pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++) sums[r][v] += factors[v] * value;
+            for (int v = 0; v < vectors; v++) sums[r][v] = sum_of(sums[r][v], factors[v], values);
         }
-        right += vectors * lanes;
+        right += vectors * lanes * pair;
     }
     for (int r = 0; r < rows; r++) {
         for (int v = 0; v < vectors; v++) {
-            *reinterpret_cast<Vector *>(product + r * product_stride + v * lanes) = sums[r][v];
+            *reinterpret_cast<Products *>(product + r * product_stride + v * lanes) = sums[r][v];
         }
     }
 }
 
 template <int rows, int vectors>
 void multiply_rows(
-    const float *left, long left_stride, const float *right, int depth, float *product,
+    const Number *left, long left_stride, const Number *right, int depth, Product *product,
     long product_stride, int count) {
     for (int r = 0; r < count; r += rows) {
         multiply_block<rows, vectors>(
@@ -194,11 +274,11 @@ constexpr int rows_at_a_time(int channels) {
 // At one point: [count][in] by [in][out], the rows of the former `left_stride` apart. Rows are written up to the next multiple of
 // rows_at_a_time().
 void multiply(
-    const float *left, long left_stride, const float *right, int count, int in, int out,
-    float *product) {
+    const Number *left, long left_stride, const Number *right, int count, int in, int out,
+    Product *product) {
     for (int first = 0; first < out; first += vectors_of_block * lanes) {
         const int width = block_width(out - first);
-        const float *block = right + static_cast<long>(first) * in;
+        const Number *block = right + static_cast<long>(first) * in;
         switch (width / lanes) {
 #if defined(__AVX512F__)
         case 4:
@@ -232,31 +312,78 @@ inline long point_stride(int rows, int channels) {
     return (static_cast<long>(rows) * channels + 1023) / 1024 * 1024 + 16;
 }
 
-// Input channels as whole vectors.
-inline int padded(int channels) { return (channels + 15) / 16 * 16; }
-
 // Tiles that are worked on together, a multiple of what products take at a time.
 int tiles_of_block(const WinogradLayer &layer) {
     const int step = layer.out_channels < 64 ? rows_at_a_time(layer.out_channels)
         : layer.out_channels % 64 == 0      ? rows_at_a_time(64)
                                             : 24;
     const int64_t bytes =
-        points * 4 * static_cast<int64_t>(padded(layer.in_channels) + layer.out_channels);
-    return larger(step, smaller(96, static_cast<int>(block_bytes / bytes)) / step * step);
+        points * (sizeof(Number) * static_cast<int64_t>(padded(layer.in_channels)) +
+                  sizeof(Product) * layer.out_channels);
+    return larger(step, smaller(largest_block, static_cast<int>(block_bytes / bytes)) / step * step);
 }
 
 int64_t scratch(const WinogradLayer *layer) {
     const int rows = tiles_of_block(*layer);
+    const int64_t whole = padded(layer->in_channels);
+    // Tiles, products and a patch; for integers also a tile before it is rounded, and factors.
     return points *
-        (point_stride(rows, padded(layer->in_channels)) +
-         point_stride(rows, layer->out_channels)) +
-        static_cast<int64_t>(points) * padded(layer->in_channels);
+        (point_stride(rows, static_cast<int>(whole)) + point_stride(rows, layer->out_channels) +
+         whole + (pair == 2 ? whole + rows : 0));
 }
 
+#ifdef __AVX512VNNI__
+inline int32_t largest_of(Products numbers) {
+    constexpr Products orders[4] = {
+        {8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7},
+        {4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11},
+        {2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13},
+        {1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14},
+    };
+    for (const Products &order : orders) {
+        const Products others = __builtin_shuffle(numbers, order);
+        numbers = others > numbers ? others : numbers;
+    }
+    return numbers[0];
+}
+
+// Rounds each point's values to integers, whose common factor is written to `factors`. `most` has
+// the bits of the largest absolute values.
+void round_tile(
+    const float *values, int channels, const Products (&most)[points], Number *target,
+    long target_stride, float *factors) {
+    for (int p = 0; p < points; p++) {
+        // Without the sign, larger bits are a larger number, and the largest those of no number.
+        const int32_t bits = largest_of(most[p]);
+        float size;
+        memcpy(&size, &bits, sizeof size);
+        const float scale = size > 0 ? largest_number / size : 0;
+        factors[p] = size / largest_number;
+        for (int c = 0; c < channels; c += lanes) {
+            const Vector value =
+                *reinterpret_cast<const Vector *>(values + static_cast<long>(p) * channels + c);
+            _mm256_storeu_si256(
+                reinterpret_cast<__m256i *>(target + p * target_stride + c),
+                _mm512_maskz_cvtsepi32_epi16(
+                    0xffff, _mm512_maskz_cvtps_epi32(0xffff, (__m512)(value * scale))));
+        }
+    }
+}
+#endif
+
+// Where numbers are integers, writes the factors of their points and works in `values`.
 template <typename Element>
 void take_tile(
-    const Element *const (&source)[tile], long stride, int channels, float *target,
-    long target_stride) {
+    const Element *const (&source)[tile], long stride, int channels, Number *target,
+    long target_stride, [[maybe_unused]] float *factors, [[maybe_unused]] float *values) {
+#ifdef __AVX512VNNI__
+    Products most[points] = {};
+    float *const transformed = values;
+    const long transformed_stride = channels;
+#else
+    float *const transformed = target;
+    const long transformed_stride = target_stride;
+#endif
     for (int c = 0; c < channels; c += lanes) {
         Vector rows[tile][tile];
         for (int y = 0; y < tile; y++) {
@@ -268,22 +395,38 @@ void take_tile(
             for (int y = 0; y < tile; y++) column[y] = rows[y][x];
             transform_input(column);
             for (int y = 0; y < tile; y++) {
-                *reinterpret_cast<Vector *>(target + (y * tile + x) * target_stride + c) = column[y];
+                const int point = y * tile + x;
+                *reinterpret_cast<Vector *>(transformed + point * transformed_stride + c) =
+                    column[y];
+#ifdef __AVX512VNNI__
+                const Products size = (Products)column[y] & 0x7fffffff;
+                most[point] = size > most[point] ? size : most[point];
+#endif
             }
         }
     }
+#ifdef __AVX512VNNI__
+    round_tile(values, channels, most, target, target_stride, factors);
+#endif
 }
 
 template <int size, typename Element>
 void give_tile(
-    const float *products, long stride, const WinogradLayer &layer, int height, int width,
+    const Product *products, long stride, [[maybe_unused]] const float *weight_factors,
+    [[maybe_unused]] const float *tile_factors, const WinogradLayer &layer, int height, int width,
     Element *target, long row_stride, long pixel_stride) {
     for (int c = 0; c < layer.out_channels; c += lanes) {
         Vector rows[tile][size];
         for (int y = 0; y < tile; y++) {
             Vector row[tile];
             for (int x = 0; x < tile; x++) {
-                row[x] = *reinterpret_cast<const Vector *>(products + (y * tile + x) * stride + c);
+                const int point = y * tile + x;
+                row[x] = __builtin_convertvector(
+                    *reinterpret_cast<const Products *>(products + point * stride + c), Vector);
+                if constexpr (pair == 2) {
+                    row[x] *= load(weight_factors + point * layer.out_channels + c) *
+                        tile_factors[point];
+                }
             }
             transform_output(row, rows[y]);
         }
@@ -313,11 +456,16 @@ void convolve_tiles(
     const int in = layer.in_channels, out = layer.out_channels, whole = padded(in);
     const long in_stride = point_stride(block, whole);
     const long out_stride = point_stride(block, out);
-    float *const inputs = scratch;
-    float *const products = inputs + points * in_stride;
+    Product *const products = reinterpret_cast<Product *>(scratch);
+    Number *const inputs = reinterpret_cast<Number *>(products + points * out_stride);
     // A tile that leaves the image, or whose channels fill no vector, is completed with zeros here.
-    Element *const patch = reinterpret_cast<Element *>(products + points * out_stride);
+    Element *const patch = reinterpret_cast<Element *>(inputs + points * in_stride);
     memset(patch, 0, sizeof(Element) * points * whole);
+    const Number *const weights = reinterpret_cast<const Number *>(layer.weights);
+    const float *const weight_factors = reinterpret_cast<const float *>(
+        weights + static_cast<long>(points) * depth_of(in) * out);
+    float *const values = reinterpret_cast<float *>(patch) + points * whole;
+    float *const tile_factors = values + points * whole;
 
     for (int first = 0; first < total; first += block) {
         const int count = smaller(block, total - first);
@@ -347,19 +495,23 @@ void convolve_tiles(
                     }
                 }
             }
-            take_tile(rows, stride, whole, inputs + static_cast<long>(t) * whole, in_stride);
+            take_tile(
+                rows, stride, whole, inputs + static_cast<long>(t) * whole, in_stride,
+                tile_factors + t * points, values);
         }
         for (int p = 0; p < points; p++) {
             multiply(
-                inputs + p * in_stride, whole, layer.weights + static_cast<long>(p) * in * out,
-                count, in, out, products + p * out_stride);
+                inputs + p * in_stride, whole,
+                weights + static_cast<long>(p) * depth_of(in) * out, count, depth_of(in), out,
+                products + p * out_stride);
         }
         for (int t = 0; t < count; t++) {
             const int top = (first + t) / across * size;
             const int left = (first + t) % across * size;
             give_tile<size>(
-                products + static_cast<long>(t) * out, out_stride, layer,
-                smaller(size, height - top), smaller(size, width - left),
+                products + static_cast<long>(t) * out, out_stride, weight_factors,
+                tile_factors + t * points,
+                layer, smaller(size, height - top), smaller(size, width - left),
                 target + (static_cast<long>(top) * width + left) * target_stride,
                 static_cast<long>(width) * target_stride, target_stride);
         }

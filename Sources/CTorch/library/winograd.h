@@ -3,7 +3,9 @@
 // Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv:1509.09308.
 // A tile gives 6 x 6 pixels of a 3x3 convolution and 4 x 4 of a 5x5 one for 64 multiplications a pair
 // of channels, where the sum itself takes 324 and 400. Elements are float32 or bfloat16; all
-// arithmetic is in single precision and in a fixed order.
+// arithmetic is in single precision and in a fixed order. With VNNI the transformed tiles and weights
+// are rounded to 14 or more bits and multiplied as integers, whose sums are exact: a bfloat16 result
+// is not much coarser for it, and no calibration is needed.
 
 #ifndef WINOGRAD_H
 #define WINOGRAD_H
@@ -13,14 +15,15 @@
 typedef struct {
     int kernel;  // 3 or 5
     int in_channels, out_channels;  // the latter a multiple of 16
-    // [64][blocks of output channels][in_channels][channels of the block]
-    const float *weights;
+    const float *weights;  // as `pack` left them
     const float *bias;  // of the output channels
     float slope;        // factor of negative results: 1 for none, 0 for a rectifier
 } WinogradLayer;
 
 typedef struct {
-    // Transforms weights [out][in][kernel][kernel] to the layout above, of `64 * in * out` numbers.
+    // Transforms weights [out][in][kernel][kernel] to [64][blocks of output channels][in][channels of
+    // the block], of `64 * in * out` numbers. As integers they lie two by two input channels, and their
+    // factors [64][out] follow. There are 16 input channels or more.
     void (*pack)(const float *weights, int kernel, int in, int out, float *packed);
     // How many numbers `convolve` needs to work in.
     int64_t (*scratch)(const WinogradLayer *layer);
@@ -34,6 +37,7 @@ typedef struct {
 #ifdef __x86_64__
 extern const WinogradKernels winograd_avx2;
 extern const WinogradKernels winograd_avx512;
+extern const WinogradKernels winograd_avx512vnni;
 #endif
 
 #endif
