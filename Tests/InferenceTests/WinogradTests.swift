@@ -211,4 +211,31 @@ struct WinogradTests {
             #expect(step.plan.winogradCount == 0)
         }
     }
+
+    /// Else it would be left to rounding where a maximum is unpooled to.
+    @Test(arguments: [PlanKernels.avx2, .best], [ElementType.float32, .bfloat16])
+    func `where an image is flat, so is the convolution`(
+        kernels: PlanKernels, type: ElementType
+    ) throws {
+        guard try Engine.convolutionCapability().hasPrefix("AVX") else { return }
+        let (height, width, outputs) = (40, 43, 48)
+        for kernel in [3, 5] {
+            let step = try ConvolutionPlan(
+                channels: 32, outputs: outputs, kernel: kernel, height: height, width: width,
+                slope: 0.1, type: type, kernels: kernels)
+            var generator = SeededGenerator(seed: 9)
+            let flat = (0..<32).map { _ in Float.random(in: -1...1, using: &generator) }
+            let image = flat.flatMap { [Float](repeating: $0, count: height * width) }
+            let found: [Float] = try step.plan(
+                Tensor(image, shape: [1, 32, height, width])
+            ).elements()
+            // Far enough from the border, which zeros surround, that whole tiles are flat.
+            for y in 8..<height - 8 {
+                for x in 8..<width - 8 {
+                    let start = (y * width + x) * outputs, first = (8 * width + 8) * outputs
+                    #expect(found[start..<start + outputs] == found[first..<first + outputs])
+                }
+            }
+        }
+    }
 }
