@@ -2,12 +2,19 @@
 extension Tensor {
     /// Convolves with `weight` `[out, in/groups, kH, kW]`.
     ///
-    /// Output size per axis: `(size + 2 padding - dilation (k - 1) - 1) / stride + 1`.
+    /// Output size per axis: `(size + 2 padding - dilation (k - 1) - 1) / stride + 1`. Where weights are
+    /// learnt, 3x3 and 5x5 convolutions of stride 1 go by Winograd's algorithm (arXiv:1509.09308), if
+    /// the processor is faster that way.
     public func convolved(
         weight: Tensor, bias: Tensor?, stride: Int = 1, padding: Int = 0, dilation: Int = 1,
         groups: Int = 1
     ) throws(TensorError) -> Tensor {
-        try dispatchOne(
+        if stride == 1, dilation == 1, groups == 1 {
+            return try dispatchOne(
+                "sliceseg::convolve", "", .tensor(self), .tensor(weight), .optional(bias),
+                .integer(padding))
+        }
+        return try dispatchOne(
             "conv2d", "", .tensor(self), .tensor(weight), .optional(bias),
             .integers([stride, stride]), .integers([padding, padding]),
             .integers([dilation, dilation]), .integer(groups))

@@ -92,6 +92,42 @@ struct JoinedOperatorTests {
         }
     }
 
+    /// Winograd's algorithm, where the processor has it; sizes with and without whole tiles.
+    @Test(
+        .enabled(
+            if: (try? Engine.convolutionCapability().hasPrefix("AVX")) ?? false,
+            "needs a processor with AVX2 and without AMX"),
+        arguments: [(3, 16, 48), (5, 48, 16), (5, 64, 80), (3, 128, 64)],
+        [(ElementType.float32, 2e-5), (.bfloat16, 1e-2)])
+    func `a convolution that learns is the sum that it stands for`(
+        sizes: (kernel: Int, inputs: Int, outputs: Int),
+        precision: (type: ElementType, tolerance: Double)
+    ) throws {
+        let (kernel, inputs, outputs) = sizes
+        for (height, width) in [(23, 31), (12, 24), (5, 2)] {
+            let image = try Tensor.randomNormal([3, inputs, height, width])
+                .converted(to: .bfloat16)
+            let layer = try Conv2d(
+                inputs, outputs, kernel: kernel, padding: kernel / 2)
+            let parameters = try layer.namedParameters.map {
+                try (Tensor.randomNormal($0.parameter.value.shape) * 0.1)
+                    .elements(as: Double.self)
+            }
+            let expected = try outcome(of: layer, image, as: .float64, parameters: parameters) {
+                try layer($0, mode: .training)
+            }
+            let values = try outcome(
+                of: layer, image, as: precision.type, parameters: parameters
+            ) { try layer($0, mode: .training) }
+            #expect(values.count == 4)
+            for (position, (value, other)) in zip(values, expected).enumerated() {
+                #expect(
+                    relativeError(value, other) < precision.tolerance,
+                    "\(position) of \(height)x\(width)")
+            }
+        }
+    }
+
     @Test func `in use, the rectifier follows the recorded moments`() throws {
         let layer = try BatchNorm2d(2)
         let image = try Tensor([-3, 5, 7, -9] as [Float], shape: [1, 2, 1, 2])
