@@ -8,7 +8,7 @@ final class ResidentVolume: VolumeView {
     /// `[z, y, x]`.
     private let voxels: Tensor
     private let size: GridSize
-    private let sums: Tensor?
+    let sums: Tensor?
     /// `[z, y, x]`, where each slice is decided at once.
     private let decided: Tensor?
     /// `[z, y, x]` by plane.
@@ -82,8 +82,6 @@ final class ResidentVolume: VolumeView {
         }
         return try elected.elements()
     }
-
-    func sumsOnHost() throws -> Tensor? { try sums?.converted(to: .float16, on: .cpu) }
 
     /// Where a slice's dimensions lie in the storage: storage axis a is dimension 2 - a.
     private func dimensions(of layout: SliceLayout) -> [Int] {

@@ -16,11 +16,18 @@ public struct VolumePrediction {
     /// single plane were decided at once.
     var scores: Tensor?
 
-    /// Looks at the scores, where they were kept.
+    /// The same with the scores in the machine's memory, to look at them more than once.
+    func onHost() throws -> VolumePrediction {
+        var prediction = self
+        prediction.scores = try scores?.converted(to: .float16, on: .cpu)
+        return prediction
+    }
+
+    /// Looks at the scores, where they were kept, in the machine's memory.
     func withScores<Result>(
         classCount: Int, size: GridSize, threadCount: Int, _ body: (ClassScores) -> Result
     ) throws -> Result? {
-        guard let scores else { return nil }
+        guard let scores = try scores?.converted(to: .float16, on: .cpu) else { return nil }
         return try scores.withBytes { bytes in
             body(
                 ClassScores(

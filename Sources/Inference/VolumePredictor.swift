@@ -172,7 +172,7 @@ public final class VolumePredictor {
                 outputs: try view.opinions(), outputOfClass: networks.map(\.outputOfClass))
             let prediction = VolumePrediction(
                 classes: try view.classes(), planeDisagreement: opinions.disagreement(),
-                scores: try view.sumsOnHost())
+                scores: view.sums)
             aggregationTime += clock.now - added
             stageSeconds.append((.aggregate, aggregationTime / .seconds(1)))
             return prediction

@@ -26,6 +26,6 @@ protocol VolumeView: AnyObject {
     /// The class with the most votes at each voxel, in storage order.
     func classes() throws -> [UInt8]
 
-    /// The sums in the machine's memory; `nil` where none are kept.
-    func sumsOnHost() throws -> Tensor?
+    /// The sums, where they are; `nil` where none are kept.
+    var sums: Tensor? { get }
 }

@@ -33,7 +33,8 @@ public struct TensorError: Error, CustomStringConvertible {
         switch code {
         case .engineUnavailable: message
         case .outOfMemory:
-            "memory ran out in \(operation); use a smaller --batch-size or free memory (\(message))"
+            "memory ran out in \(operation); free memory, or use smaller batches or another device "
+                + "(\(message))"
         case .invalidCall, .other: "\(operation) failed: \(message)"
         }
     }
