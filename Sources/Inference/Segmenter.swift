@@ -207,7 +207,8 @@ public final class Segmenter {
             conformedScan: conformed.volume, conformedLabels: labels,
             probabilities: options.keepsProbabilities
                 ? ClassProbabilities(
-                    of: try prediction.onHost(), classCount: labelOfClass.count, conformed: conformed,
+                    of: try prediction.onHost(), classCount: labelOfClass.count,
+                    conformed: conformed,
                     threadCount: try Engine.threadCount()) : nil)
     }
 

@@ -202,7 +202,7 @@ private func close(_ tensor: Tensor, _ expected: [Float], _ shape: [Int]? = nil)
     @Test func `tells of used up memory with a next step`() throws {
         let error = #expect(throws: TensorError.self) { try Tensor.zeros([1 << 45]) }
         #expect(error?.code == .outOfMemory)
-        #expect("\(try #require(error))".contains("--batch-size"))
+        #expect("\(try #require(error))".contains("use smaller batches"))
     }
 
     @Test func `tells of an engine that is not there`() async {
