@@ -62,9 +62,7 @@ struct CaseWriter: Sendable {
         _ segmented: SegmentedCase, probabilities: ClassProbabilities? = nil
     ) throws -> WrittenCase {
         do {
-            let written = try write(segmented, probabilities)
-            files.commit()
-            return written
+            return try write(segmented, probabilities)
         } catch {
             files.rollBack()
             throw error
@@ -120,7 +118,7 @@ struct CaseWriter: Sendable {
         provenance.seconds = seconds
         provenance.warnings = warnings
         let text = try jsonText(provenance)
-        try files.write(outputs.provenance) { try writeAtomically(text, to: $0) }
+        try files.writeLast(outputs.provenance) { try writeAtomically(text, to: $0) }
         return WrittenCase(
             volumes: ScanVolumes(scan: name, volumes: measured),
             quality: QualityInput(

@@ -20,7 +20,7 @@ final class InterruptibleOutput: Sendable {
     /// Sets what is said when the run is interrupted now.
     func setMessage(_ message: String) { self.message.withLock { $0 = message } }
 
-    /// Writes a file of the current scan, and keeps it in mind until ``commit()``.
+    /// Writes a file of the current scan, and keeps it in mind until the last one is written.
     func write(_ path: String, _ body: (_ path: String) throws -> Void) throws {
         try state.withLock { state in
             try body(path)
@@ -28,8 +28,14 @@ final class InterruptibleOutput: Sendable {
         }
     }
 
-    /// Keeps the current scan's files for good.
-    func commit() { state.withLock { $0.uncommitted = [] } }
+    /// Writes the current scan's last file and with it keeps all of them for good, in one step: what
+    /// looks done is done.
+    func writeLast(_ path: String, _ body: (_ path: String) throws -> Void) throws {
+        try state.withLock { state in
+            try body(path)
+            state.uncommitted = []
+        }
+    }
 
     /// Removes the current scan's files.
     func rollBack() {
