@@ -14,14 +14,17 @@ public import Tensors
 public final class InferencePlan {
     /// What a plan computes, and with what.
     public struct Summary: Sendable, Hashable, Codable, CustomStringConvertible {
-        /// `bf16` or `fp32`.
+        /// `bf16`, `fp32` or `int8`.
         public var precision: Precision
         /// The instruction set that the convolutions find, such as `AVX512_BF16`.
         public var convolutions: String
         /// The instruction set of the loops between them, such as `AVX-512`.
         public var kernels: String
-        /// Convolutions: some by Winograd's algorithm, others by LibTorch on packed weights.
+        /// Convolutions: some by Winograd's algorithm, others by LibTorch on packed weights, or in
+        /// 8-bit integers.
         public var convolutionCount: Int
+        /// See ``convolutionCount``.
+        public var integerConvolutionCount: Int
         /// See ``convolutionCount``.
         public var winogradConvolutionCount: Int
         /// See ``convolutionCount``.
@@ -41,6 +44,7 @@ public final class InferencePlan {
         public var description: String {
             "compiled plan (\(precision.rawValue); \(convolutionCount) convolutions "
                 + "\(convolutions.isEmpty ? "portable" : convolutions), "
+                + (integerConvolutionCount > 0 ? "\(integerConvolutionCount) int8, " : "")
                 + "\(winogradConvolutionCount) Winograd, \(packedConvolutionCount) packed; "
                 + "\(passCount) fused passes \(kernels))"
         }
@@ -61,30 +65,37 @@ public final class InferencePlan {
     ///   - precision: How it is computed; `auto` is what the processor does best.
     ///   - height: Pixels down the slices.
     ///   - width: Pixels across the slices.
+    ///   - inputRanges: For `int8`, of each convolution the range that its input is rounded in; see
+    ///     ``Calibration``. The convolutions without one are computed as by `auto`.
     /// - Throws: `TensorError` where the engine cannot run it; the network itself still can.
     public convenience init(
-        network: SegmentationNetwork, precision: Precision = .auto, height: Int, width: Int
+        network: SegmentationNetwork, precision: Precision = .auto, height: Int, width: Int,
+        inputRanges: [String: ClosedRange<Double>] = [:]
     ) throws {
         try self.init(
-            network: network, precision: precision, height: height, width: width, kernels: .best)
+            network: network, precision: precision, height: height, width: width,
+            inputRanges: inputRanges, kernels: .best)
     }
 
     /// Compiles a network with a chosen compilation of the plan's own loops.
     package init(
         network: SegmentationNetwork, precision: Precision, height: Int, width: Int,
-        kernels: PlanKernels
+        inputRanges: [String: ClosedRange<Double>] = [:], kernels: PlanKernels
     ) throws {
         precondition(height > 0 && width > 0, "slices of \(height)x\(width)")
         let precision = precision.resolved(on: .cpu)
-        let compiled = try PlanCompiler.compile(network, height: height, width: width)
+        let compiled = try PlanCompiler.compile(
+            network, height: height, width: width,
+            inputRanges: precision == .int8 ? inputRanges : [:])
         plan = try SlicePlan(
             buffers: compiled.buffers, steps: compiled.steps,
-            type: precision == .bf16 ? .bfloat16 : .float32, kernels: kernels)
+            type: precision.planType, kernels: kernels)
         self.height = height
         self.width = width
         summary = Summary(
             precision: precision, convolutions: try Engine.convolutionCapability(),
-            kernels: plan.kernels, convolutionCount: compiled.convolutionCount,
+            kernels: plan.kernels, convolutionCount: compiled.convolutions.count,
+            integerConvolutionCount: plan.integerCount,
             winogradConvolutionCount: plan.winogradCount,
             packedConvolutionCount: plan.packedCount, passCount: compiled.passCount,
             foldedNormalizationCount: compiled.foldedCount,

@@ -15,13 +15,24 @@ struct PlanError: Error, CustomStringConvertible {
 struct PlanCompiler {
     private(set) var buffers: [PlanBuffer] = []
     private(set) var steps: [PlanStep] = []
-    private(set) var convolutionCount = 0
+    /// The convolutions in the order of their steps, by the names of their layers.
+    private(set) var convolutions: [Convolution] = []
     private(set) var foldedCount = 0
     /// Steps that are not convolutions.
-    var passCount: Int { steps.count - convolutionCount }
+    var passCount: Int { steps.count - convolutions.count }
+
+    /// A convolution of the plan.
+    struct Convolution {
+        /// Its layer's name.
+        var name: String
+        /// Whether it is worth 8-bit integers: what has few channels or a 1x1 kernel is bound by
+        /// memory.
+        var isHeavy: Bool
+    }
 
     private let architecture: Architecture
     private let weights: [String: Tensor]
+    private let inputRanges: [String: ClosedRange<Double>]
 
     /// The output of a block: a buffer, and a normalisation that its next reader has to apply.
     private struct BlockOutput {
@@ -36,17 +47,22 @@ struct PlanCompiler {
         var indices: Int?
     }
 
-    /// Compiles a network for slices of one size.
+    /// Compiles a network for slices of one size; the convolutions with an input range in 8-bit
+    /// integers.
     static func compile(
-        _ network: SegmentationNetwork, height: Int, width: Int
+        _ network: SegmentationNetwork, height: Int, width: Int,
+        inputRanges: [String: ClosedRange<Double>] = [:]
     ) throws -> PlanCompiler {
-        var compiler = try PlanCompiler(network)
+        var compiler = try PlanCompiler(network, inputRanges)
         try compiler.compile(height: height, width: width)
         return compiler
     }
 
-    private init(_ network: SegmentationNetwork) throws {
+    private init(
+        _ network: SegmentationNetwork, _ inputRanges: [String: ClosedRange<Double>]
+    ) throws {
         architecture = network.architecture
+        self.inputRanges = inputRanges
         weights = try Dictionary(
             network.namedParameters.map { ($0.name, try $0.parameter.value.detached()) },
             uniquingKeysWith: { first, _ in first })
@@ -181,7 +197,8 @@ struct PlanCompiler {
             let bias = try transposed.bias.elements(as: Float.self)
             let squares = PlanWeights(
                 weight: weight, bias: try vector(bias + bias + bias + bias))
-            let output = convolve(input.buffer, squares, slope: 1, size: half)
+            let output = convolve(
+                input.buffer, squares, name + ".upsampling", slope: 1, size: half)
             steps.append(.spread(source: whole(output), target: target))
         }
     }
@@ -213,12 +230,13 @@ struct PlanCompiler {
                     convolution = try folded(
                         convolution, try normalization("\(name).normalization\(position)"))
                 }
-                buffer = convolve(buffer, convolution, slope: 0, size: size)
+                buffer = convolve(
+                    buffer, convolution, "\(name).convolution\(position)", slope: 0, size: size)
             }
             return BlockOutput(buffer: buffer)
         case .sdNet:
             let buffer = convolve(
-                sources[0].place.buffer, try layer(name + ".convolution"),
+                sources[0].place.buffer, try layer(name + ".convolution"), name + ".convolution",
                 slope: try slope(name + ".activation"), size: size)
             foldedCount += 1
             return BlockOutput(buffer: buffer, pending: try normalization(name + ".normalization"))
@@ -234,8 +252,9 @@ struct PlanCompiler {
                         collected, target: whole(joined),
                         try normalization("\(name).normalization\(position)"), slope: slope, nil))
                 foldedCount += 1
+                let layerName = "\(name).convolution\(position)"
                 buffer = convolve(
-                    joined, try layer("\(name).convolution\(position)"), slope: 1, size: size)
+                    joined, try layer(layerName), layerName, slope: 1, size: size)
                 collected.append(PlanSource(whole(buffer)))
             }
             return BlockOutput(buffer: buffer)
@@ -275,7 +294,8 @@ struct PlanCompiler {
             .recalibrate(
                 source: source, target: whole(both), pending, reduce: reduce, expand: expand,
                 spatial: spatial, combination, nil))
-        let fused = convolve(both, try layer(name + ".fuse"), slope: 1, size: size)
+        let fused = convolve(
+            both, try layer(name + ".fuse"), name + ".fuse", slope: 1, size: size)
         steps.append(.join([PlanSource(whole(fused))], target: target, nil, slope: 1, pooling))
     }
 
@@ -304,11 +324,17 @@ struct PlanCompiler {
     }
 
     private mutating func convolve(
-        _ source: Int, _ weights: PlanWeights, slope: Double, size: (height: Int, width: Int)
+        _ source: Int, _ weights: PlanWeights, _ name: String, slope: Double,
+        size: (height: Int, width: Int)
     ) -> Int {
-        let target = makeBuffer(weights.weight.shape[0], size)
-        steps.append(.convolve(source: source, target: target, weights, slope: slope))
-        convolutionCount += 1
+        let shape = weights.weight.shape
+        let target = makeBuffer(shape[0], size)
+        let isHeavy = shape[1] >= 16 && shape[2] > 1
+        steps.append(
+            .convolve(
+                source: source, target: target, weights, slope: slope,
+                inputRange: isHeavy ? inputRanges[name] : nil))
+        convolutions.append(Convolution(name: name, isHeavy: isHeavy))
         return target
     }
 

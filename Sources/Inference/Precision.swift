@@ -9,6 +9,9 @@ public enum Precision: String, Sendable, Hashable, Codable, CaseIterable {
     case bf16
     /// Single precision throughout.
     case fp32
+    /// The convolutions that take the time in 8-bit integers, the rest as `auto`: for networks that
+    /// were calibrated, on the processor.
+    case int8
 
     /// What `auto` means on a device; the others are themselves.
     public func resolved(on device: Device) -> Precision {
@@ -19,6 +22,15 @@ public enum Precision: String, Sendable, Hashable, Codable, CaseIterable {
 
     /// What operations are cast to, or `nil` for single precision.
     public var autocastType: ElementType? { self == .bf16 ? .bfloat16 : nil }
+
+    /// What a plan keeps between its convolutions.
+    var planType: ElementType {
+        switch self {
+        case .fp32: .float32
+        case .bf16: .bfloat16
+        case .auto, .int8: Self.processorHasBfloat16 ? .bfloat16 : .float32
+        }
+    }
 
     /// Whether the processor multiplies bfloat16 in hardware.
     ///

@@ -136,13 +136,30 @@ public final class Segmenter {
                         + "cpu, or an engine built against a CUDA LibTorch")
             }
         }
+        if options.precision == .int8 {
+            let uncalibrated = bundle.card.planes.first {
+                planes.contains($0.plane) && $0.inputRanges == nil
+            }
+            if let uncalibrated {
+                throw SegmenterError(
+                    description: "the \(uncalibrated.plane.rawValue) network of model "
+                        + "'\(bundle.card.name)' is not calibrated for int8; use another "
+                        + "--precision, or calibrate it by 'sliceseg calibrate'")
+            }
+            guard options.device == .cpu, options.compiles else {
+                throw SegmenterError(
+                    description: "int8 is for compiled networks on the processor; use --device "
+                        + "cpu, or another --precision")
+            }
+        }
         let classCount = bundle.card.labels.structures.count + 1
         let networks = try bundle.card.planes.filter { planes.contains($0.plane) }.map { entry in
             PlaneNetwork(
                 plane: entry.plane,
                 network: try bundle.makeNetwork(for: entry.plane, device: options.device),
                 weight: entry.aggregationWeight,
-                outputOfClass: outputOfClass(entry.outputClasses, classCount: classCount))
+                outputOfClass: outputOfClass(entry.outputClasses, classCount: classCount),
+                inputRanges: entry.inputRanges ?? [:])
         }
         self.bundle = bundle
         self.options = options

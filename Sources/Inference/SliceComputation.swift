@@ -19,16 +19,18 @@ package struct SliceComputation {
     ///   - compiles: Whether an ``InferencePlan`` is wanted at all.
     ///   - height: Pixels down the slices.
     ///   - width: Pixels across the slices.
+    ///   - inputRanges: As for ``InferencePlan``; the layers themselves take no notice of them.
     package init(
         of network: SegmentationNetwork, precision: Precision, device: Device, compiles: Bool,
-        height: Int, width: Int
+        height: Int, width: Int, inputRanges: [String: ClosedRange<Double>] = [:]
     ) {
         let precision = precision.resolved(on: device)
         var reason = ""
         if compiles, device == .cpu {
             do {
                 let plan = try InferencePlan(
-                    network: network, precision: precision, height: height, width: width)
+                    network: network, precision: precision, height: height, width: width,
+                    inputRanges: inputRanges)
                 self.plan = plan.summary
                 description = plan.summary.description
                 logits = { try plan($0) }
@@ -38,9 +40,11 @@ package struct SliceComputation {
             }
         }
         plan = nil
-        description = "layer by layer (\(precision.rawValue)\(reason))"
+        // Layers have no integers.
+        let layers = precision == .int8 ? Precision.auto.resolved(on: device) : precision
+        description = "layer by layer (\(layers.rawValue)\(reason))"
         logits = { images in
-            try withAutocast(to: precision.autocastType, on: device) {
+            try withAutocast(to: layers.autocastType, on: device) {
                 try network(images, mode: .inference)
             }
         }

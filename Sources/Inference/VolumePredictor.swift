@@ -14,15 +14,19 @@ public struct PlaneNetwork {
     /// For each class the network output that stands for it; several classes may share one, as
     /// left and right do in sagittal slices.
     public var outputOfClass: [Int]
+    /// For `int8`, the range that each convolution's input is rounded in; see ``Calibration``.
+    public var inputRanges: [String: ClosedRange<Double>]
 
     /// Makes a plane's network.
     public init(
-        plane: Plane, network: SegmentationNetwork, weight: Double, outputOfClass: [Int]
+        plane: Plane, network: SegmentationNetwork, weight: Double, outputOfClass: [Int],
+        inputRanges: [String: ClosedRange<Double>] = [:]
     ) {
         self.plane = plane
         self.network = network
         self.weight = weight
         self.outputOfClass = outputOfClass
+        self.inputRanges = inputRanges
     }
 }
 
@@ -136,7 +140,7 @@ public final class VolumePredictor {
                 let begun = clock.now
                 let compute = SliceComputation(
                     of: network.network, precision: precision, device: device, compiles: compiles,
-                    height: layout.height, width: layout.width)
+                    height: layout.height, width: layout.width, inputRanges: network.inputRanges)
                 computation = compute.description
                 if keepsOpinions { try view.beginOpinion() }
                 var batches =

@@ -102,17 +102,21 @@ public struct PlaneModel: Sendable, Equatable, Codable {
     ///
     /// A sagittal slice does not tell left from right, so one output stands for both sides.
     public var outputClasses: [[Int]]?
+    /// For computing in 8-bit integers, by the names of convolutions, what their inputs are rounded
+    /// between; `nil` where the network was not calibrated.
+    public var inputRanges: [String: ClosedRange<Double>]?
 
     /// Makes an entry; file and hash are filled in when the bundle is written.
     public init(
         plane: Plane, aggregationWeight: Double = 1, weightsFile: String = "", sha256: String = "",
-        outputClasses: [[Int]]? = nil
+        outputClasses: [[Int]]? = nil, inputRanges: [String: ClosedRange<Double>]? = nil
     ) {
         self.plane = plane
         self.aggregationWeight = aggregationWeight
         self.weightsFile = weightsFile
         self.sha256 = sha256
         self.outputClasses = outputClasses
+        self.inputRanges = inputRanges
     }
 
     fileprivate func problem(classCount: Int) -> String? {

@@ -30,6 +30,8 @@ private struct BenchmarkSubject {
     let name: String
     let network: SegmentationNetwork
     let planes: Int
+    /// Of the model, where it is calibrated.
+    let inputRanges: [String: ClosedRange<Double>]?
 
     init(_ request: BenchmarkRequest, on device: Device) throws {
         if let choices = request.network {
@@ -39,6 +41,7 @@ private struct BenchmarkSubject {
             try network.move(to: device)
             name = "random weights"
             planes = 3
+            inputRanges = device == .cpu ? try Self.ranges(of: network, request) : nil
             return
         }
         let bundle = try loadModel(request.model)
@@ -46,6 +49,21 @@ private struct BenchmarkSubject {
         network = try bundle.makeNetwork(for: plane, device: device)
         name = "\(bundle.card.name), \(plane.rawValue) plane"
         planes = bundle.card.planes.count
+        inputRanges = bundle.card.planes[0].inputRanges
+    }
+
+    /// Of random weights: by an image such as will be computed.
+    private static func ranges(
+        of network: SegmentationNetwork, _ request: BenchmarkRequest
+    ) throws -> [String: ClosedRange<Double>] {
+        var calibration = Calibration(of: network)
+        try calibration.observe(
+            .randomNormal(
+                [
+                    1, network.architecture.contextSlices, request.slices.height,
+                    request.slices.width,
+                ]))
+        return calibration.inputRanges()
     }
 }
 
@@ -105,8 +123,17 @@ private final class InferenceBenchmark {
     }
 
     private func wantedPrecisions() -> [Precision] {
-        if let precisions = request.precisions { return precisions }
-        var precisions = Precision.allCases.filter { $0 != .auto }
+        let withoutIntegers =
+            device != .cpu || !request.compiles
+            ? "it is for compiled networks on the processor"
+            : subject.inputRanges == nil
+                ? "the model is not calibrated; see 'sliceseg calibrate'" : nil
+        var precisions = request.precisions ?? Precision.allCases.filter { $0 != .auto }
+        if let withoutIntegers, precisions.contains(.int8) {
+            precisions.removeAll { $0 == .int8 }
+            notes.append("int8: left out, as \(withoutIntegers)")
+        }
+        if request.precisions != nil { return precisions }
         if Precision.auto.resolved(on: device) == .fp32 {
             precisions.removeAll { $0 == .bf16 }
             notes.append(
@@ -137,7 +164,8 @@ private final class InferenceBenchmark {
     private func computation(_ precision: Precision) -> SliceComputation {
         SliceComputation(
             of: subject.network, precision: precision, device: device, compiles: request.compiles,
-            height: request.slices.height, width: request.slices.width)
+            height: request.slices.height, width: request.slices.width,
+            inputRanges: subject.inputRanges ?? [:])
     }
 
     private func images(threads: Int) throws -> Tensor {

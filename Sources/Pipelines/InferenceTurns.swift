@@ -13,7 +13,7 @@ import Tensors
 /// - Parameters:
 ///   - path: The safetensors file.
 ///   - logits: Where the logits `[N, classes, H, W]` are written, or `nil`.
-///   - precision: `auto`, `bf16` or `fp32`.
+///   - precision: `auto`, `bf16`, `fp32` or `int8`, calibrated on the images.
 ///   - device: `auto`, `cpu`, `cuda` or `cuda:i`.
 ///   - threads: Threads that slices are dealt to, or `nil` for all cores.
 ///   - compiles: Whether the network is compiled where it can be.
@@ -31,9 +31,12 @@ public func benchmarkInference(
     let stored = try StoredNetwork(at: path, on: device)
     try withoutGradients {
         let images = try stored.tensor("images")
+        var calibration = Calibration(of: stored.network)
+        if precision == .int8 { try calibration.observe(images) }
         let computation = SliceComputation(
             of: stored.network, precision: precision, device: device, compiles: compiles,
-            height: images.shape[2], width: images.shape[3])
+            height: images.shape[2], width: images.shape[3],
+            inputRanges: calibration.inputRanges())
         let result = try computation(images)
         if let logits {
             try writeSafeTensors([("logits", result.contiguous())], to: logits)

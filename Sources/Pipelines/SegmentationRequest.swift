@@ -87,12 +87,12 @@ public func parsePlanes(_ text: String) throws(UsageError) -> [Plane] {
 
 /// Reads a precision as a command line has it.
 ///
-/// - Parameter text: `auto`, `bf16` or `fp32`.
+/// - Parameter text: `auto`, `bf16`, `fp32` or `int8`.
 /// - Returns: The precision.
 /// - Throws: ``UsageError`` where it is another text.
 public func parsePrecision(_ text: String) throws(UsageError) -> Precision {
     guard let precision = Precision(rawValue: text) else {
-        throw UsageError("'\(text)' is not a precision; write auto, bf16 or fp32")
+        throw UsageError("'\(text)' is not a precision; write auto, bf16, fp32 or int8")
     }
     return precision
 }

@@ -31,6 +31,9 @@ public func benchmarkTraining(
     report: (String) -> Void
 ) throws {
     let precision = try parsePrecision(precision)
+    guard precision != .int8 else {
+        throw UsageError("nothing is trained in int8; write auto, bf16 or fp32")
+    }
     try Engine.load()
     try Engine.keepFreedMemory()
     if let threads { try Engine.setThreadCount(threads) }

@@ -157,6 +157,10 @@ func trainModel(
         if let pageError { throw pageError }
         seconds += result.seconds
         trainableCounts.append(result.network.trainableCount)
+        var calibration = Calibration(of: result.network)
+        for known in training.prefix(calibrationScanCount) {
+            try calibration.observe(known.conformed.volume, plane: options.plane)
+        }
         record.secondsOfPlane[options.plane.rawValue] = result.seconds.rounded()
         networks.append(
             PlaneNetwork(
@@ -166,7 +170,7 @@ func trainModel(
             PlaneModel(
                 plane: options.plane, aggregationWeight: options.weight,
                 weightsFile: "weights-\(options.plane.rawValue).safetensors", sha256: "",
-                outputClasses: outputClasses))
+                outputClasses: outputClasses, inputRanges: calibration.inputRanges()))
     }
 
     var card = ModelCard(

@@ -110,7 +110,10 @@ package enum PlanStep {
     /// The image, with zeros below and to the right of it.
     case input(target: PlanPlace)
     /// A convolution of stride 1 that keeps the size; negative values are multiplied by `slope`.
-    case convolve(source: Int, target: Int, PlanWeights, slope: Double)
+    ///
+    /// With an input range it is computed in 8-bit integers, where the processor can.
+    case convolve(
+        source: Int, target: Int, PlanWeights, slope: Double, inputRange: ClosedRange<Double>?)
     /// Sources side by side, scaled, shifted, rectified.
     case join([PlanSource], target: PlanPlace, PlanAffine?, slope: Double, PlanPooling?)
     /// Twice the size, linearly between pixel centres.
@@ -197,10 +200,24 @@ package enum PlanKernels: CaseIterable {
         return try unsafe Tensor(adopting: result, engine)
     }
 
+    /// Counts how often each bfloat16 number, by its bits, stands in the input of each convolution.
+    ///
+    /// - Parameters:
+    ///   - images: As for computing them; this takes one thread.
+    ///   - counts: 65,536 numbers for each convolution, to which is added.
+    /// - Throws: `TensorError` where the images do not fit.
+    package func observe(_ images: Tensor, counts: inout [Int64]) throws(TensorError) {
+        try engine.check(
+            unsafe engine.table.pointee.plan_observe(plan, images.handle, &counts), "plan")
+    }
+
     /// The instruction set of the plan's own loops.
     package var kernels: String {
         unsafe String(cString: engine.table.pointee.plan_kernels(plan))
     }
+
+    /// How many convolutions run in 8-bit integers.
+    package var integerCount: Int { Int(unsafe engine.table.pointee.plan_integer_count(plan)) }
 
     /// How many convolutions run on packed weights.
     package var packedCount: Int { Int(unsafe engine.table.pointee.plan_packed_count(plan)) }
@@ -255,7 +272,7 @@ extension PlanStep {
         case .input(let target):
             unsafe step.kind = CTORCH_STEP_INPUT
             unsafe step.target = target.described
-        case .convolve(let source, let target, let weights, let slope):
+        case .convolve(let source, let target, let weights, let slope, let inputRange):
             unsafe step.kind = CTORCH_STEP_CONVOLVE
             setSource(PlanPlace(buffer: source, channel: 0, channels: weights.weight.shape[1]))
             unsafe step.target = CTorchPlanPlace(
@@ -263,6 +280,8 @@ extension PlanStep {
             unsafe step.weight = weights.weight.handle
             unsafe step.bias = weights.bias.handle
             unsafe step.slope = slope
+            unsafe step.low = inputRange?.lowerBound ?? 0
+            unsafe step.high = inputRange?.upperBound ?? 0
         case .join(let sources, let target, let affine, let slope, let pooling):
             precondition(
                 (1...Int(CTORCH_STEP_SOURCES)).contains(sources.count),

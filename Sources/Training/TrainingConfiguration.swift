@@ -146,6 +146,11 @@ public struct OptimizationOptions: Sendable, Hashable, Codable {
         seed = try value(.seed, default: seed)
         checkpointEvery = try value(.checkpointEvery, default: checkpointEvery)
         validateEvery = try value(.validateEvery, default: validateEvery)
+        if precision == .int8 {
+            throw DecodingError.dataCorruptedError(
+                forKey: .precision, in: container,
+                debugDescription: "nothing is trained in int8; write auto, bf16 or fp32")
+        }
         let isSound =
             steps > 0 && batchSize > 0 && learningRate > 0 && weightDecay >= 0 && diceFactor >= 0
             && boundaryWeight >= 0

@@ -48,7 +48,7 @@ struct SegmentBrain: ParsableCommand {
     @Option(help: ArgumentHelp("auto, cpu, cuda or cuda:1.", valueName: "device"))
     var device = "auto"
 
-    @Option(help: ArgumentHelp("auto, bf16 or fp32.", valueName: "precision"))
+    @Option(help: ArgumentHelp("auto, bf16, fp32 or int8.", valueName: "precision"))
     var precision = "auto"
 
     @Option(help: ArgumentHelp("Threads of the networks; all cores by default.", valueName: "n"))

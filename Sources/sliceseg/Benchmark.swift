@@ -100,7 +100,7 @@ struct BenchmarkInference: ParsableCommand {
     var file: String
     @Option(help: ArgumentHelp("Where the logits go.", valueName: "file"))
     var logits: String?
-    @Option(help: ArgumentHelp("auto, bf16 or fp32.", valueName: "precision"))
+    @Option(help: ArgumentHelp("auto, bf16, fp32 or int8.", valueName: "precision"))
     var precision = "auto"
     @Option(help: ArgumentHelp("auto, cpu, cuda or cuda:1.", valueName: "device"))
     var device = "auto"

@@ -16,8 +16,8 @@ struct SliceSeg: ParsableCommand {
             """,
         version: softwareVersion,
         subcommands: [
-            Evaluate.self, Train.self, Describe.self, Models.self, Phantom.self, Info.self,
-            Verify.self, Benchmark.self, BenchmarkInference.self, BenchmarkTraining.self,
+            Evaluate.self, Train.self, Calibrate.self, Describe.self, Models.self, Phantom.self,
+            Info.self, Verify.self, Benchmark.self, BenchmarkInference.self, BenchmarkTraining.self,
         ])
 
     static func main() {
@@ -157,6 +157,37 @@ struct Train: ParsableCommand {
             device: device, threads: try parseCount(threads, option: "--threads"),
             only: (only ?? "").split(separator: ",").map(String.init),
             report: { complain($0) })
+    }
+}
+
+/// `sliceseg calibrate`.
+struct Calibrate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Prepares a model for --precision int8 on a few scans.",
+        discussion: """
+            Notes in the model's card between which numbers the input of each convolution is to be \
+            rounded. Training does so by itself. Scans are found as segment-brain finds them, and \
+            the first four are looked at.
+
+            EXAMPLE
+              sliceseg calibrate models/mine scans --output models/mine-int8
+            """)
+
+    @Argument(help: ArgumentHelp("A shipped model's name or a model's folder.", valueName: "model"))
+    var model: String
+    @Argument(help: ArgumentHelp("Scans such as it will be used on.", valueName: "input"))
+    var inputs: [String]
+    @Option(
+        help: ArgumentHelp(
+            "The folder of the model that is written; it may be its own.", valueName: "dir"))
+    var output: String
+    @Option(help: ArgumentHelp("Threads; all cores by default.", valueName: "n"))
+    var threads: Int?
+
+    func run() throws {
+        try calibrate(
+            model: model, inputs: inputs, output: output,
+            threads: try parseCount(threads, option: "--threads"), report: { complain($0) })
     }
 }
 

@@ -160,6 +160,10 @@ struct BadScan: Sendable, CustomTestStringConvertible {
             ),
             (["a.nii", "out", "--device", "tpu"], "'tpu' is not a device"),
             (["a.nii", "out", "--precision", "fp8"], "'fp8' is not a precision"),
+            (
+                ["a.nii", "out", "--model", "model", "--precision", "int8"],
+                "the coronal network of the model 'tiny' is not calibrated for int8"
+            ),
             (["a.nii", "out", "--threads", "0"], "--threads must be 1 to 1024, not 0"),
             (["a.nii", "out", "--threads", "many"], "'many' is invalid for '--threads <n>'"),
             (["a.nii", "out", "--batch-size", "-1"], "--batch-size"),

@@ -43,7 +43,7 @@ import Testing
 
     @Test func `calls the layers one after another where it is told to`() throws {
         let result = try run(
-            "sliceseg", tiny + ["--precision", "fp32", "--threads", "1", "--layers"])
+            "sliceseg", tiny + ["--precision", "fp32,int8", "--threads", "1", "--layers"])
         #expect(result.status == 0, "\(result.errors)")
         let lines = result.output.split(separator: "\n").map(String.init)
         #expect(
@@ -52,6 +52,8 @@ import Testing
                 + "(random weights)")
         #expect(lines.contains("layer by layer (fp32)"))
         #expect(lines.filter { $0.hasPrefix("fp32 ") }.count == 1)
+        #expect(
+            lines.contains("int8: left out, as it is for compiled networks on the processor"))
         #expect(lines.contains { $0.contains("LibTorch 2.") })
     }
 
@@ -68,6 +70,8 @@ import Testing
         #expect(report.subject == "phantom, coronal plane")
         #expect(report.planes == 3)
         #expect(report.measurements.contains { $0.precision == .fp32 })
+        let integers = try #require(report.measurements.first { $0.precision == .int8 })
+        #expect(integers.computation.contains(" 17 int8, "))
     }
 
     @Test(

@@ -43,7 +43,7 @@ import Testing
                   --planes <planes>       The planes to use, such as coronal,axial; all that
                                           the model has by default.
                   --device <device>       auto, cpu, cuda or cuda:1. (default: auto)
-                  --precision <precision> auto, bf16 or fp32. (default: auto)
+                  --precision <precision> auto, bf16, fp32 or int8. (default: auto)
                   --threads <n>           Threads of the networks; all cores by default.
                   --batch-size <n>        Slices that are computed at once.
                   --volume <n>            Which volume of 4-D scans to segment, counted from 0
@@ -89,6 +89,7 @@ import Testing
               evaluate                Measures label maps against references.
               train                   Trains a model by a configuration and writes it as a
                                       bundle.
+              calibrate               Prepares a model for --precision int8 on a few scans.
               describe                Tells the layers, shapes and parameters of a model or
                                       an architecture.
               models                  Lists the shipped models with licence and accuracy.
@@ -112,7 +113,8 @@ import Testing
 
     @Test(
         arguments: [
-            "evaluate", "train", "describe", "models", "phantom", "info", "verify", "benchmark",
+            "evaluate", "train", "calibrate", "describe", "models", "phantom", "info", "verify",
+            "benchmark",
         ])
     func `each subcommand has an example`(name: String) throws {
         let result = try run("sliceseg", [name, "--help"])

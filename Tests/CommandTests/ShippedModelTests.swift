@@ -1,6 +1,8 @@
 import Foundation
+import ModelBundles
 import TestSupport
 import Testing
+import VolumeIO
 import Volumes
 
 /// The models that come with the package, as a user runs them.
@@ -42,6 +44,46 @@ import Volumes
                 ])
             #expect(result.status == 0, "\(result.errors)")
             #expect(try meanDice(in: folder + "/out") > 0.85)
+        }
+    }
+
+    @Test func `a calibrated model labels heads in 8-bit integers as in single precision`() throws {
+        try withTemporaryDirectory { folder in
+            let made = try run(
+                "sliceseg",
+                ["phantom", "--output", folder + "/scans", "--count", "2", "--seed", "7"])
+            #expect(made.status == 0, "\(made.errors)")
+            let model = folder + "/model"
+            let calibrated = try run(
+                "sliceseg", ["calibrate", "phantom", folder + "/scans", "--output", model])
+            #expect(calibrated.status == 0, "\(calibrated.errors)")
+            let (before, after) = (
+                try ModelBundle.shipped(named: "phantom"), try ModelBundle.load(at: model)
+            )
+            #expect(after.card.planes.map(\.sha256) == before.card.planes.map(\.sha256))
+            #expect(after.card.planes.allSatisfy { $0.inputRanges?.count == 17 })
+            #expect(after.card.planes.map(\.inputRanges) != before.card.planes.map(\.inputRanges))
+
+            var labels: [[LabelMap]] = []
+            for precision in ["fp32", "int8"] {
+                let out = folder + "/" + precision
+                let result = try run(
+                    "segment-brain",
+                    [folder + "/scans", out, "--model", model, "--precision", precision])
+                #expect(result.status == 0, "\(result.errors)")
+                let files = files(below: out).filter { $0.hasSuffix("_dseg.nii.gz") }.sorted()
+                labels.append(try files.map { try readLabelMap(at: out + "/" + $0).0 })
+                let record = try object(
+                    out + "/" + files[0].replacing("_dseg.nii.gz", with: "_dseg.json"))
+                let computation = record["computation"] as? [String: Any]
+                #expect(computation?["precision"] as? String == precision)
+            }
+            #expect(labels[0].count == 2)
+            for (single, integers) in zip(labels[0], labels[1]) {
+                let equal = zip(single.labels, integers.labels).count { $0 == $1 }
+                #expect(Double(equal) / Double(single.labels.count) > 0.995)
+                #expect(equal < single.labels.count, "int8 seems not to be in use")
+            }
         }
     }
 

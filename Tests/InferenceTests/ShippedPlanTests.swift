@@ -66,18 +66,25 @@ struct ShippedPlanTests {
         #expect(half.voxels >= 0.995)
         #expect(half.voxels < 1, "bf16 seems not to be in use")
         #expect(half.dice >= 0.99)
+        let integers = try agreement(Self.labels(of: scan, .int8), expected)
+        #expect(integers.voxels >= 0.995)
+        #expect(integers.voxels < half.voxels, "int8 seems not to be in use")
+        #expect(integers.dice >= 0.98)
     }
 
     @Test func `threads and slices in a call change no label of a real scan`() async {
         // In a process of its own: the number of threads is the engine's, for all.
         await #expect(processExitsWith: .success) {
             let scan = try middleOfScan()
-            try Engine.setThreadCount(1)
-            let expected = try Self.labels(of: scan, .auto, batchSize: 1)
-            for (threads, batchSize) in [(1, 8), (2, 3), (2, 8)] {
-                try Engine.setThreadCount(threads)
-                let labels = try Self.labels(of: scan, .auto, batchSize: batchSize)
-                #expect(labels == expected, "\(threads) threads, \(batchSize) slices")
+            for precision in [Precision.auto, .int8] {
+                try Engine.setThreadCount(1)
+                let expected = try Self.labels(of: scan, precision, batchSize: 1)
+                for (threads, batchSize) in [(1, 8), (2, 3), (2, 8)] {
+                    try Engine.setThreadCount(threads)
+                    let labels = try Self.labels(of: scan, precision, batchSize: batchSize)
+                    #expect(
+                        labels == expected, "\(precision), \(threads) threads, \(batchSize) slices")
+                }
             }
         }
     }

@@ -59,7 +59,7 @@ private struct ConvolutionPlan {
                     source: 0, target: 1,
                     PlanWeights(
                         weight: Tensor(weight, shape: [outputs, channels, kernel, kernel]),
-                        bias: Tensor(bias, shape: [outputs])), slope: slope),
+                        bias: Tensor(bias, shape: [outputs])), slope: slope, inputRange: nil),
                 .classify(
                     source: PlanPlace(buffer: 1, channel: 0, channels: outputs),
                     PlanWeights(

@@ -56,7 +56,8 @@ func tinyCard(architecture: Architecture? = nil, name: String = "tiny") throws -
         planes: [
             PlaneModel(plane: .coronal),
             PlaneModel(
-                plane: .sagittal, aggregationWeight: 0.5, outputClasses: [[0], [1, 2], [3]]),
+                plane: .sagittal, aggregationWeight: 0.5, outputClasses: [[0], [1, 2], [3]],
+                inputRanges: ["encoders.1.block.convolution": -0.1...6.3]),
         ],
         licence: Licence(weights: "MIT", data: "none", credit: "nobody"),
         training: TrainingRecord(

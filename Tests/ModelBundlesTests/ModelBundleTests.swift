@@ -218,6 +218,7 @@ private struct Run: Decodable {
                 ])
             #expect(try directoryListing(folder + "/new") == ["tiny"])
             #expect(bundle.card.planes.map(\.outputClasses) == card.planes.map(\.outputClasses))
+            #expect(bundle.card.planes.map(\.inputRanges) == card.planes.map(\.inputRanges))
             #expect(bundle.card.conform == card.conform && bundle.card.labels == card.labels)
             var trainable = 0
             for (plane, network) in networks {

@@ -95,6 +95,8 @@ struct TrainingRunTests {
             #expect(card.planes.map(\.plane) == [.coronal, .axial, .sagittal])
             #expect(card.planes.map(\.aggregationWeight) == [0.4, 0.4, 0.2])
             #expect(card.planes[0].outputClasses == nil)
+            // The tiny network has no convolution that is worth 8-bit integers.
+            #expect(card.planes.allSatisfy { $0.inputRanges?.isEmpty == true })
             // Background, seven pairs, and the brain stem as the seventh of the left side's eight.
             #expect(
                 card.planes[2].outputClasses == [

@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 // A change of this table's layout or meaning changes this number; loading checks it.
-#define CTORCH_API_VERSION 5
+#define CTORCH_API_VERSION 6
 
 typedef struct CTorchTensorStorage *CTorchTensor;
 
@@ -130,6 +130,9 @@ typedef struct {
     CTorchPlanPlace pooled;  // 2x2 maxima of the target
     int32_t indices;         // a buffer for where they were, or -1
     double slope;            // 1 for none, 0 for ReLU
+    // Of a convolution in 8-bit integers: what its input is cut off at and rounded between. Equal for
+    // one in the plan's own type.
+    double low, high;
     CTorchCombination combination;
     CTorchTensor CTORCH_NULLABLE weight;
     CTorchTensor CTORCH_NULLABLE bias;
@@ -236,9 +239,13 @@ typedef struct {
     // the result does not depend on how many of either there are.
     CTorchStatus (*plan_run)(
         CTorchPlan plan, CTorchTensor images, CTorchTensor CTORCH_NULLABLE *CTORCH_NONNULL logits);
-    // The instruction set of the plan's own loops, how many of its convolutions run on packed
-    // weights and how many by Winograd's algorithm, and the bytes of scratch memory for each thread.
+    // Computes images on the calling thread and adds to `counts` [convolutions][65536] how often each
+    // bfloat16 number, by its bits, stands in the input of each convolution.
+    CTorchStatus (*plan_observe)(CTorchPlan plan, CTorchTensor images, int64_t *counts);
+    // The instruction set of the plan's own loops; how many of its convolutions run in 8-bit integers,
+    // on packed weights and by Winograd's algorithm; and the bytes of scratch memory for each thread.
     const char *CTORCH_NONNULL (*CTORCH_NONNULL plan_kernels)(CTorchPlan plan);
+    int32_t (*plan_integer_count)(CTorchPlan plan);
     int32_t (*plan_packed_count)(CTorchPlan plan);
     int32_t (*plan_winograd_count)(CTorchPlan plan);
     int64_t (*plan_byte_count)(CTorchPlan plan);

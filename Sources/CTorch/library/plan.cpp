@@ -1,8 +1,8 @@
 // Plans: a network's steps over scratch memory that is laid out once.
 //
-// Convolutions are Winograd's (winograd.cpp) or LibTorch's on packed weights; everything else is in
-// plan_kernels.cpp. A thread computes an image from beginning to end, so that no result depends on the
-// other threads.
+// Convolutions are Winograd's (winograd.cpp) or LibTorch's on packed weights, some in 8-bit integers;
+// everything else is in plan_kernels.cpp. A thread computes an image from beginning to end, so that no
+// result depends on the other threads.
 
 #include "plan.h"
 
@@ -51,6 +51,18 @@ Block<Element> aligned_block(int64_t count) {
     return block;
 }
 
+// Numbers as integers of 0...255: scale * (integer - zero). 0 is one of them.
+struct Quantization {
+    float scale = 1;
+    int zero = 0;
+
+    static Quantization between(double low, double high) {
+        low = std::min(low, 0.0);
+        const double step = (std::max(high, 0.0) - low) / 255;
+        return {static_cast<float>(step), static_cast<int>(std::lround(-low / step))};
+    }
+};
+
 struct Step {
     CTorchPlanStep description;
     // Of a convolution by Winograd's algorithm.
@@ -61,6 +73,10 @@ struct Step {
     at::Tensor bias;
     int64_t padding[2] = {0, 0};
     bool packed = false;
+    // Of a convolution in 8-bit integers.
+    std::optional<Quantization> input;
+    at::Tensor weight_scales, weight_zeros;
+    std::optional<Quantization> output;  // where its only reader is another one
     // Of the others.
     Floats scale, shift, weights, biases;
     Floats reduce_weight, reduce_bias, expand_weight, expand_bias, spatial_weight;
@@ -74,6 +90,7 @@ struct Step {
 struct Buffer {
     CTorchPlanBuffer size;
     bool from_convolution = false;
+    bool holds_integers = false;
     int64_t byte_count = 0;
     int64_t offset = 0;
     int first_use = -1;
@@ -86,6 +103,7 @@ struct Buffer {
 struct Workspace {
     Block<char> block;
     Block<float> winograd;
+    Block<uint8_t> integers;
     std::vector<at::Tensor> outputs;  // by buffer, of convolutions
     Floats sums, means, hidden, factors, row;
     std::shared_ptr<OutputPool> pool = make_output_pool();
@@ -196,21 +214,13 @@ public:
         }
         const c10::InferenceMode inference;
         for (int32_t i = 0; i < step_count; i++) steps.push_back(prepared(given_steps[i]));
+        chain_integers();
         find_uses();
         lay_out();
     }
 
     at::Tensor run(const at::Tensor &images) {
-        TORCH_CHECK(
-            images.dim() == 4 && images.scalar_type() == at::kFloat && images.is_cpu(),
-            "images must be float32 [N, C, H, W] on the CPU");
-        const CTorchPlanStep &first = steps.front().description;
-        const Buffer &input = buffers[first.target.buffer];
-        TORCH_CHECK(
-            images.size(1) == first.target.channels && images.size(2) <= input.size.height &&
-                images.size(3) <= input.size.width,
-            "images of shape ", images.sizes(), " for a plan of ", first.target.channels, " x ",
-            input.size.height, " x ", input.size.width);
+        check(images);
         const at::Tensor dense = images.contiguous();
         const int64_t count = dense.size(0);
         at::Tensor logits = at::empty(
@@ -253,7 +263,31 @@ public:
         return logits;
     }
 
+    // How often each bfloat16 number stands in the input of each convolution is added to `counts`.
+    void observe(const at::Tensor &images, int64_t *counts) {
+        check(images);
+        TORCH_CHECK(integer_count() == 0, "integers are not observed");
+        const at::Tensor dense = images.contiguous();
+        Floats logits(
+            static_cast<size_t>(dense.size(2)) * dense.size(3) * steps.back().classes);
+        const std::lock_guard guard(lock);
+        if (workspaces.empty()) workspaces.push_back(workspace());
+        const c10::InferenceMode inference;
+        const PoolScope scope(workspaces[0].pool);
+        for (int64_t i = 0; i < dense.size(0); i++) {
+            run_image(
+                workspaces[0],
+                dense.const_data_ptr<float>() + i * (dense.numel() / dense.size(0)), logits.data(),
+                static_cast<int>(dense.size(2)), static_cast<int>(dense.size(3)), counts);
+        }
+    }
+
     const char *kernels_name = "";
+
+    int32_t integer_count() const {
+        return static_cast<int32_t>(
+            std::count_if(steps.begin(), steps.end(), [](const Step &s) { return s.input; }));
+    }
 
     int32_t packed_count() const {
         return static_cast<int32_t>(
@@ -266,7 +300,8 @@ public:
     }
 
     int64_t byte_count() const {
-        return arena_size + peak_of_outputs() + winograd_scratch() * sizeof(float);
+        return arena_size + peak_of_outputs() + winograd_scratch() * sizeof(float) +
+            integer_scratch();
     }
 
 private:
@@ -279,6 +314,19 @@ private:
     int64_t arena_size = 0;
     std::vector<Workspace> workspaces;
     std::mutex lock;
+
+    void check(const at::Tensor &images) const {
+        TORCH_CHECK(
+            images.dim() == 4 && images.scalar_type() == at::kFloat && images.is_cpu(),
+            "images must be float32 [N, C, H, W] on the CPU");
+        const CTorchPlanStep &first = steps.front().description;
+        const Buffer &input = buffers[first.target.buffer];
+        TORCH_CHECK(
+            images.size(1) == first.target.channels && images.size(2) <= input.size.height &&
+                images.size(3) <= input.size.width,
+            "images of shape ", images.sizes(), " for a plan of ", first.target.channels, " x ",
+            input.size.height, " x ", input.size.width);
+    }
 
     // MARK: Making
 
@@ -340,14 +388,20 @@ private:
                 given.size(0) == target.size.channels && given.size(2) % 2 == 1,
             "a convolution by ", given.sizes(), " of ", source.size.channels, " channels to ",
             target.size.channels);
-        if (packed_for_winograd(step, given)) return;
+        const bool in_integers = description.low < description.high;
+        if (!in_integers && packed_for_winograd(step, given)) return;
         const at::Tensor weight = given.to(type);
         if (description.bias != nullptr) {
             step.bias = tensor_of(description.bias).detach().to(at::kFloat).clone();
         }
-        buffers[description.target.buffer].from_convolution = true;
         step.padding[0] = weight.size(2) / 2;
         step.padding[1] = weight.size(3) / 2;
+        if (in_integers && packed_as_integers(step, given)) {
+            buffers[description.target.buffer].from_convolution = true;
+            return;
+        }
+        if (in_integers && packed_for_winograd(step, given)) return;
+        buffers[description.target.buffer].from_convolution = true;
         step.weight = weight.contiguous(at::MemoryFormat::ChannelsLast);
         // Where LibTorch has no oneDNN or oneDNN no such type for this processor, its general
         // convolution serves.
@@ -373,6 +427,80 @@ private:
         } catch (const c10::Error &) {
             return;
         }
+    }
+
+    // Whether LibTorch has a convolution in 8-bit integers for this processor, which then has its
+    // weights: of each output channel the largest becomes 127.
+    bool packed_as_integers(Step &step, const at::Tensor &given) const {
+        const Buffer &source = buffers[step.description.sources[0].buffer];
+        try {
+            const auto pack = c10::Dispatcher::singleton().findSchema({"onednn::qconv_prepack", ""});
+            if (!pack.has_value()) return false;
+            const at::Tensor weight = given.to(at::kFloat);
+            const at::Tensor largest = weight.abs().amax({1, 2, 3});
+            Step trial = step;
+            trial.input = Quantization::between(step.description.low, step.description.high);
+            trial.weight_scales = at::where(largest > 0, largest / 127, at::ones_like(largest));
+            trial.weight_zeros = at::zeros({weight.size(0)}, at::kInt);
+            const at::Tensor integers =
+                (weight / trial.weight_scales.view({-1, 1, 1, 1})).round().to(at::kChar);
+            torch::jit::Stack stack{
+                integers,
+                trial.weight_scales,
+                static_cast<double>(trial.input->scale),
+                static_cast<int64_t>(trial.input->zero),
+                std::vector<int64_t>{1, 1},
+                std::vector<int64_t>{step.padding[0], step.padding[1]},
+                std::vector<int64_t>{1, 1},
+                int64_t{1},
+                std::vector<int64_t>{1, weight.size(1), source.size.height, source.size.width}};
+            pack->callBoxed(stack);
+            trial.weight = stack[0].toTensor();
+            const at::Tensor probe = at::zeros({1, weight.size(1), 8, 8}, at::kByte)
+                                         .contiguous(at::MemoryFormat::ChannelsLast);
+            if (convolved_as_integers(trial, probe).sizes() !=
+                at::IntArrayRef({1, weight.size(0), 8, 8})) {
+                return false;
+            }
+            step = std::move(trial);
+            return true;
+        } catch (const c10::Error &) {
+            return false;
+        }
+    }
+
+    // A convolution in integers writes integers where only another one reads them.
+    void chain_integers() {
+        for (Step &step : steps) {
+            if (!step.input) continue;
+            const int target = step.description.target.buffer;
+            const Step *reader = nullptr;
+            int readers = 0;
+            for (const Step &other : steps) {
+                for (int s = 0; s < other.description.source_count; s++) {
+                    if (other.description.sources[s].buffer != target) continue;
+                    reader = &other;
+                    readers++;
+                }
+            }
+            const double slope = step.description.slope;
+            if (readers != 1 || !reader->input || (slope != 0 && slope != 1)) continue;
+            step.output = reader->input;
+            buffers[target].holds_integers = true;
+            buffers[target].byte_count = buffers[target].pixels() * buffers[target].size.channels;
+        }
+    }
+
+    int64_t integer_scratch() const {
+        int64_t most = 0;
+        for (const Step &step : steps) {
+            if (!step.input) continue;
+            const Buffer &source = buffers[step.description.sources[0].buffer];
+            if (!source.holds_integers) {
+                most = std::max(most, source.pixels() * source.size.channels);
+            }
+        }
+        return most;
     }
 
     // Whether the convolution is one for Winograd's algorithm, which then has its weights.
@@ -491,6 +619,7 @@ private:
         const int64_t numbers = winograd_scratch();
         made.winograd = aligned_block<float>(numbers);
         std::fill_n(made.winograd.get(), numbers, 0.0F);
+        made.integers = aligned_block<uint8_t>(integer_scratch());
         made.outputs.resize(buffers.size());
         return made;
     }
@@ -525,9 +654,15 @@ private:
             buffer.size.width};
     }
 
+    // Where `counts` is not null the inputs of convolutions are counted.
     void run_image(
-        Workspace &work, const float *image, float *logits, int height, int width) const {
+        Workspace &work, const float *image, float *logits, int height, int width,
+        int64_t *counts = nullptr) const {
         for (const Step &step : steps) {
+            if (counts != nullptr && step.description.kind == CTORCH_STEP_CONVOLVE) {
+                count_numbers(work, step.description.sources[0].buffer, counts);
+                counts += 1 << 16;
+            }
             switch (step.description.kind) {
             case CTORCH_STEP_INPUT: take_input(work, step, image, height, width); break;
             case CTORCH_STEP_CONVOLVE: convolve(work, step); break;
@@ -552,6 +687,46 @@ private:
                 image + (inside ? static_cast<int64_t>(y) * width : 0), plane, target.channels,
                 inside ? width : 0, target.width, target[y], target.stride);
         }
+    }
+
+    void count_numbers(Workspace &work, int buffer, int64_t *counts) const {
+        const char *const numbers = data(work, buffer);
+        const int64_t count = buffers[buffer].pixels() * buffers[buffer].size.channels;
+        for (int64_t i = 0; i < count; i++) {
+            const c10::BFloat16 number = type == at::kFloat
+                ? c10::BFloat16(reinterpret_cast<const float *>(numbers)[i])
+                : reinterpret_cast<const c10::BFloat16 *>(numbers)[i];
+            counts[number.x]++;
+        }
+    }
+
+    at::Tensor convolved_as_integers(const Step &step, const at::Tensor &input) const {
+        static const auto operation = c10::Dispatcher::singleton().findSchemaOrThrow(
+            "onednn::qconv2d_pointwise", "");
+        const double slope = step.description.slope;
+        const bool rectifies = slope == 0;
+        torch::jit::Stack stack{
+            input,
+            static_cast<double>(step.input->scale),
+            static_cast<int64_t>(step.input->zero),
+            step.weight,
+            step.weight_scales,
+            step.weight_zeros,
+            step.bias.defined() ? c10::IValue(step.bias) : c10::IValue(),
+            std::vector<int64_t>{1, 1},
+            std::vector<int64_t>{step.padding[0], step.padding[1]},
+            std::vector<int64_t>{1, 1},
+            int64_t{1},
+            step.output ? static_cast<double>(step.output->scale) : 1.0,
+            step.output ? static_cast<int64_t>(step.output->zero) : int64_t{0},
+            step.output ? at::kByte : type,
+            std::string(rectifies ? "relu" : "none"),
+            c10::List<std::optional<at::Scalar>>(),
+            std::string()};
+        operation.callBoxed(stack);
+        at::Tensor output = stack[0].toTensor();
+        if (!rectifies && slope != 1) at::leaky_relu_(output, slope);
+        return output;
     }
 
     at::Tensor convolved(const Step &step, const at::Tensor &input) const {
@@ -596,11 +771,20 @@ private:
                 step.winograd->out_channels, work.winograd.get());
             return;
         }
+        void *numbers = data(work, source);
+        if (step.input && !buffers[source].holds_integers) {
+            kernels->quantize(
+                numbers, height * width * channels, 1 / step.input->scale, step.input->zero,
+                work.integers.get());
+            numbers = work.integers.get();
+        }
         const at::Tensor input = at::from_blob(
-            data(work, source), {1, channels, height, width},
-            {height * width * channels, 1, width * channels, channels}, type);
+            numbers, {1, channels, height, width},
+            {height * width * channels, 1, width * channels, channels},
+            step.input ? at::kByte : type);
         work.outputs[step.description.target.buffer] =
-            convolved(step, input).contiguous(at::MemoryFormat::ChannelsLast);
+            (step.input ? convolved_as_integers(step, input) : convolved(step, input))
+                .contiguous(at::MemoryFormat::ChannelsLast);
     }
 
     void pool_rows(
@@ -757,7 +941,13 @@ CTorchStatus plan_run(CTorchPlan plan, CTorchTensor images, CTorchTensor *logits
     return guarded([&] { *logits = handle(plan_of(plan).run(tensor_of(images))); });
 }
 
+CTorchStatus plan_observe(CTorchPlan plan, CTorchTensor images, int64_t *counts) {
+    return guarded([&] { plan_of(plan).observe(tensor_of(images), counts); });
+}
+
 const char *plan_kernels(CTorchPlan plan) { return plan_of(plan).kernels_name; }
+
+int32_t plan_integer_count(CTorchPlan plan) { return plan_of(plan).integer_count(); }
 
 int32_t plan_packed_count(CTorchPlan plan) { return plan_of(plan).packed_count(); }
 

@@ -138,6 +138,27 @@ void join(
 }
 
 template <typename T>
+void quantize(const void *source, long count, float factor, int zero, uint8_t *target) {
+    const auto *from = static_cast<const T *>(source);
+    // Added to a small number this leaves the rounded number in the lower bits.
+    constexpr float magic = 12582912;  // 1.5 x 2^23
+    const float start = static_cast<float>(zero);
+    long i = 0;
+    for (; i + 16 <= count; i += 16) {
+        Sixteen x = sixteen(from + i) * factor + start;
+        x = x < 0.0F ? Sixteen{} : x;
+        x = x > 255.0F ? Sixteen{} + 255.0F : x;
+        const Bytes bytes = __builtin_convertvector((Integers)(x + magic), Bytes);
+        memcpy(target + i, &bytes, sizeof bytes);
+    }
+    for (; i < count; i++) {
+        float x = value(from[i]) * factor + start;
+        x = x < 0 ? 0 : x > 255 ? 255 : x;
+        target[i] = static_cast<uint8_t>(__builtin_rintf(x));
+    }
+}
+
+template <typename T>
 void pool(
     const void *upper, const void *lower, long stride, int channels, int width, void *target,
     long target_stride, uint8_t *indices) {
@@ -560,8 +581,8 @@ void elect(const uint16_t *sums, int classes, long count, uint8_t *elected) {
 
 template <typename T>
 constexpr PlanKernels kernels() {
-    return {input<T>,  join<T>,    pool<T>,   interpolate<T>, repeat<T>, spread<T>,
-            squeeze<T>, excite<T>, classify<T>, vote,          elect};
+    return {input<T>,  join<T>,   quantize<T>, pool<T>,     interpolate<T>, repeat<T>,
+            spread<T>, squeeze<T>, excite<T>,   classify<T>, vote,           elect};
 }
 
 }  // namespace

@@ -28,6 +28,9 @@ struct PlanKernels {
         const PlanSource *sources, int count, int odd, int width, const float *scale,
         const float *shift, float slope, void *target, long stride);
 
+    // factor * x + zero, rounded to the nearest integer of 0...255.
+    void (*quantize)(const void *source, long count, float factor, int zero, uint8_t *target);
+
     // 2x2 maxima of two rows, and which of the four they were (of equals the first).
     void (*pool)(
         const void *upper, const void *lower, long stride, int channels, int width, void *target,

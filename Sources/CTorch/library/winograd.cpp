@@ -166,8 +166,8 @@ constexpr int rows_at_a_time(int channels) {
 #endif
 }
 
-// At one point: [count][in] by [in][out], the rows of the former `left_stride` apart. Rows are written up to the next multiple of
-// rows_at_a_time().
+// At one point: [count][in] by [in][out], the rows of the former `left_stride` apart. Rows are written
+// up to the next multiple of rows_at_a_time().
 void multiply(
     const Number *left, long left_stride, const Number *right, int count, int in, int out,
     Product *product) {

@@ -27,8 +27,9 @@ typedef struct {
     void (*pack)(const float *weights, int kernel, int in, int out, float *packed);
     // How many numbers `convolve` needs to work in.
     int64_t (*scratch)(const WinogradLayer *layer);
-    // Of float32 and of bfloat16 elements: convolves an image, channels side by side, `*_stride` elements from a pixel to the next; what
-    // lies outside counts as 0. `scratch` is aligned to 64 bytes.
+    // Of float32 and of bfloat16 elements: convolves an image, channels side by side, `*_stride`
+    // elements from a pixel to the next; what lies outside counts as 0. `scratch` is aligned to 64
+    // bytes.
     void (*convolve[2])(
         const WinogradLayer *layer, const void *source, long source_stride, int height, int width,
         void *target, long target_stride, float *scratch);
