@@ -138,6 +138,8 @@ public final class VolumePredictor {
             let totalWeight = networks.reduce(0) { $0 + $1.weight }
             for (network, layout) in zip(networks, layouts) {
                 let begun = clock.now
+                // What earlier work left behind would add to the most that is needed at once.
+                try Engine.releaseMemory(of: device)
                 let compute = SliceComputation(
                     of: network.network, precision: precision, device: device, compiles: compiles,
                     height: layout.height, width: layout.width, inputRanges: network.inputRanges)

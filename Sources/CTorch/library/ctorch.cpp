@@ -17,6 +17,10 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/version.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <string>
 
 thread_local std::string last_error_text;
@@ -273,6 +277,9 @@ void release_memory(CTorchDeviceType type) {
         if (type == CTORCH_CUDA && cuda_device_count() > 0) {
             c10::getDeviceAllocator(c10::kCUDA)->emptyCache();
         }
+#ifdef __GLIBC__
+        if (type == CTORCH_CPU) malloc_trim(0);
+#endif
     });
 }
 

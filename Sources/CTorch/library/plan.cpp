@@ -77,6 +77,8 @@ struct Step {
     std::optional<Quantization> input;
     at::Tensor weight_scales, weight_zeros;
     std::optional<Quantization> output;  // where its only reader is another one
+    // Of a convolution whose input is joined bit by bit as it is needed: the step that joins.
+    int join = -1;
     // Of the others.
     Floats scale, shift, weights, biases;
     Floats reduce_weight, reduce_bias, expand_weight, expand_bias, spatial_weight;
@@ -104,6 +106,7 @@ struct Workspace {
     Block<char> block;
     Block<float> winograd;
     Block<uint8_t> integers;
+    Block<char> joined;
     std::vector<at::Tensor> outputs;  // by buffer, of convolutions
     Floats sums, means, hidden, factors, row;
     std::shared_ptr<OutputPool> pool = make_output_pool();
@@ -213,7 +216,10 @@ public:
             buffers.push_back(buffer);
         }
         const c10::InferenceMode inference;
-        for (int32_t i = 0; i < step_count; i++) steps.push_back(prepared(given_steps[i]));
+        for (int32_t i = 0; i < step_count; i++) {
+            const bool joins = i > 0 && joins_for(given_steps, step_count, i);
+            steps.push_back(prepared(given_steps[i], joins));
+        }
         chain_integers();
         find_uses();
         lay_out();
@@ -301,7 +307,7 @@ public:
 
     int64_t byte_count() const {
         return arena_size + peak_of_outputs() + winograd_scratch() * sizeof(float) +
-            integer_scratch();
+            integer_scratch() + joined_scratch();
     }
 
 private:
@@ -330,10 +336,33 @@ private:
 
     // MARK: Making
 
-    Step prepared(const CTorchPlanStep &description) {
+    // Whether the step before a convolution does nothing but join its input.
+    bool joins_for(const CTorchPlanStep *given, int count, int position) const {
+        const CTorchPlanStep &convolution = given[position], &join = given[position - 1];
+        const int input = convolution.sources[0].buffer;
+        if (convolution.kind != CTORCH_STEP_CONVOLVE || join.kind != CTORCH_STEP_JOIN ||
+            join.pooled.buffer >= 0 || join.target.buffer != input ||
+            join.target.channels != buffers[input].size.channels) {
+            return false;
+        }
+        int uses = 0;
+        for (int i = 0; i < count; i++) {
+            each_place(given[i], [&](int buffer) { uses += buffer == input; });
+        }
+        return uses == 2;
+    }
+
+    Step prepared(const CTorchPlanStep &description, bool joins) {
         Step step{.description = description};
         switch (description.kind) {
-        case CTORCH_STEP_CONVOLVE: pack(step); break;
+        case CTORCH_STEP_CONVOLVE:
+            // A pixel's own channels are needed for it, or of all pixels the integers.
+            if (joins && tensor_of(description.weight).size(2) == 1) {
+                step.join = static_cast<int>(steps.size()) - 1;
+            }
+            pack(step);
+            if (joins && step.input) step.join = static_cast<int>(steps.size()) - 1;
+            break;
         case CTORCH_STEP_CLASSIFY: {
             const Floats weight = floats_of(description.weight);
             const Floats bias = floats_of(description.bias);
@@ -415,7 +444,9 @@ private:
                 std::vector<int64_t>{1, 1},
                 std::vector<int64_t>{1, 1},
                 int64_t{1},
-                std::vector<int64_t>{1, weight.size(1), source.size.height, source.size.width}};
+                std::vector<int64_t>{
+                    1, weight.size(1), step.join >= 0 ? rows_at_once(source) : source.size.height,
+                    source.size.width}};
             reorder->callBoxed(stack);
             Step trial = step;
             trial.weight = stack[0].toTensor();
@@ -491,6 +522,24 @@ private:
         }
     }
 
+    // As many rows as stay near the processor.
+    int64_t rows_at_once(const Buffer &buffer) const {
+        const int64_t row = element_size * buffer.size.width * buffer.size.channels;
+        return std::clamp<int64_t>((2 << 20) / row, 1, buffer.size.height);
+    }
+
+    int64_t joined_scratch() const {
+        int64_t most = 0;
+        for (const Step &step : steps) {
+            if (step.join < 0) continue;
+            const Buffer &source = buffers[step.description.sources[0].buffer];
+            const int64_t rows = step.input ? 1 : rows_at_once(source);
+            most = std::max(
+                most, rows * element_size * source.size.width * source.size.channels);
+        }
+        return most;
+    }
+
     int64_t integer_scratch() const {
         int64_t most = 0;
         for (const Step &step : steps) {
@@ -546,13 +595,23 @@ private:
         use(step.indices);
     }
 
+    // Whether the next step joins its input itself.
+    bool is_joined_later(size_t position) const {
+        return position + 1 < steps.size() && steps[position + 1].join >= 0;
+    }
+
     void find_uses() {
         for (size_t i = 0; i < steps.size(); i++) {
+            const int time = static_cast<int>(is_joined_later(i) ? i + 1 : i);
+            const int never =
+                time > static_cast<int>(i) ? steps[i].description.target.buffer
+                : steps[i].join >= 0       ? steps[i].description.sources[0].buffer
+                                           : -1;
             each_place(steps[i].description, [&](int buffer) {
-                if (buffer < 0) return;
+                if (buffer < 0 || buffer == never) return;
                 TORCH_CHECK(buffer < static_cast<int>(buffers.size()), "no buffer ", buffer);
-                if (buffers[buffer].first_use < 0) buffers[buffer].first_use = static_cast<int>(i);
-                buffers[buffer].last_use = static_cast<int>(i);
+                if (buffers[buffer].first_use < 0) buffers[buffer].first_use = time;
+                buffers[buffer].last_use = time;
             });
         }
         for (size_t b = 0; b < buffers.size(); b++) {
@@ -620,6 +679,7 @@ private:
         made.winograd = aligned_block<float>(numbers);
         std::fill_n(made.winograd.get(), numbers, 0.0F);
         made.integers = aligned_block<uint8_t>(integer_scratch());
+        made.joined = aligned_block<char>(joined_scratch());
         made.outputs.resize(buffers.size());
         return made;
     }
@@ -658,9 +718,13 @@ private:
     void run_image(
         Workspace &work, const float *image, float *logits, int height, int width,
         int64_t *counts = nullptr) const {
-        for (const Step &step : steps) {
+        for (size_t i = 0; i < steps.size(); i++) {
+            const Step &step = steps[i];
+            if (is_joined_later(i)) continue;
             if (counts != nullptr && step.description.kind == CTORCH_STEP_CONVOLVE) {
-                count_numbers(work, step.description.sources[0].buffer, counts);
+                if (step.join < 0) {
+                    count_numbers(work, step.description.sources[0].buffer, counts);
+                }
                 counts += 1 << 16;
             }
             switch (step.description.kind) {
@@ -771,20 +835,64 @@ private:
                 step.winograd->out_channels, work.winograd.get());
             return;
         }
-        void *numbers = data(work, source);
-        if (step.input && !buffers[source].holds_integers) {
-            kernels->quantize(
-                numbers, height * width * channels, 1 / step.input->scale, step.input->zero,
-                work.integers.get());
-            numbers = work.integers.get();
+        const auto image = [&](void *numbers, int64_t rows, at::ScalarType of) {
+            return at::from_blob(
+                numbers, {1, channels, rows, width},
+                {rows * width * channels, 1, width * channels, channels}, of);
+        };
+        at::Tensor &output = work.outputs[step.description.target.buffer];
+        if (step.input) {
+            output = convolved_as_integers(
+                step, image(integers(work, step), height, at::kByte));
+        } else if (step.join >= 0) {
+            output = convolved_in_parts(work, step, image);
+        } else {
+            output = convolved(step, image(data(work, source), height, type));
         }
-        const at::Tensor input = at::from_blob(
-            numbers, {1, channels, height, width},
-            {height * width * channels, 1, width * channels, channels},
-            step.input ? at::kByte : type);
-        work.outputs[step.description.target.buffer] =
-            (step.input ? convolved_as_integers(step, input) : convolved(step, input))
-                .contiguous(at::MemoryFormat::ChannelsLast);
+        output = output.contiguous(at::MemoryFormat::ChannelsLast);
+    }
+
+    // A convolution's input as integers.
+    void *integers(Workspace &work, const Step &step) const {
+        const int source = step.description.sources[0].buffer;
+        const Buffer &buffer = buffers[source];
+        if (buffer.holds_integers) return data(work, source);
+        const float factor = 1 / step.input->scale;
+        uint8_t *const target = work.integers.get();
+        const int64_t row = static_cast<int64_t>(buffer.size.width) * buffer.size.channels;
+        if (step.join < 0) {
+            kernels->quantize(
+                data(work, source), buffer.size.height * row, factor, step.input->zero, target);
+            return target;
+        }
+        for (int y = 0; y < buffer.size.height; y++) {
+            join_row(work, steps[step.join], y, work.joined.get(), buffer.size.channels);
+            kernels->quantize(work.joined.get(), row, factor, step.input->zero, target + y * row);
+        }
+        return target;
+    }
+
+    // A convolution by pixels: some rows are joined, and convolved while they are near.
+    template <typename Image>
+    at::Tensor convolved_in_parts(Workspace &work, const Step &step, const Image &image) const {
+        const Buffer &source = buffers[step.description.sources[0].buffer];
+        const Buffer &target = buffers[step.description.target.buffer];
+        at::Tensor output = at::empty(
+            {1, target.size.channels, target.size.height, target.size.width}, type,
+            at::MemoryFormat::ChannelsLast);
+        const int64_t row = static_cast<int64_t>(source.size.width) * source.size.channels;
+        const int64_t at_once = rows_at_once(source);
+        for (int64_t first = 0; first < source.size.height; first += at_once) {
+            const int64_t count = std::min<int64_t>(at_once, source.size.height - first);
+            for (int64_t y = 0; y < count; y++) {
+                join_row(
+                    work, steps[step.join], static_cast<int>(first + y),
+                    work.joined.get() + y * row * element_size, source.size.channels);
+            }
+            output.narrow(2, first, count)
+                .copy_(convolved(step, image(work.joined.get(), count, type)));
+        }
+        return output;
     }
 
     void pool_rows(
@@ -801,25 +909,29 @@ private:
             target.stride, indices);
     }
 
-    void join(Workspace &work, const Step &step) const {
+    void join_row(Workspace &work, const Step &step, int y, void *target, long stride) const {
         const CTorchPlanStep &description = step.description;
-        const Rows target = rows(work, description.target);
-        for (int y = 0; y < target.height; y++) {
-            PlanSource sources[CTORCH_STEP_SOURCES];
-            for (int s = 0; s < description.source_count; s++) {
-                const Rows source = rows(work, description.sources[s]);
-                const int indices = description.source_indices[s];
-                const int row = indices < 0 ? y : y / 2;
-                sources[s] = {source[row], source.stride, source.channels, nullptr};
-                if (indices >= 0) {
-                    sources[s].indices = reinterpret_cast<uint8_t *>(data(work, indices)) +
-                        static_cast<int64_t>(row) * source.width * source.channels;
-                }
+        PlanSource sources[CTORCH_STEP_SOURCES];
+        for (int s = 0; s < description.source_count; s++) {
+            const Rows source = rows(work, description.sources[s]);
+            const int indices = description.source_indices[s];
+            const int row = indices < 0 ? y : y / 2;
+            sources[s] = {source[row], source.stride, source.channels, nullptr};
+            if (indices >= 0) {
+                sources[s].indices = reinterpret_cast<uint8_t *>(data(work, indices)) +
+                    static_cast<int64_t>(row) * source.width * source.channels;
             }
-            kernels->join(
-                sources, description.source_count, y % 2, target.width,
-                step.scale.empty() ? nullptr : step.scale.data(), step.shift.data(),
-                static_cast<float>(description.slope), target[y], target.stride);
+        }
+        kernels->join(
+            sources, description.source_count, y % 2, buffers[description.target.buffer].size.width,
+            step.scale.empty() ? nullptr : step.scale.data(), step.shift.data(),
+            static_cast<float>(description.slope), target, stride);
+    }
+
+    void join(Workspace &work, const Step &step) const {
+        const Rows target = rows(work, step.description.target);
+        for (int y = 0; y < target.height; y++) {
+            join_row(work, step, y, target[y], target.stride);
             pool_rows(work, step, target, y);
         }
     }
