@@ -54,6 +54,14 @@ inline Sixteen sixteen(const BFloat16 *source) {
     return (Sixteen)(__builtin_convertvector(halves, Integers) << 16);
 }
 
+inline float sum_of(Sixteen numbers) {
+    numbers += __builtin_shuffle(
+        numbers, (Integers){8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7});
+    numbers += __builtin_shuffle(
+        numbers, (Integers){4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11});
+    return numbers[0] + numbers[1] + (numbers[2] + numbers[3]);
+}
+
 // e to the power of x for |x| <= 87, to two units in the last place: 2^n times a polynomial
 // (Cephes' expf).
 inline float exponential(float x) {
@@ -252,25 +260,53 @@ void spread(
     }
 }
 
+// `PIXELS` pixels at a time, so that sums and weights are seldom fetched.
+template <typename T, int PIXELS>
+inline void squeeze_block(
+    const T *source, long stride, int channels, float *sums, const float *weights, float *gates) {
+    Sixteen dots[PIXELS] = {};
+    float rests[PIXELS] = {};
+    int c = 0;
+    for (; c + 16 <= channels; c += 16) {
+        Sixteen values[PIXELS];
+        for (int p = 0; p < PIXELS; p++) values[p] = sixteen(source + p * stride + c);
+        if (sums != nullptr) {
+            Sixteen total = sixteen(sums + c);
+            for (int p = 0; p < PIXELS; p++) total += values[p];
+            memcpy(sums + c, &total, sizeof total);
+        }
+        if (gates != nullptr) {
+            const Sixteen w = sixteen(weights + c);
+            for (int p = 0; p < PIXELS; p++) dots[p] += values[p] * w;
+        }
+    }
+    for (; c < channels; c++) {
+        for (int p = 0; p < PIXELS; p++) {
+            const float v = value(source[p * stride + c]);
+            if (sums != nullptr) sums[c] += v;
+            if (gates != nullptr) rests[p] += v * weights[c];
+        }
+    }
+    if (gates == nullptr) return;
+    for (int p = 0; p < PIXELS; p++) gates[p] = sum_of(dots[p]) + rests[p];
+}
+
 template <typename T>
 void squeeze(
     const void *source, long stride, int channels, int width, float *sums, const float *weights,
     float bias, float *gates) {
-    for (int x = 0; x < width; x++) {
-        const T *__restrict pixel = static_cast<const T *>(source) + x * stride;
-        if (sums != nullptr) {
-            float *__restrict totals = sums;
-            for (int c = 0; c < channels; c++) totals[c] += value(pixel[c]);
-        }
-        if (gates != nullptr) {
-            float dot = 0;
-#pragma omp simd reduction(+ : dot)
-            for (int c = 0; c < channels; c++) dot += value(pixel[c]) * weights[c];
-            gates[x] = dot + bias;
-        }
+    const T *from = static_cast<const T *>(source);
+    int x = 0;
+    for (; x + 4 <= width; x += 4) {
+        squeeze_block<T, 4>(
+            from + x * stride, stride, channels, sums, weights, gates == nullptr ? gates : gates + x);
+    }
+    for (; x < width; x++) {
+        squeeze_block<T, 1>(
+            from + x * stride, stride, channels, sums, weights, gates == nullptr ? gates : gates + x);
     }
     if (gates != nullptr) {
-        for (int x = 0; x < width; x++) gates[x] = logistic(gates[x]);
+        for (x = 0; x < width; x++) gates[x] = logistic(gates[x] + bias);
     }
 }
 
@@ -329,25 +365,48 @@ void excite(
     }
 }
 
-// `PIXELS` pixels and 16 classes at a time, so that the sums stay in registers.
-template <typename T, int PIXELS>
+// `PIXELS` pixels and 16 * VECTORS classes from `first` on, so that the sums stay in registers.
+template <int PIXELS, int VECTORS, typename T>
 inline void classify_block(
+    const T *source, long stride, int channels, const float *weights, const float *bias, int first,
+    int classes, int padded_classes, float *logits) {
+    Sixteen sums[PIXELS][VECTORS];
+    for (int v = 0; v < VECTORS; v++) {
+        for (int p = 0; p < PIXELS; p++) sums[p][v] = sixteen(bias + first + 16 * v);
+    }
+    for (int c = 0; c < channels; c++) {
+        Sixteen w[VECTORS];
+        for (int v = 0; v < VECTORS; v++) {
+            w[v] = sixteen(weights + static_cast<long>(c) * padded_classes + first + 16 * v);
+        }
+#pragma GCC unroll 8
+        for (int p = 0; p < PIXELS; p++) {
+            const float x = value(source[p * stride + c]);
+            for (int v = 0; v < VECTORS; v++) sums[p][v] += x * w[v];
+        }
+    }
+    for (int p = 0; p < PIXELS; p++) {
+        for (int v = 0; v < VECTORS; v++) {
+            const int left = classes - first - 16 * v;
+            memcpy(
+                logits + static_cast<long>(p) * classes + first + 16 * v, &sums[p][v],
+                (left < 16 ? left : 16) * sizeof(float));
+        }
+    }
+}
+
+template <int PIXELS, typename T>
+inline void classify_pixels(
     const T *source, long stride, int channels, const float *weights, const float *bias,
     int classes, int padded_classes, float *logits) {
-    for (int first = 0; first < padded_classes; first += 16) {
-        Sixteen sums[PIXELS];
-        for (int p = 0; p < PIXELS; p++) memcpy(&sums[p], bias + first, sizeof sums[p]);
-        for (int c = 0; c < channels; c++) {
-            Sixteen w;
-            memcpy(&w, weights + static_cast<long>(c) * padded_classes + first, sizeof w);
-#pragma GCC unroll 8
-            for (int p = 0; p < PIXELS; p++) sums[p] += value(source[p * stride + c]) * w;
-        }
-        const int count = classes - first < 16 ? classes - first : 16;
-        for (int p = 0; p < PIXELS; p++) {
-            memcpy(
-                logits + static_cast<long>(p) * classes + first, &sums[p], count * sizeof(float));
-        }
+    int first = 0;
+    for (; first + 32 <= padded_classes; first += 32) {
+        classify_block<PIXELS, 2>(
+            source, stride, channels, weights, bias, first, classes, padded_classes, logits);
+    }
+    if (first < padded_classes) {
+        classify_block<PIXELS, 1>(
+            source, stride, channels, weights, bias, first, classes, padded_classes, logits);
     }
 }
 
@@ -358,12 +417,12 @@ void classify(
     const T *from = static_cast<const T *>(source);
     int x = 0;
     for (; x + 8 <= width; x += 8) {
-        classify_block<T, 8>(
+        classify_pixels<8>(
             from + x * stride, stride, channels, weights, bias, classes, padded_classes,
             logits + static_cast<long>(x) * classes);
     }
     for (; x < width; x++) {
-        classify_block<T, 1>(
+        classify_pixels<1>(
             from + x * stride, stride, channels, weights, bias, classes, padded_classes,
             logits + static_cast<long>(x) * classes);
     }
@@ -453,14 +512,6 @@ inline float largest(Sixteen numbers) {
     const float a = numbers[0] > numbers[1] ? numbers[0] : numbers[1];
     const float b = numbers[2] > numbers[3] ? numbers[2] : numbers[3];
     return a > b ? a : b;
-}
-
-inline float sum_of(Sixteen numbers) {
-    numbers += __builtin_shuffle(
-        numbers, (Integers){8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7});
-    numbers += __builtin_shuffle(
-        numbers, (Integers){4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11});
-    return numbers[0] + numbers[1] + (numbers[2] + numbers[3]);
 }
 
 // Where a number is first; it is there.
