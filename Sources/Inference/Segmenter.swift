@@ -1,4 +1,5 @@
 public import ModelBundles
+import NeuralNetworks
 public import Preprocessing
 import SegmentationModels
 public import Tensors
@@ -154,9 +155,10 @@ public final class Segmenter {
         }
         let classCount = bundle.card.labels.structures.count + 1
         let networks = try bundle.card.planes.filter { planes.contains($0.plane) }.map { entry in
-            PlaneNetwork(
-                plane: entry.plane,
-                network: try bundle.makeNetwork(for: entry.plane, device: options.device),
+            let network = try bundle.makeNetwork(for: entry.plane, device: options.device)
+            if options.device != .cpu { try network.arrangeChannelsLast() }
+            return PlaneNetwork(
+                plane: entry.plane, network: network,
                 weight: entry.aggregationWeight,
                 outputOfClass: outputOfClass(entry.outputClasses, classCount: classCount),
                 inputRanges: entry.inputRanges ?? [:])

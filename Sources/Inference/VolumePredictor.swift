@@ -136,6 +136,8 @@ public final class VolumePredictor {
                     volume, on: device, classCount: classCount, keepsSums: !decidesAtOnce)
                 : try HostVolume(volume, classCount: classCount, keepsSums: !decidesAtOnce)
             let totalWeight = networks.reduce(0) { $0 + $1.weight }
+            // What memory once ran out for is not tried again.
+            var largestBatch = Int.max
             for (network, layout) in zip(networks, layouts) {
                 let begun = clock.now
                 // What earlier work left behind would add to the most that is needed at once.
@@ -145,11 +147,12 @@ public final class VolumePredictor {
                     height: layout.height, width: layout.width, inputRanges: network.inputRanges)
                 computation = compute.description
                 if keepsOpinions { try view.beginOpinion() }
-                var batches =
+                let wanted =
                     try batchSize.map(SliceBatches.init(size:))
                     ?? SliceBatches(
                         freeMemory: Engine.freeMemory(of: device), network: network.network,
                         height: layout.height, width: layout.width)
+                var batches = SliceBatches(size: min(wanted.size, largestBatch))
                 var networkTime = clock.now - begun
                 try batches.forEach(
                     of: layout.sliceCount, release: { try Engine.releaseMemory(of: device) }
@@ -169,6 +172,7 @@ public final class VolumePredictor {
                         weight: network.weight / totalWeight)
                     aggregationTime += clock.now - computed
                 }
+                if batches.size < wanted.size { largestBatch = batches.size }
                 slicesDone += layout.sliceCount
                 stageSeconds.append((.network(network.plane), networkTime / .seconds(1)))
                 try progress(network.plane, Double(slicesDone) / Double(sliceTotal))

@@ -81,6 +81,18 @@ extension Layer {
         }
     }
 
+    /// Lays kernels out as images do whose channels lie side by side.
+    ///
+    /// A GPU then need not turn them around at each call. For a layer that is only run, as weights
+    /// are written to files in the other order.
+    ///
+    /// - Throws: `TensorError` where memory runs out.
+    public func arrangeChannelsLast() throws {
+        for (_, parameter) in namedParameters where parameter.value.shape.count == 4 {
+            parameter.value = try parameter.value.detached().contiguous(.channelsLast)
+        }
+    }
+
     /// Forgets all gradients.
     public func clearGradients() throws {
         for parameter in trainableParameters { try parameter.value.clearGradient() }

@@ -79,7 +79,8 @@ struct ResidentVolumeTests {
             let differing = differences(found.classes, expected.classes)
             // Layers round otherwise in other batches; a plan does not.
             #expect(differing <= (isResident ? volume.voxels.count / 500 : 0))
-            #expect(tried.contains(8))
+            // Nothing that memory ran out for is tried again, also not for the next plane.
+            #expect(tried.filter { $0 > mostSlices } == [8, 4, 2].filter { $0 > mostSlices })
             // Each slice of the three planes once.
             let computed = tried.filter { $0 <= mostSlices }.reduce(0, +)
             #expect(computed == 18 + 21 + 13)

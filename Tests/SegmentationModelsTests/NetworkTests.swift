@@ -227,6 +227,24 @@ private let tolerances: [(type: ElementType, tolerance: Double)] = [
         #expect(error > 0 && error < 0.05, "\(error)")
     }
 
+    @Test func `computes the same with its kernels laid out channels-last`() throws {
+        // Not of the families that unpool, where rounding decides between equal maxima.
+        for upsampling in Upsampling.allCases {
+            let network = try SegmentationNetwork(
+                Architecture(
+                    family: .uNet, classes: 3, channels: 8, kernel: 3, depth: 2,
+                    upsampling: upsampling))
+            let image = try Tensor((0..<(24 * 20)).map { Float($0 % 7) }, shape: [1, 1, 24, 20])
+            try withoutGradients {
+                let before: [Float] = try network(image, mode: .inference).contiguous().elements()
+                try network.arrangeChannelsLast()
+                let after: [Float] = try network(image, mode: .inference).contiguous().elements()
+                let largest = before.map(abs).max() ?? 0
+                #expect(zip(before, after).allSatisfy { abs($0 - $1) <= 1e-5 * largest })
+            }
+        }
+    }
+
     @Test func `drops channels in training only`() throws {
         let network = try SegmentationNetwork(
             Architecture(family: .uNet, classes: 2, channels: 8, kernel: 3, depth: 2, dropout: 0.5))
