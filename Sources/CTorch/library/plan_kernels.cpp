@@ -546,13 +546,23 @@ inline Sixteen exponential_of_negative(Sixteen x) {
     return x < -80 ? (Sixteen){} : value;
 }
 
+// The numbers at 16 positions.
+template <int vectors>
+inline Sixteen chosen(const Sixteen (&numbers)[vectors], const int32_t *positions) {
+    Integers at;
+    memcpy(&at, positions, sizeof at);
+    if constexpr (vectors == 1) return __builtin_shuffle(numbers[0], at);
+    if constexpr (vectors == 2) return __builtin_shuffle(numbers[0], numbers[1], at);
+    Sixteen result = {};
+    for (int k = 0; k < 16; k++) result[k] = numbers[at[k] / 16][at[k] % 16];
+    return result;
+}
+
 template <int vectors>
 void vote_pixels(
     const float *logits, long logits_step, int outputs, int count,
     const int32_t *output_of_class, int classes, float weight, uint16_t *sums, long sums_step,
     uint8_t *likeliest, long likeliest_step) {
-    bool is_same = outputs == classes;
-    for (int c = 0; c < classes; c++) is_same = is_same && output_of_class[c] == c;
     for (int x = 0; x < count; x++) {
         const float *const given = logits + x * logits_step;
         Sixteen numbers[vectors];
@@ -574,21 +584,9 @@ void vote_pixels(
         }
         const float factor = weight / sum_of(total);
         uint16_t *const place = sums + x * sums_step;
-        if (is_same) {
-            for (int v = 0; v * 16 < classes; v++) {
-                const int left = classes - v * 16;
-                store_some(
-                    load_some(place + v * 16, left) + parts[v] * factor, left, place + v * 16);
-            }
-            continue;
-        }
-        const float *const part = reinterpret_cast<const float *>(parts);
         for (int c = 0; c < classes; c += 16) {
-            const int left = classes - c < 16 ? classes - c : 16;
-            alignas(64) float votes[16] = {};
-            for (int k = 0; k < left; k++) votes[k] = part[output_of_class[c + k]];
-            Sixteen vote;
-            memcpy(&vote, votes, sizeof vote);
+            const int left = classes - c;
+            const Sixteen vote = chosen(parts, output_of_class + c);
             store_some(load_some(place + c, left) + vote * factor, left, place + c);
         }
     }

@@ -72,8 +72,8 @@ struct PlanKernels {
 
     // Adds `weight` times the softmax of each of `count` pixels' logits to the pixel's half-precision
     // sums (where not null), and writes which output is the likeliest (where not null; of equals the
-    // first). Class c gets what output `output_of_class[c]` has. A pixel has `outputs` logits, at
-    // most 256. Steps are from a pixel to the next.
+    // first). Class c gets what output `output_of_class[c]` has; that list is as long as the next
+    // multiple of 16. A pixel has `outputs` logits, at most 256. Steps are from a pixel to the next.
     void (*vote)(
         const float *logits, long logits_step, int outputs, int count,
         const int32_t *output_of_class, int classes, float weight, uint16_t *sums, long sums_step,

@@ -10,7 +10,13 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+#include <vector>
+
 namespace {
+
+// Places that are fetched before their turn, where neighbours lie far apart.
+constexpr int64_t lines_ahead = 6;
 
 uint16_t *halves_of(const at::Tensor &sums, int64_t classes, int64_t voxel_count) {
     TORCH_CHECK(
@@ -51,6 +57,8 @@ CTorchStatus votes_add(
             sums == nullptr ? nullptr : halves_of(tensor_of(sums), classes, voxel_count);
         const float *const numbers = dense.const_data_ptr<float>();
         const PlanKernels &kernels = best_plan_kernels();
+        std::vector<int32_t> outputs_of_classes(output_of_class, output_of_class + classes);
+        outputs_of_classes.resize((classes + 15) / 16 * 16);
         // Inside goes what lies closest together in the volume: a row of a slice, or the same place of
         // all slices.
         const bool is_by_row = column < slice;
@@ -58,15 +66,21 @@ CTorchStatus votes_add(
         const int64_t step = is_by_row ? column : slice;
         const int64_t logits_step = (is_by_row ? 1 : height * width) * outputs;
         const int64_t lines = height * (is_by_row ? count : width);
+        const int64_t across = is_by_row ? 1 : width;
         const auto take = [&, slice = slice, row = row, column = column](
                               int64_t begin, int64_t end) {
             for (int64_t line = begin; line < end; line++) {
-                const int64_t y = line % height, other = line / height;
-                const int64_t first = is_by_row ? other : 0, x = is_by_row ? 0 : other;
+                const int64_t x = line % across, y = line / across % height;
+                const int64_t first = line / across / height;
                 const int64_t voxel = (first_slice + first) * slice + y * row + x * column;
+                if (!is_by_row && halves != nullptr && x + lines_ahead < width) {
+                    const uint16_t *const later = halves + (voxel + lines_ahead * column) * classes;
+                    for (int64_t c = 0; c < length * classes; c += 32) __builtin_prefetch(later + c, 1);
+                }
                 kernels.vote(
                     numbers + ((first * height + y) * width + x) * outputs, logits_step,
-                    static_cast<int>(outputs), static_cast<int>(length), output_of_class, classes,
+                    static_cast<int>(outputs), static_cast<int>(length),
+                    outputs_of_classes.data(), classes,
                     static_cast<float>(weight),
                     halves == nullptr ? nullptr : halves + voxel * classes, step * classes,
                     likeliest == nullptr ? nullptr : likeliest + voxel, step);
