@@ -123,6 +123,11 @@ public struct PlaneModel: Sendable, Equatable, Codable {
         if !(aggregationWeight > 0 && aggregationWeight.isFinite) {
             return "the aggregation weight \(aggregationWeight) is not a positive number"
         }
+        let ranges = (inputRanges ?? [:]).sorted { $0.key < $1.key }
+        if let (name, range) = ranges.first(where: { !$0.value.contains(0) }) {
+            return "the input range of '\(name)', \(range.lowerBound) to \(range.upperBound), "
+                + "must hold 0"
+        }
         guard let outputClasses else { return nil }
         if outputClasses.count < 2 { return "it has fewer than two outputs" }
         if outputClasses.contains([]) { return "an output stands for no class" }

@@ -100,6 +100,17 @@ import Volumes
         #expect(card.problem?.contains(reason) == true, "\(card.problem ?? "")")
     }
 
+    @Test(arguments: [0.5...2, -3...(-1)])
+    func `what is rounded between must hold zero, which fills the borders`(
+        range: ClosedRange<Double>
+    ) throws {
+        var card = try tinyCard()
+        card.planes[0].inputRanges = ["a": 0...1, "b": range]
+        #expect(card.problem?.contains("the input range of 'b'") == true, "\(card.problem ?? "")")
+        card.planes[0].inputRanges = ["a": 0...1, "b": -1...0]
+        #expect(card.problem == nil)
+    }
+
     @Test func `a card is written with one field a line, sorted, and comes back equal`() throws {
         let card = try tinyCard()
         try withTemporaryDirectory { folder in
