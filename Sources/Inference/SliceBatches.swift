@@ -15,14 +15,14 @@ package struct SliceBatches {
     /// convolutions want workspace too, twice; half of the free memory is used.
     ///
     /// - Parameters:
-    ///   - freeMemory: Bytes; `nil` where unknown, which gives 4 slices.
+    ///   - freeMemory: Bytes; `nil` where unknown, which gives a slice to each thread.
     ///   - network: The network.
     ///   - height: Pixels down the slices.
     ///   - width: Pixels across the slices.
     /// - Throws: `TensorError` where the network's weights cannot be read.
     package init(freeMemory: Int?, network: SegmentationNetwork, height: Int, width: Int) throws {
         guard let freeMemory else {
-            self.init(size: 4)
+            self.init(size: try Engine.threadCount())
             return
         }
         let buffers = try PlanCompiler.compile(network, height: height, width: width).buffers

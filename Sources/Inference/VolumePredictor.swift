@@ -146,6 +146,7 @@ public final class VolumePredictor {
                     of: network.network, precision: precision, device: device, compiles: compiles,
                     height: layout.height, width: layout.width, inputRanges: network.inputRanges)
                 computation = compute.description
+                try Engine.releaseMemory(of: device)
                 if keepsOpinions { try view.beginOpinion() }
                 let wanted =
                     try batchSize.map(SliceBatches.init(size:))

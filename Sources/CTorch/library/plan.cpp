@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -430,7 +431,7 @@ private:
             return;
         }
         if (in_integers && packed_for_winograd(step, given)) return;
-        buffers[description.target.buffer].from_convolution = true;
+        buffers[description.target.buffer].from_convolution = step.join < 0;
         step.weight = weight.contiguous(at::MemoryFormat::ChannelsLast);
         // Where LibTorch has no oneDNN or oneDNN no such type for this processor, its general
         // convolution serves.
@@ -840,16 +841,15 @@ private:
                 numbers, {1, channels, rows, width},
                 {rows * width * channels, 1, width * channels, channels}, of);
         };
-        at::Tensor &output = work.outputs[step.description.target.buffer];
-        if (step.input) {
-            output = convolved_as_integers(
-                step, image(integers(work, step), height, at::kByte));
-        } else if (step.join >= 0) {
-            output = convolved_in_parts(work, step, image);
-        } else {
-            output = convolved(step, image(data(work, source), height, type));
+        if (step.join >= 0 && !step.input) {
+            convolve_in_parts(work, step, image);
+            return;
         }
-        output = output.contiguous(at::MemoryFormat::ChannelsLast);
+        const at::Tensor output = step.input
+            ? convolved_as_integers(step, image(integers(work, step), height, at::kByte))
+            : convolved(step, image(data(work, source), height, type));
+        work.outputs[step.description.target.buffer] =
+            output.contiguous(at::MemoryFormat::ChannelsLast);
     }
 
     // A convolution's input as integers.
@@ -874,12 +874,9 @@ private:
 
     // A convolution by pixels: some rows are joined, and convolved while they are near.
     template <typename Image>
-    at::Tensor convolved_in_parts(Workspace &work, const Step &step, const Image &image) const {
+    void convolve_in_parts(Workspace &work, const Step &step, const Image &image) const {
         const Buffer &source = buffers[step.description.sources[0].buffer];
-        const Buffer &target = buffers[step.description.target.buffer];
-        at::Tensor output = at::empty(
-            {1, target.size.channels, target.size.height, target.size.width}, type,
-            at::MemoryFormat::ChannelsLast);
+        const Rows target = rows(work, step.description.target);
         const int64_t row = static_cast<int64_t>(source.size.width) * source.size.channels;
         const int64_t at_once = rows_at_once(source);
         for (int64_t first = 0; first < source.size.height; first += at_once) {
@@ -889,10 +886,11 @@ private:
                     work, steps[step.join], static_cast<int>(first + y),
                     work.joined.get() + y * row * element_size, source.size.channels);
             }
-            output.narrow(2, first, count)
-                .copy_(convolved(step, image(work.joined.get(), count, type)));
+            const at::Tensor part = convolved(step, image(work.joined.get(), count, type))
+                                        .contiguous(at::MemoryFormat::ChannelsLast);
+            std::memcpy(
+                target[static_cast<int>(first)], part.const_data_ptr(), count * target.row_bytes);
         }
-        return output;
     }
 
     void pool_rows(
