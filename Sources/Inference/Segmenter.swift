@@ -138,12 +138,9 @@ public final class Segmenter {
             }
         }
         if options.precision == .int8 {
-            let uncalibrated = bundle.card.planes.first {
-                planes.contains($0.plane) && $0.inputRanges == nil
-            }
-            if let uncalibrated {
+            if let uncalibrated = bundle.card.uncalibratedPlane(among: planes) {
                 throw SegmenterError(
-                    description: "the \(uncalibrated.plane.rawValue) network of model "
+                    description: "the \(uncalibrated.rawValue) network of model "
                         + "'\(bundle.card.name)' is not calibrated for int8; use another "
                         + "--precision, or calibrate it by 'sliceseg calibrate'")
             }

@@ -49,6 +49,11 @@ public struct ModelCard: Sendable, Equatable, Codable {
     /// The entry of a plane, if the model has a network for it.
     public subscript(plane: Plane) -> PlaneModel? { planes.first { $0.plane == plane } }
 
+    /// The first of some planes whose network was not calibrated for 8-bit integers, if there is one.
+    public func uncalibratedPlane(among planes: [Plane]) -> Plane? {
+        planes.first { self[$0]?.inputRanges == nil }
+    }
+
     /// The architecture of a plane's network: that of the card with as many classes as the plane
     /// tells apart.
     ///

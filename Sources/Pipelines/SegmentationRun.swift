@@ -86,8 +86,9 @@ private final class SegmentationRun {
                     + available.map(\.rawValue).joined(separator: ", "))
         }
         let planes = available.filter { request.planes?.contains($0) ?? true }
-        let uncalibrated = planes.first { bundle.card[$0]?.inputRanges == nil }
-        if request.precision == .int8, let uncalibrated {
+        if request.precision == .int8,
+            let uncalibrated = bundle.card.uncalibratedPlane(among: planes)
+        {
             throw UsageError(
                 "the \(uncalibrated.rawValue) network of the model '\(bundle.card.name)' is not "
                     + "calibrated for int8; calibrate it by 'sliceseg calibrate' or choose another "

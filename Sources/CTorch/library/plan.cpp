@@ -1,20 +1,19 @@
 // Plans: a network's steps over scratch memory that is laid out once.
 //
-// Convolutions are Winograd's (winograd.cpp) or LibTorch's on packed weights, some in 8-bit integers;
-// everything else is in plan_kernels.cpp. A thread computes an image from beginning to end, so that no
+// Convolutions are Winograd's (winograd.cpp) or LibTorch's (packed_convolution.cpp); everything else is
+// in plan_kernels.cpp. A thread computes an image from beginning to end, so that no
 // result depends on the other threads.
 
 #include "plan.h"
 
 #include "internal.h"
 #include "output_pool.h"
+#include "packed_convolution.h"
 #include "plan_kernels.h"
 #include "winograd.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <ATen/core/dispatch/Dispatcher.h>
-#include <ATen/cpu/Utils.h>
 #include <c10/core/InferenceMode.h>
 
 #include <omp.h>
@@ -52,32 +51,13 @@ Block<Element> aligned_block(int64_t count) {
     return block;
 }
 
-// Numbers as integers of 0...255: scale * (integer - zero). 0 is one of them.
-struct Quantization {
-    float scale = 1;
-    int zero = 0;
-
-    static Quantization between(double low, double high) {
-        low = std::min(low, 0.0);
-        const double step = (std::max(high, 0.0) - low) / 255;
-        return {static_cast<float>(step), static_cast<int>(std::lround(-low / step))};
-    }
-};
-
 struct Step {
     CTorchPlanStep description;
     // Of a convolution by Winograd's algorithm.
     std::optional<WinogradLayer> winograd;
     std::shared_ptr<float> winograd_weights;
-    // Of any other convolution.
-    at::Tensor weight;
-    at::Tensor bias;
-    int64_t padding[2] = {0, 0};
-    bool packed = false;
-    // Of a convolution in 8-bit integers.
-    std::optional<Quantization> input;
-    at::Tensor weight_scales, weight_zeros;
-    std::optional<Quantization> output;  // where its only reader is another one
+    // Any other convolution.
+    std::optional<PackedConvolution> convolution;
     // Of a convolution whose input is joined bit by bit as it is needed: the step that joins.
     int join = -1;
     // Of the others.
@@ -88,6 +68,8 @@ struct Step {
     int padded_classes = 0;
     // Buffers of convolutions that no later step reads.
     std::vector<int> released;
+
+    bool is_in_integers() const { return convolution && convolution->input; }
 };
 
 struct Buffer {
@@ -293,12 +275,14 @@ public:
 
     int32_t integer_count() const {
         return static_cast<int32_t>(
-            std::count_if(steps.begin(), steps.end(), [](const Step &s) { return s.input; }));
+            std::count_if(steps.begin(), steps.end(), [](const Step &s) { return s.is_in_integers(); }));
     }
 
     int32_t packed_count() const {
         return static_cast<int32_t>(
-            std::count_if(steps.begin(), steps.end(), [](const Step &s) { return s.packed; }));
+            std::count_if(steps.begin(), steps.end(), [](const Step &s) {
+            return s.convolution && s.convolution->is_packed;
+        }));
     }
 
     int32_t winograd_count() const {
@@ -362,7 +346,7 @@ private:
                 step.join = static_cast<int>(steps.size()) - 1;
             }
             pack(step);
-            if (joins && step.input) step.join = static_cast<int>(steps.size()) - 1;
+            if (joins && step.is_in_integers()) step.join = static_cast<int>(steps.size()) - 1;
             break;
         case CTORCH_STEP_CLASSIFY: {
             const Floats weight = floats_of(description.weight);
@@ -410,101 +394,36 @@ private:
 
     void pack(Step &step) {
         const CTorchPlanStep &description = step.description;
-        const at::Tensor given = tensor_of(description.weight).detach();
+        const at::Tensor weight = tensor_of(description.weight).detach().to(at::kFloat);
         const Buffer &source = buffers[description.sources[0].buffer];
-        const Buffer &target = buffers[description.target.buffer];
+        Buffer &target = buffers[description.target.buffer];
         TORCH_CHECK(
-            given.dim() == 4 && given.size(1) == source.size.channels &&
-                given.size(0) == target.size.channels && given.size(2) % 2 == 1,
-            "a convolution by ", given.sizes(), " of ", source.size.channels, " channels to ",
+            weight.dim() == 4 && weight.size(1) == source.size.channels &&
+                weight.size(0) == target.size.channels && weight.size(2) % 2 == 1,
+            "a convolution by ", weight.sizes(), " of ", source.size.channels, " channels to ",
             target.size.channels);
-        const bool in_integers = description.low < description.high;
-        if (!in_integers && packed_for_winograd(step, given)) return;
-        const at::Tensor weight = given.to(type);
+        std::optional<at::Tensor> bias;
         if (description.bias != nullptr) {
-            step.bias = tensor_of(description.bias).detach().to(at::kFloat).clone();
+            bias = tensor_of(description.bias).detach().to(at::kFloat).clone();
         }
-        step.padding[0] = weight.size(2) / 2;
-        step.padding[1] = weight.size(3) / 2;
-        if (in_integers && packed_as_integers(step, given)) {
-            buffers[description.target.buffer].from_convolution = true;
-            return;
+        const int64_t rows = step.join >= 0 ? rows_at_once(source) : source.size.height;
+        if (description.low < description.high) {
+            step.convolution = PackedConvolution::in_integers(
+                weight, bias, description.slope, type,
+                Quantization::between(description.low, description.high), rows, source.size.width);
         }
-        if (in_integers && packed_for_winograd(step, given)) return;
-        buffers[description.target.buffer].from_convolution = step.join < 0;
-        step.weight = weight.contiguous(at::MemoryFormat::ChannelsLast);
-        // Where LibTorch has no oneDNN or oneDNN no such type for this processor, its general
-        // convolution serves.
-        try {
-            const auto reorder = c10::Dispatcher::singleton().findSchema(
-                {"mkldnn::_reorder_convolution_weight", ""});
-            if (!reorder.has_value()) return;
-            torch::jit::Stack stack{
-                weight.contiguous(),
-                std::vector<int64_t>{step.padding[0], step.padding[1]},
-                std::vector<int64_t>{1, 1},
-                std::vector<int64_t>{1, 1},
-                int64_t{1},
-                std::vector<int64_t>{
-                    1, weight.size(1), step.join >= 0 ? rows_at_once(source) : source.size.height,
-                    source.size.width}};
-            reorder->callBoxed(stack);
-            Step trial = step;
-            trial.weight = stack[0].toTensor();
-            trial.packed = true;
-            const at::Tensor probe =
-                at::zeros({1, weight.size(1), 8, 8}, type).contiguous(at::MemoryFormat::ChannelsLast);
-            if (convolved(trial, probe).sizes() != at::IntArrayRef({1, weight.size(0), 8, 8})) return;
-            step = std::move(trial);
-        } catch (const c10::Error &) {
-            return;
+        if (!step.convolution && packed_for_winograd(step, weight)) return;
+        if (!step.convolution) {
+            step.convolution =
+                PackedConvolution(weight, bias, description.slope, type, rows, source.size.width);
         }
-    }
-
-    // Whether LibTorch has a convolution in 8-bit integers for this processor, which then has its
-    // weights: of each output channel the largest becomes 127.
-    bool packed_as_integers(Step &step, const at::Tensor &given) const {
-        const Buffer &source = buffers[step.description.sources[0].buffer];
-        try {
-            const auto pack = c10::Dispatcher::singleton().findSchema({"onednn::qconv_prepack", ""});
-            if (!pack.has_value()) return false;
-            const at::Tensor weight = given.to(at::kFloat);
-            const at::Tensor largest = weight.abs().amax({1, 2, 3});
-            Step trial = step;
-            trial.input = Quantization::between(step.description.low, step.description.high);
-            trial.weight_scales = at::where(largest > 0, largest / 127, at::ones_like(largest));
-            trial.weight_zeros = at::zeros({weight.size(0)}, at::kInt);
-            const at::Tensor integers =
-                (weight / trial.weight_scales.view({-1, 1, 1, 1})).round().to(at::kChar);
-            torch::jit::Stack stack{
-                integers,
-                trial.weight_scales,
-                static_cast<double>(trial.input->scale),
-                static_cast<int64_t>(trial.input->zero),
-                std::vector<int64_t>{1, 1},
-                std::vector<int64_t>{step.padding[0], step.padding[1]},
-                std::vector<int64_t>{1, 1},
-                int64_t{1},
-                std::vector<int64_t>{1, weight.size(1), source.size.height, source.size.width}};
-            pack->callBoxed(stack);
-            trial.weight = stack[0].toTensor();
-            const at::Tensor probe = at::zeros({1, weight.size(1), 8, 8}, at::kByte)
-                                         .contiguous(at::MemoryFormat::ChannelsLast);
-            if (convolved_as_integers(trial, probe).sizes() !=
-                at::IntArrayRef({1, weight.size(0), 8, 8})) {
-                return false;
-            }
-            step = std::move(trial);
-            return true;
-        } catch (const c10::Error &) {
-            return false;
-        }
+        target.from_convolution = step.join < 0;
     }
 
     // A convolution in integers writes integers where only another one reads them.
     void chain_integers() {
         for (Step &step : steps) {
-            if (!step.input) continue;
+            if (!step.is_in_integers()) continue;
             const int target = step.description.target.buffer;
             const Step *reader = nullptr;
             int readers = 0;
@@ -516,8 +435,8 @@ private:
                 }
             }
             const double slope = step.description.slope;
-            if (readers != 1 || !reader->input || (slope != 0 && slope != 1)) continue;
-            step.output = reader->input;
+            if (readers != 1 || !reader->is_in_integers() || (slope != 0 && slope != 1)) continue;
+            step.convolution->output = reader->convolution->input;
             buffers[target].holds_integers = true;
             buffers[target].byte_count = buffers[target].pixels() * buffers[target].size.channels;
         }
@@ -534,7 +453,7 @@ private:
         for (const Step &step : steps) {
             if (step.join < 0) continue;
             const Buffer &source = buffers[step.description.sources[0].buffer];
-            const int64_t rows = step.input ? 1 : rows_at_once(source);
+            const int64_t rows = step.is_in_integers() ? 1 : rows_at_once(source);
             most = std::max(
                 most, rows * element_size * source.size.width * source.size.channels);
         }
@@ -544,7 +463,7 @@ private:
     int64_t integer_scratch() const {
         int64_t most = 0;
         for (const Step &step : steps) {
-            if (!step.input) continue;
+            if (!step.is_in_integers()) continue;
             const Buffer &source = buffers[step.description.sources[0].buffer];
             if (!source.holds_integers) {
                 most = std::max(most, source.pixels() * source.size.channels);
@@ -765,65 +684,6 @@ private:
         }
     }
 
-    at::Tensor convolved_as_integers(const Step &step, const at::Tensor &input) const {
-        static const auto operation = c10::Dispatcher::singleton().findSchemaOrThrow(
-            "onednn::qconv2d_pointwise", "");
-        const double slope = step.description.slope;
-        const bool rectifies = slope == 0;
-        torch::jit::Stack stack{
-            input,
-            static_cast<double>(step.input->scale),
-            static_cast<int64_t>(step.input->zero),
-            step.weight,
-            step.weight_scales,
-            step.weight_zeros,
-            step.bias.defined() ? c10::IValue(step.bias) : c10::IValue(),
-            std::vector<int64_t>{1, 1},
-            std::vector<int64_t>{step.padding[0], step.padding[1]},
-            std::vector<int64_t>{1, 1},
-            int64_t{1},
-            step.output ? static_cast<double>(step.output->scale) : 1.0,
-            step.output ? static_cast<int64_t>(step.output->zero) : int64_t{0},
-            step.output ? at::kByte : type,
-            std::string(rectifies ? "relu" : "none"),
-            c10::List<std::optional<at::Scalar>>(),
-            std::string()};
-        operation.callBoxed(stack);
-        at::Tensor output = stack[0].toTensor();
-        if (!rectifies && slope != 1) at::leaky_relu_(output, slope);
-        return output;
-    }
-
-    at::Tensor convolved(const Step &step, const at::Tensor &input) const {
-        const double slope = step.description.slope;
-        if (step.packed) {
-            static const auto operation = c10::Dispatcher::singleton().findSchemaOrThrow(
-                "mkldnn::_convolution_pointwise", "");
-            c10::List<std::optional<at::Scalar>> scalars;
-            const char *activation = slope == 1 ? "none" : slope == 0 ? "relu" : "leaky_relu";
-            if (slope != 0 && slope != 1) scalars.push_back(at::Scalar(slope));
-            torch::jit::Stack stack{
-                input,
-                step.weight,
-                step.bias.defined() ? c10::IValue(step.bias) : c10::IValue(),
-                std::vector<int64_t>{step.padding[0], step.padding[1]},
-                std::vector<int64_t>{1, 1},
-                std::vector<int64_t>{1, 1},
-                int64_t{1},
-                std::string(activation),
-                scalars,
-                c10::IValue()};
-            operation.callBoxed(stack);
-            return stack[0].toTensor();
-        }
-        std::optional<at::Tensor> bias;
-        if (step.bias.defined()) bias = step.bias.to(type);
-        at::Tensor output = at::conv2d(
-            input, step.weight, bias, {1, 1}, step.padding);
-        if (slope != 1) at::leaky_relu_(output, slope);
-        return output;
-    }
-
     void convolve(Workspace &work, const Step &step) const {
         const int source = step.description.sources[0].buffer;
         const int64_t channels = buffers[source].size.channels;
@@ -841,13 +701,13 @@ private:
                 numbers, {1, channels, rows, width},
                 {rows * width * channels, 1, width * channels, channels}, of);
         };
-        if (step.join >= 0 && !step.input) {
+        if (step.join >= 0 && !step.is_in_integers()) {
             convolve_in_parts(work, step, image);
             return;
         }
-        const at::Tensor output = step.input
-            ? convolved_as_integers(step, image(integers(work, step), height, at::kByte))
-            : convolved(step, image(data(work, source), height, type));
+        const at::Tensor output = (*step.convolution)(
+            step.is_in_integers() ? image(integers(work, step), height, at::kByte)
+                                  : image(data(work, source), height, type));
         work.outputs[step.description.target.buffer] =
             output.contiguous(at::MemoryFormat::ChannelsLast);
     }
@@ -857,17 +717,18 @@ private:
         const int source = step.description.sources[0].buffer;
         const Buffer &buffer = buffers[source];
         if (buffer.holds_integers) return data(work, source);
-        const float factor = 1 / step.input->scale;
+        const Quantization input = *step.convolution->input;
+        const float factor = 1 / input.scale;
         uint8_t *const target = work.integers.get();
         const int64_t row = static_cast<int64_t>(buffer.size.width) * buffer.size.channels;
         if (step.join < 0) {
             kernels->quantize(
-                data(work, source), buffer.size.height * row, factor, step.input->zero, target);
+                data(work, source), buffer.size.height * row, factor, input.zero, target);
             return target;
         }
         for (int y = 0; y < buffer.size.height; y++) {
             join_row(work, steps[step.join], y, work.joined.get(), buffer.size.channels);
-            kernels->quantize(work.joined.get(), row, factor, step.input->zero, target + y * row);
+            kernels->quantize(work.joined.get(), row, factor, input.zero, target + y * row);
         }
         return target;
     }
@@ -886,7 +747,7 @@ private:
                     work, steps[step.join], static_cast<int>(first + y),
                     work.joined.get() + y * row * element_size, source.size.channels);
             }
-            const at::Tensor part = convolved(step, image(work.joined.get(), count, type))
+            const at::Tensor part = (*step.convolution)(image(work.joined.get(), count, type))
                                         .contiguous(at::MemoryFormat::ChannelsLast);
             std::memcpy(
                 target[static_cast<int>(first)], part.const_data_ptr(), count * target.row_bytes);
@@ -1064,19 +925,3 @@ int32_t plan_packed_count(CTorchPlan plan) { return plan_of(plan).packed_count()
 int32_t plan_winograd_count(CTorchPlan plan) { return plan_of(plan).winograd_count(); }
 
 int64_t plan_byte_count(CTorchPlan plan) { return plan_of(plan).byte_count(); }
-
-const char *convolution_capability() {
-    static const char *const capability = [] {
-        const auto found = at::cpu::get_cpu_capabilities();
-        const auto has = [&](const char *name) {
-            const auto entry = found.find(name);
-            return entry != found.end() && entry->second.isBool() && entry->second.toBool();
-        };
-        return has("amx_bf16") ? "AMX"
-            : has("avx512_bf16") ? "AVX512_BF16"
-            : has("avx512_f") ? "AVX512"
-            : has("avx2") ? "AVX2"
-                          : "";
-    }();
-    return capability;
-}
