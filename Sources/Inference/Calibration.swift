@@ -29,24 +29,28 @@ public struct Calibration {
             plane: plane, orientation: volume.grid.orientation, size: volume.grid.size)
         let view = try HostVolume(volume, classCount: 1, keepsSums: false)
         let count = min(sliceCount, layout.sliceCount)
-        for position in 0..<count {
-            let slice = (2 * position + 1) * layout.sliceCount / (2 * count)
-            let context = network.architecture.contextSlices
-            try observe(view.images(slice..<slice + 1, layout, context: context))
-        }
+        let context = network.architecture.contextSlices
+        try observe(
+            (0..<count).map { position in
+                let slice = (2 * position + 1) * layout.sliceCount / (2 * count)
+                return try view.images(slice..<slice + 1, layout, context: context)
+            })
     }
 
     /// Looks at slices.
     ///
     /// - Parameter images: `[N, contextSlices, H, W]` in single precision.
     /// - Throws: `TensorError`.
-    public mutating func observe(_ images: Tensor) throws {
-        let shape = images.shape
+    public mutating func observe(_ images: Tensor) throws { try observe([images]) }
+
+    /// Looks at batches of slices of one size by one plan.
+    private mutating func observe(_ batches: [Tensor]) throws {
+        guard let shape = batches.first?.shape else { return }
         let compiled = try PlanCompiler.compile(network, height: shape[2], width: shape[3])
         let plan = try SlicePlan(
             buffers: compiled.buffers, steps: compiled.steps, type: .float32, kernels: .best)
         var seen = [Int64](repeating: 0, count: compiled.convolutions.count << 16)
-        try plan.observe(images, counts: &seen)
+        for images in batches { try plan.observe(images, counts: &seen) }
         for (position, convolution) in compiled.convolutions.enumerated() where convolution.isHeavy
         {
             var sum = counts[convolution.name] ?? [Int64](repeating: 0, count: 1 << 16)

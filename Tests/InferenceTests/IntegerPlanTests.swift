@@ -218,5 +218,13 @@ struct IntegerPlanTests {
         let second = try #require(ranges["encoders.0.block.convolution2"])
         #expect(second.lowerBound == 0, "a rectifier gives nothing below 0")
         #expect(ranges.values.allSatisfy { $0.upperBound > 0 })
+        // The same scan again counts twice and changes nothing; one twice as bright widens.
+        try calibration.observe(makeSmoothVolume(GridSize(20, 24, 16), seed: 3), plane: .coronal)
+        #expect(calibration.inputRanges() == ranges)
+        var bright = makeSmoothVolume(GridSize(20, 24, 16), seed: 3)
+        for index in bright.voxels.indices { bright.voxels[index] *= 4 }
+        try calibration.observe(bright, plane: .coronal)
+        let wider = try #require(calibration.inputRanges()["encoders.0.block.convolution2"])
+        #expect(wider.upperBound > second.upperBound)
     }
 }
