@@ -84,7 +84,7 @@ private let multipliesIntegers: Bool = {
 
 struct WinogradTests {
     /// Smaller than a tile, of a tile's size, several tiles with and without a rest.
-    private static let sizes = [(1, 1), (5, 3), (8, 8), (12, 24), (13, 29)]
+    private static let sizes = [(1, 1), (5, 3), (8, 8), (12, 24), (20, 29)]
 
     @Test(
         .enabled(
@@ -96,7 +96,7 @@ struct WinogradTests {
     ) throws {
         if kernels == .avx512, try !Engine.convolutionCapability().hasPrefix("AVX512") { return }
         let (inputs, outputs) = channels
-        for kernel in [3, 5] {
+        for kernel in [3, 5, 7] {
             for (height, width) in Self.sizes {
                 for slope in [1, 0, 0.25] {
                     let step = try ConvolutionPlan(
@@ -114,9 +114,9 @@ struct WinogradTests {
                         image, channels: inputs, height: height, width: width,
                         weight: step.weight, bias: step.bias, kernel: kernel, slope: slope)
                     let worst = zip(found, expected).map { abs(Double($0) - $1) }.max() ?? 1
-                    // The sums are about 1; single precision has 6e-8, and the transforms some tens
+                    // The sums are about 1; single precision has 6e-8, and the transforms some hundreds
                     // of that.
-                    #expect(worst < 1e-5, "\(kernel)x\(kernel), \(height)x\(width), \(slope)")
+                    #expect(worst < 3e-5, "\(kernel)x\(kernel), \(height)x\(width), \(slope)")
                 }
             }
         }
@@ -142,12 +142,12 @@ struct WinogradTests {
 
     @Test(
         .enabled(if: multipliesIntegers, "needs a processor with AVX-512 VNNI and without AMX"),
-        arguments: [(16, 16), (48, 48), (65, 64), (192, 64)], [3, 5])
+        arguments: [(16, 16), (48, 48), (65, 64), (192, 64)], [3, 5, 7])
     func `in integers a convolution is as near as bfloat16 tells`(
         channels: (Int, Int), kernel: Int
     ) throws {
         let (inputs, outputs) = channels
-        for (height, width) in [(1, 1), (8, 8), (13, 29)] {
+        for (height, width) in [(1, 1), (8, 8), (20, 29)] {
             let step = try ConvolutionPlan(
                 channels: inputs, outputs: outputs, kernel: kernel, height: height, width: width,
                 slope: 0.25, type: .bfloat16, kernels: .avx512)
@@ -174,7 +174,7 @@ struct WinogradTests {
 
     @Test(
         .enabled(if: multipliesIntegers, "needs a processor with AVX-512 VNNI and without AMX"),
-        arguments: [3, 5])
+        arguments: [3, 5, 7])
     func `sums of integers do not overflow where all products are as large as can be`(
         kernel: Int
     ) throws {
@@ -204,7 +204,7 @@ struct WinogradTests {
     }
 
     @Test func `channels that fill no vector, and other kernels, are LibTorch's`() throws {
-        for (channels, outputs, kernel) in [(3, 48, 3), (48, 24, 3), (16, 16, 7), (16, 16, 1)] {
+        for (channels, outputs, kernel) in [(3, 48, 3), (48, 24, 3), (16, 16, 9), (16, 16, 1)] {
             let step = try ConvolutionPlan(
                 channels: channels, outputs: outputs, kernel: kernel, height: 9, width: 10,
                 slope: 1, type: .float32, kernels: .best)
@@ -219,7 +219,7 @@ struct WinogradTests {
     ) throws {
         guard try Engine.convolutionCapability().hasPrefix("AVX") else { return }
         let (height, width, outputs) = (40, 43, 48)
-        for kernel in [3, 5] {
+        for kernel in [3, 5, 7] {
             let step = try ConvolutionPlan(
                 channels: 32, outputs: outputs, kernel: kernel, height: height, width: width,
                 slope: 0.1, type: type, kernels: kernels)

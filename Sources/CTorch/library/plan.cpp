@@ -475,12 +475,12 @@ private:
     // Whether the convolution is one for Winograd's algorithm, which then has its weights.
     bool packed_for_winograd(Step &step, const at::Tensor &weight) const {
         const int64_t out = weight.size(0), in = weight.size(1), kernel = weight.size(2);
-        if (winograd == nullptr || (kernel != 3 && kernel != 5) || weight.size(3) != kernel ||
-            in < 16 || out % 16 != 0) {
+        if (winograd == nullptr || !winograd_serves(kernel) || weight.size(3) != kernel || in < 16 ||
+            out % 16 != 0) {
             return false;
         }
         const Floats dense = floats_of(step.description.weight);
-        step.winograd_weights = aligned_block<float>(64 * in * out);
+        step.winograd_weights = aligned_block<float>(winograd_points(kernel) * in * out);
         winograd->pack(
             dense.data(), static_cast<int>(kernel), static_cast<int>(in), static_cast<int>(out),
             step.winograd_weights.get());

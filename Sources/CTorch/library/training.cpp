@@ -8,7 +8,6 @@
 // the number of threads, and joined in float64 in the order of the blocks.
 
 #include "plan.h"
-#include "winograd.h"
 #include "winograd_gradient.h"
 
 #include <ATen/ATen.h>
@@ -611,7 +610,7 @@ bool serves_winograd(const Tensor &image, const Tensor &weight) {
     const bool is_half = image.scalar_type() == at::kBFloat16;
     if ((!is_half && image.scalar_type() != at::kFloat) || (is_half && has_matrices)) return false;
     const int64_t kernel = weight.size(2);
-    return (kernel == 3 || kernel == 5) && weight.size(3) == kernel && weight.size(0) % 16 == 0 &&
+    return winograd_serves(kernel) && weight.size(3) == kernel && weight.size(0) % 16 == 0 &&
         weight.size(1) % 16 == 0 && image.size(1) == weight.size(1) && image.numel() > 0;
 }
 
@@ -646,10 +645,14 @@ Tensor convolved_by_winograd(
     return result;
 }
 
+int64_t transformed_size(const WinogradShape &shape) {
+    return winograd_points(shape.kernel) * static_cast<int64_t>(shape.in_channels) *
+        shape.out_channels;
+}
+
 Tensor packed_weights(const Tensor &weight, const WinogradShape &shape, bool is_backward) {
     const WinogradGradient &gradient = *winograd_choice().gradient;
-    const Tensor packed =
-        aligned_floats(64 * static_cast<int64_t>(shape.in_channels) * shape.out_channels);
+    const Tensor packed = aligned_floats(transformed_size(shape));
     const Tensor dense = weight.contiguous();
     at::parallel_for(
         0, is_backward ? shape.out_channels : shape.in_channels, 8,
@@ -692,7 +695,7 @@ struct WinogradConvolution : torch::autograd::Function<WinogradConvolution> {
         }
         // Joined in the order of the images, whatever threads there are.
         const WinogradGradient &kernels = *winograd_choice().gradient;
-        const int64_t numbers = 64 * static_cast<int64_t>(shape.in_channels) * shape.out_channels;
+        const int64_t numbers = transformed_size(shape);
         const int height = static_cast<int>(x.size(2)), width = static_cast<int>(x.size(3));
         const bool is_half = x.scalar_type() == at::kBFloat16;
         const int64_t pixel_bytes = static_cast<int64_t>(height) * width * x.element_size();

@@ -3,15 +3,9 @@
 //
 // As in plan_kernels.cpp nothing here may come from a C++ library header.
 
-#include "winograd.h"
-
 #include "winograd_tiles.h"
 
 #include <string.h>
-
-#ifdef __AVX512VNNI__
-#include <immintrin.h>
-#endif
 
 namespace {
 
@@ -31,10 +25,18 @@ constexpr int pair = 1;
 #endif
 
 #ifdef __AVX512VNNI__
-// The largest of a tile's integers at a point. Half of 31 bits: what rounding a tile and rounding
-// weights of 64 channels add is about the same.
-constexpr float largest_number = 11585;
+// A tile's channels are integers of this Euclidean length at each point, and the weights of an output
+// channel such that the product of both lengths stays below 2^31, and so every sum of their products.
+constexpr float tile_length = 32767;
+constexpr double largest_sum = 2147483647;
+
+// What rounding may add to the length of so many numbers.
+inline double rounding_of(int count) { return __builtin_sqrt(count) / 2; }
 #endif
+
+// How many bytes of a block's transformed tiles and products should stay near the processor.
+constexpr int64_t block_bytes = 1200 << 10;
+constexpr int largest_block = 96;  // tiles
 
 // MARK: Weights
 
@@ -50,44 +52,46 @@ inline long place(int point, int i, int o, int in, int out) {
         static_cast<long>(i / pair) * width * pair + (o - first) * pair + i % pair;
 }
 
-void pack(const float *weights, int kernel, int in, int out, float *packed) {
-    double matrix[tile][5];
-    weight_matrix(kernel, matrix);
+template <int kernel>
+void pack_weights(const float *weights, int in, int out, float *packed) {
+    using At = Transform<kernel>;
+    double matrix[At::forms][kernel];
+    At::weights(matrix);
     Number *const numbers = reinterpret_cast<Number *>(packed);
 #ifdef __AVX512VNNI__
-    memset(packed, 0, sizeof(Number) * points * depth_of(in) * out);
-    float *const factors = packed + static_cast<long>(points) * depth_of(in) / 2 * out;
+    memset(packed, 0, sizeof(Number) * At::points * depth_of(in) * out);
+    float *const factors = packed + static_cast<long>(At::points) * depth_of(in) / 2 * out;
 #endif
-    double *const transformed = new double[static_cast<long>(in) * points];
+    double *const transformed = new double[static_cast<long>(in) * At::points];
     for (int o = 0; o < out; o++) {
         for (int i = 0; i < in; i++) {
             const float *g = weights + (static_cast<long>(o) * in + i) * kernel * kernel;
-            double rows[tile][5];
-            for (int p = 0; p < tile; p++) {
+            double rows[At::forms][kernel];
+            for (int p = 0; p < At::forms; p++) {
                 for (int x = 0; x < kernel; x++) {
                     rows[p][x] = 0;
                     for (int y = 0; y < kernel; y++) rows[p][x] += matrix[p][y] * g[y * kernel + x];
                 }
             }
-            for (int p = 0; p < tile; p++) {
-                for (int q = 0; q < tile; q++) {
+            for (int p = 0; p < At::forms; p++) {
+                for (int q = 0; q < At::forms; q++) {
                     double sum = 0;
                     for (int x = 0; x < kernel; x++) sum += rows[p][x] * matrix[q][x];
-                    transformed[static_cast<long>(p * tile + q) * in + i] = sum;
+                    transformed[static_cast<long>(p * At::forms + q) * in + i] = sum;
                 }
             }
         }
-        for (int p = 0; p < points; p++) {
+        for (int p = 0; p < At::points; p++) {
             const double *const values = transformed + static_cast<long>(p) * in;
 #ifdef __AVX512VNNI__
-            // As large as they may be for the sum of products never to leave 32 bits.
-            double total = 0, most = 0;
+            double squares = 0, most = 0;
             for (int i = 0; i < in; i++) {
                 const double size = values[i] < 0 ? -values[i] : values[i];
-                total += size;
+                squares += size * size;
                 most = size > most ? size : most;
             }
-            double factor = total == 0 ? 1 : (2147483647.0 / largest_number - in) / total;
+            const double length = largest_sum / tile_length - rounding_of(in);
+            double factor = squares == 0 ? 1 : length / __builtin_sqrt(squares);
             if (factor * most > 32767) factor = 32767 / most;
             for (int i = 0; i < in; i++) {
                 numbers[place(p, i, o, in, out)] =
@@ -102,6 +106,10 @@ void pack(const float *weights, int kernel, int in, int out, float *packed) {
         }
     }
     delete[] transformed;
+}
+
+void pack(const float *weights, int kernel, int in, int out, float *packed) {
+    with_kernel(kernel, [&](auto size) { pack_weights<size.value>(weights, in, out, packed); });
 }
 
 // MARK: Products
@@ -166,11 +174,11 @@ constexpr int rows_at_a_time(int channels) {
 #endif
 }
 
-// At one point: [count][in] by [in][out], the rows of the former `left_stride` apart. Rows are written
-// up to the next multiple of rows_at_a_time().
+// At one point: [count][in] by [in][out], rows `*_stride` numbers apart. Rows are written up to the next
+// multiple of rows_at_a_time().
 void multiply(
     const Number *left, long left_stride, const Number *right, int count, int in, int out,
-    Product *product) {
+    Product *product, long product_stride) {
     for (int first = 0; first < out; first += vectors_of_block * lanes) {
         const int width = block_width(out - first);
         const Number *block = right + static_cast<long>(first) * in;
@@ -178,22 +186,22 @@ void multiply(
 #if defined(__AVX512F__)
         case 4:
             multiply_rows<rows_at_a_time(64), 4>(
-                left, left_stride, block, in, product + first, out, count);
+                left, left_stride, block, in, product + first, product_stride, count);
             break;
         case 3:
             multiply_rows<rows_at_a_time(48), 3>(
-                left, left_stride, block, in, product + first, out, count);
+                left, left_stride, block, in, product + first, product_stride, count);
             break;
         case 2:
             multiply_rows<rows_at_a_time(32), 2>(
-                left, left_stride, block, in, product + first, out, count);
+                left, left_stride, block, in, product + first, product_stride, count);
             break;
         default:
             multiply_rows<rows_at_a_time(16), 1>(
-                left, left_stride, block, in, product + first, out, count);
+                left, left_stride, block, in, product + first, product_stride, count);
 #else
         default:
-            multiply_rows<6, 2>(left, left_stride, block, in, product + first, out, count);
+            multiply_rows<6, 2>(left, left_stride, block, in, product + first, product_stride, count);
 #endif
         }
     }
@@ -201,106 +209,127 @@ void multiply(
 
 // MARK: Images
 
-// Tiles that are worked on together, a multiple of what products take at a time.
-int tiles_of_block(const WinogradLayer &layer) {
-    const int step = layer.out_channels < 64 ? rows_at_a_time(layer.out_channels)
-        : layer.out_channels % 64 == 0      ? rows_at_a_time(64)
-                                            : 24;
-    const int64_t bytes =
-        points * (sizeof(Number) * static_cast<int64_t>(padded(layer.in_channels)) +
-                  sizeof(Product) * layer.out_channels);
-    return larger(step, smaller(largest_block, static_cast<int>(block_bytes / bytes)) / step * step);
-}
+// Where a convolution works: all points of a tile lie together.
+template <int kernel>
+struct Workspace {
+    using At = Transform<kernel>;
+
+    int block;  // tiles that are worked on together, a multiple of what products take at a time
+    long channels;  // of the image, as whole vectors
+    long numbers;  // that it takes
+
+    Product *products;  // [block][points][out]
+    float *rows;  // a tile whose rows, or columns of points, are transformed: [forms][channels][tile]
+    float *column;  // [forms][channels]
+    float *patch;  // a tile that leaves the image, or whose channels fill no vector
+    float *factors;  // [block][points], of integers
+    Number *tiles;  // [block][points][channels]
+
+    explicit Workspace(const WinogradLayer &layer, float *scratch = nullptr)
+        : channels(padded(layer.in_channels)) {
+        const int out = layer.out_channels;
+        const int step = out < 64 ? rows_at_a_time(out) : out % 64 == 0 ? rows_at_a_time(64) : 24;
+        const int64_t bytes = At::points * (sizeof(Number) * channels + sizeof(Product) * out);
+        const int count = smaller(largest_block, static_cast<int>(block_bytes / bytes));
+        block = larger(step, count / step * step);
+        products = reinterpret_cast<Product *>(scratch);
+        rows = scratch + static_cast<long>(block) * At::points * out;
+        column = rows + At::forms * At::tile * channels;
+        patch = column + At::forms * channels;
+        tiles = reinterpret_cast<Number *>(patch + At::tile * At::tile * channels);
+        factors = reinterpret_cast<float *>(tiles + static_cast<long>(block) * At::points * channels);
+        numbers = factors + (pair == 2 ? static_cast<long>(block) * At::points : 0) - scratch;
+    }
+};
 
 int64_t scratch(const WinogradLayer *layer) {
-    const int rows = tiles_of_block(*layer);
-    const int64_t whole = padded(layer->in_channels);
-    // Tiles, products and a patch; for integers also a tile before it is rounded, and factors.
-    return points *
-        (point_stride(rows, static_cast<int>(whole)) + point_stride(rows, layer->out_channels) +
-         whole + (pair == 2 ? whole + rows : 0));
+    return with_kernel(
+        layer->kernel, [&](auto size) { return Workspace<size.value>(*layer).numbers; });
 }
 
 #ifdef __AVX512VNNI__
-inline int32_t largest_of(Products numbers) {
-    constexpr Products orders[4] = {
-        {8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7},
-        {4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11},
-        {2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13},
-        {1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14},
+// Each lane of the result is the sum of all lanes of one of the vectors.
+inline Vector sums_of_lanes(Vector (&v)[lanes]) {
+    constexpr Words lower[4] = {
+        {0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30},
+        {0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29},
+        {0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27},
+        {0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23},
     };
-    for (const Products &order : orders) {
-        const Products others = __builtin_shuffle(numbers, order);
-        numbers = others > numbers ? others : numbers;
-    }
-    return numbers[0];
-}
-
-// Rounds each point's values to integers, whose common factor is written to `factors`. `most` has
-// the bits of the largest absolute values.
-void round_tile(
-    const float *values, int channels, const Products (&most)[points], Number *target,
-    long target_stride, float *factors) {
-    for (int p = 0; p < points; p++) {
-        // Without the sign, larger bits are a larger number, and the largest those of no number.
-        const int32_t bits = largest_of(most[p]);
-        float size;
-        memcpy(&size, &bits, sizeof size);
-        const float scale = size > 0 ? largest_number / size : 0;
-        factors[p] = size / largest_number;
-        for (int c = 0; c < channels; c += lanes) {
-            const Vector value =
-                *reinterpret_cast<const Vector *>(values + static_cast<long>(p) * channels + c);
-            _mm256_storeu_si256(
-                reinterpret_cast<__m256i *>(target + p * target_stride + c),
-                _mm512_maskz_cvtsepi32_epi16(
-                    0xffff, _mm512_maskz_cvtps_epi32(0xffff, (__m512)(value * scale))));
+#pragma GCC unroll 4
+    for (int level = 0; level < 4; level++) {
+        const int step = 1 << level;
+#pragma GCC unroll 8
+        for (int k = 0; k < lanes; k += 2 * step) {
+            v[k] = __builtin_shuffle(v[k], v[k + step], lower[level]) +
+                __builtin_shuffle(v[k], v[k + step], lower[level] + step);
         }
     }
+    return v[0];
 }
 #endif
 
-// Where numbers are integers, writes the factors of their points and works in `values`.
-template <typename Element>
+// Transforms a tile, as [points][channels]. Where numbers are integers, the channels of a point get a
+// common factor, which is written to `factors`.
+template <int kernel, typename Element>
 void take_tile(
-    const Element *const (&source)[tile], long stride, int channels, Number *target,
-    long target_stride, [[maybe_unused]] float *factors, [[maybe_unused]] float *values) {
-#ifdef __AVX512VNNI__
-    Products most[points] = {};
-    float *const transformed = values;
-    const long transformed_stride = channels;
-#else
-    float *const transformed = target;
-    const long transformed_stride = target_stride;
-#endif
-    for (int c = 0; c < channels; c += lanes) {
-        Vector rows[tile][tile];
+    const Workspace<kernel> &work, const Element *const (&source)[Transform<kernel>::tile],
+    long stride, Number *target, [[maybe_unused]] float *factors) {
+    using At = Transform<kernel>;
+    constexpr int tile = At::tile, forms = At::forms;
+    const long channels = work.channels;
+    for (long c = 0; c < channels; c += lanes) {
         for (int y = 0; y < tile; y++) {
-            for (int x = 0; x < tile; x++) rows[y][x] = load(source[y] + x * stride + c);
-            transform_input(rows[y]);
-        }
-        for (int x = 0; x < tile; x++) {
-            Vector column[tile];
-            for (int y = 0; y < tile; y++) column[y] = rows[y][x];
-            transform_input(column);
-            for (int y = 0; y < tile; y++) {
-                const int point = y * tile + x;
-                *reinterpret_cast<Vector *>(transformed + point * transformed_stride + c) =
-                    column[y];
-#ifdef __AVX512VNNI__
-                const Products size = (Products)column[y] & 0x7fffffff;
-                most[point] = size > most[point] ? size : most[point];
-#endif
+            Vector d[tile], f[forms];
+            for (int x = 0; x < tile; x++) d[x] = load(source[y] + x * stride + c);
+            At::input(d, f);
+            for (int x = 0; x < forms; x++) {
+                store(f[x], work.rows + (x * channels + c) * tile + y * lanes);
             }
         }
     }
+    for (int x = 0; x < forms; x++) {
 #ifdef __AVX512VNNI__
-    round_tile(values, channels, most, target, target_stride, factors);
+        Vector squares[lanes] = {};
 #endif
+        for (long c = 0; c < channels; c += lanes) {
+            Vector d[tile], f[forms];
+            for (int y = 0; y < tile; y++) {
+                d[y] = load(work.rows + (x * channels + c) * tile + y * lanes);
+            }
+            At::input(d, f);
+            for (int y = 0; y < forms; y++) {
+#ifdef __AVX512VNNI__
+                squares[y] += f[y] * f[y];
+                store(f[y], work.column + y * channels + c);
+#else
+                store(f[y], target + (y * forms + x) * channels + c);
+#endif
+            }
+        }
+#ifdef __AVX512VNNI__
+        const float longest = tile_length - static_cast<float>(rounding_of(static_cast<int>(channels)));
+        const Vector factor =
+            (Vector)_mm512_maskz_sqrt_ps(0xffff, (__m512)sums_of_lanes(squares)) / longest;
+        const Vector scale = factor > 0 ? 1 / factor : Vector{};
+        for (int y = 0; y < forms; y++) {
+            factors[y * forms + x] = factor[y];
+            const float *const values = work.column + y * channels;
+            Number *const numbers = target + (y * forms + x) * channels;
+            for (long c = 0; c < channels; c += lanes) {
+                const __m512 scaled = (__m512)(load(values + c) * scale[y]);
+                _mm256_storeu_si256(
+                    reinterpret_cast<__m256i *>(numbers + c),
+                    _mm512_maskz_cvtsepi32_epi16(
+                        0xffff, _mm512_maskz_cvtps_epi32(0xffff, scaled)));
+            }
+        }
+#endif
+    }
 }
 
 // Whether all pixels of a tile are the same.
-template <typename Element>
+template <int tile, typename Element>
 bool is_uniform(const Element *const (&rows)[tile], long stride, int channels) {
     for (int y = 0; y < tile; y++) {
         for (int x = 0; x < tile; x++) {
@@ -310,68 +339,65 @@ bool is_uniform(const Element *const (&rows)[tile], long stride, int channels) {
     return true;
 }
 
-// All pixels of a uniform tile get the first one's values. Else rounding, which differs from place to
-// place in a tile, would decide where the maximum of an image's flat parts is unpooled to.
-template <int size, typename Element>
+// One vector of output channels from `c` on. All pixels of a uniform tile get the first one's values.
+// Else rounding, which differs from place to place in a tile, would decide where the maximum of an
+// image's flat parts is unpooled to.
+template <int kernel, typename Element>
 void give_tile(
-    const Product *products, long stride, [[maybe_unused]] const float *weight_factors,
-    [[maybe_unused]] const float *tile_factors, const WinogradLayer &layer, bool is_uniform,
-    int height, int width, Element *target, long row_stride, long pixel_stride) {
-    for (int c = 0; c < layer.out_channels; c += lanes) {
-        Vector rows[tile][size];
-        for (int y = 0; y < tile; y++) {
-            Vector row[tile];
-            for (int x = 0; x < tile; x++) {
-                const int point = y * tile + x;
-                row[x] = __builtin_convertvector(
-                    *reinterpret_cast<const Products *>(products + point * stride + c), Vector);
-                if constexpr (pair == 2) {
-                    row[x] *= load(weight_factors + point * layer.out_channels + c) *
-                        tile_factors[point];
-                }
+    const WinogradLayer &layer, int c, const Product *products,
+    [[maybe_unused]] const float *weight_factors, [[maybe_unused]] const float *tile_factors,
+    bool is_uniform, int height, int width, Element *target, long row_stride, long pixel_stride) {
+    using At = Transform<kernel>;
+    constexpr int forms = At::forms, size = At::size;
+    Vector columns[size][forms];
+    for (int y = 0; y < forms; y++) {
+        Vector row[forms], values[size];
+        for (int x = 0; x < forms; x++) {
+            const long point = y * forms + x;
+            row[x] = __builtin_convertvector(
+                *reinterpret_cast<const Products *>(products + point * layer.out_channels + c),
+                Vector);
+            if constexpr (pair == 2) {
+                row[x] *= load(weight_factors + point * layer.out_channels + c) *
+                    tile_factors[point];
             }
-            transform_output(row, rows[y]);
         }
-        const Vector bias = load(layer.bias + c);
-        for (int x = 0; x < width; x++) {
-            Vector column[tile];
-            for (int y = 0; y < tile; y++) column[y] = rows[y][is_uniform ? 0 : x];
-            Vector values[size];
-            transform_output(column, values);
-            for (int y = 0; y < height; y++) {
-                const Vector value = values[is_uniform ? 0 : y] + bias;
-                const Vector lower = value * layer.slope;
-                store(value < 0 ? lower : value, target + y * row_stride + x * pixel_stride + c);
-            }
+        At::output(row, values);
+        for (int x = 0; x < size; x++) columns[x][y] = values[x];
+    }
+    const Vector bias = load(layer.bias + c);
+    for (int x = 0; x < width; x++) {
+        Vector values[size];
+        At::output(columns[is_uniform ? 0 : x], values);
+        for (int y = 0; y < height; y++) {
+            const Vector value = values[is_uniform ? 0 : y] + bias;
+            const Vector lower = value * layer.slope;
+            store(value < 0 ? lower : value, target + y * row_stride + x * pixel_stride + c);
         }
     }
 }
 
-template <int size, typename Element>
-void convolve_tiles(
+template <int kernel, typename Element>
+void convolve_image(
     const WinogradLayer &layer, const Element *source, long source_stride, int height, int width,
     Element *target, long target_stride, float *scratch) {
-    const int margin = layer.kernel / 2;
+    using At = Transform<kernel>;
+    constexpr int tile = At::tile, size = At::size, margin = kernel / 2;
+    const Workspace<kernel> work(layer, scratch);
     const int across = (width + size - 1) / size;
     const int total = across * ((height + size - 1) / size);
-    const int block = tiles_of_block(layer);
-    const int in = layer.in_channels, out = layer.out_channels, whole = padded(in);
-    const long in_stride = point_stride(block, whole);
-    const long out_stride = point_stride(block, out);
-    Product *const products = reinterpret_cast<Product *>(scratch);
-    Number *const inputs = reinterpret_cast<Number *>(products + points * out_stride);
-    // A tile that leaves the image, or whose channels fill no vector, is completed with zeros here.
-    Element *const patch = reinterpret_cast<Element *>(inputs + points * in_stride);
-    memset(patch, 0, sizeof(Element) * points * whole);
+    const int in = layer.in_channels, out = layer.out_channels, depth = depth_of(in);
+    const long tile_numbers = At::points * work.channels;
+    const long tile_products = static_cast<long>(At::points) * out;
+    Element *const patch = reinterpret_cast<Element *>(work.patch);
+    memset(patch, 0, sizeof(Element) * tile * tile * work.channels);
     const Number *const weights = reinterpret_cast<const Number *>(layer.weights);
-    const float *const weight_factors = reinterpret_cast<const float *>(
-        weights + static_cast<long>(points) * depth_of(in) * out);
-    float *const values = reinterpret_cast<float *>(patch) + points * whole;
-    float *const tile_factors = values + points * whole;
+    const float *const weight_factors =
+        reinterpret_cast<const float *>(weights + static_cast<long>(At::points) * depth * out);
     bool uniform[largest_block];
 
-    for (int first = 0; first < total; first += block) {
-        const int count = smaller(block, total - first);
+    for (int first = 0; first < total; first += work.block) {
+        const int count = smaller(work.block, total - first);
         for (int t = 0; t < count; t++) {
             const int top = (first + t) / across * size - margin;
             const int left = (first + t) % across * size - margin;
@@ -379,20 +405,20 @@ void convolve_tiles(
             long stride = source_stride;
             const bool is_inside =
                 top >= 0 && left >= 0 && top + tile <= height && left + tile <= width;
-            if (is_inside && whole == in) {
+            if (is_inside && work.channels == in) {
                 for (int y = 0; y < tile; y++) {
                     rows[y] = source + (static_cast<long>(top + y) * width + left) * source_stride;
                 }
             } else {
-                stride = whole;
-                if (!is_inside) memset(patch, 0, sizeof(Element) * points * whole);
+                stride = work.channels;
+                if (!is_inside) memset(patch, 0, sizeof(Element) * tile * tile * stride);
                 const int x0 = larger(left, 0), x1 = smaller(left + tile, width);
                 for (int y = 0; y < tile; y++) {
-                    rows[y] = patch + static_cast<long>(y) * tile * whole;
+                    rows[y] = patch + y * tile * stride;
                     if (top + y < 0 || top + y >= height) continue;
                     for (int x = x0; x < x1; x++) {
                         memcpy(
-                            patch + (static_cast<long>(y) * tile + x - left) * whole,
+                            patch + (y * tile + x - left) * stride,
                             source + (static_cast<long>(top + y) * width + x) * source_stride,
                             sizeof(Element) * in);
                     }
@@ -400,24 +426,26 @@ void convolve_tiles(
             }
             uniform[t] = is_uniform(rows, stride, in);
             take_tile(
-                rows, stride, whole, inputs + static_cast<long>(t) * whole, in_stride,
-                tile_factors + t * points, values);
+                work, rows, stride, work.tiles + t * tile_numbers, work.factors + t * At::points);
         }
-        for (int p = 0; p < points; p++) {
+        for (int p = 0; p < At::points; p++) {
             multiply(
-                inputs + p * in_stride, whole,
-                weights + static_cast<long>(p) * depth_of(in) * out, count, depth_of(in), out,
-                products + p * out_stride);
+                work.tiles + p * work.channels, tile_numbers,
+                weights + static_cast<long>(p) * depth * out, count, depth, out,
+                work.products + static_cast<long>(p) * out, tile_products);
         }
-        for (int t = 0; t < count; t++) {
-            const int top = (first + t) / across * size;
-            const int left = (first + t) % across * size;
-            give_tile<size>(
-                products + static_cast<long>(t) * out, out_stride, weight_factors,
-                tile_factors + t * points, layer, uniform[t], smaller(size, height - top),
-                smaller(size, width - left),
-                target + (static_cast<long>(top) * width + left) * target_stride,
-                static_cast<long>(width) * target_stride, target_stride);
+        // Tile by tile, the factors of a vector's weights stay near.
+        for (int c = 0; c < out; c += lanes) {
+            for (int t = 0; t < count; t++) {
+                const int top = (first + t) / across * size;
+                const int left = (first + t) % across * size;
+                give_tile<kernel>(
+                    layer, c, work.products + t * tile_products, weight_factors,
+                    work.factors + t * At::points, uniform[t], smaller(size, height - top),
+                    smaller(size, width - left),
+                    target + (static_cast<long>(top) * width + left) * target_stride,
+                    static_cast<long>(width) * target_stride, target_stride);
+            }
         }
     }
 }
@@ -426,13 +454,11 @@ template <typename Element>
 void convolve(
     const WinogradLayer *layer, const void *source, long source_stride, int height, int width,
     void *target, long target_stride, float *scratch) {
-    const auto *from = static_cast<const Element *>(source);
-    auto *to = static_cast<Element *>(target);
-    if (layer->kernel == 3) {
-        convolve_tiles<6>(*layer, from, source_stride, height, width, to, target_stride, scratch);
-    } else {
-        convolve_tiles<4>(*layer, from, source_stride, height, width, to, target_stride, scratch);
-    }
+    with_kernel(layer->kernel, [&](auto size) {
+        convolve_image<size.value>(
+            *layer, static_cast<const Element *>(source), source_stride, height, width,
+            static_cast<Element *>(target), target_stride, scratch);
+    });
 }
 
 }  // namespace

@@ -1,10 +1,13 @@
-// Convolutions by minimal filtering: Winograd's algorithm on tiles of 8 x 8 pixels.
+// Convolutions by minimal filtering: Winograd's algorithm on tiles of 8 x 8 or 12 x 12 pixels.
 //
-// Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv:1509.09308.
-// A tile gives 6 x 6 pixels of a 3x3 convolution and 4 x 4 of a 5x5 one for 64 multiplications a pair
-// of channels, where the sum itself takes 324 and 400. Elements are float32 or bfloat16; all
-// arithmetic is in single precision and in a fixed order. With VNNI the transformed tiles and weights
-// are rounded to 14 or more bits and multiplied as integers, whose sums are exact: a bfloat16 result
+// Sources: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv:1509.09308; for
+// larger tiles Barabasz and Gregg, "Winograd Convolution for DNNs: Beyond Linear Polynomials",
+// arXiv:1905.05233: with the factor x² + 1 they stay as exact as small ones.
+//
+// A pair of channels takes 64 multiplications for 6 x 6 pixels of a 3x3 convolution, and 169 for 8 x 8
+// of a 5x5 and 6 x 6 of a 7x7 one, where the sums themselves take 324, 1600 and 1764. Elements are
+// float32 or bfloat16; all arithmetic is in single precision and in a fixed order. With VNNI the
+// transformed tiles and weights are rounded to 16-bit integers, whose sums are exact: a bfloat16 result
 // is not much coarser for it, and no calibration is needed.
 
 #ifndef WINOGRAD_H
@@ -12,8 +15,15 @@
 
 #include <stdint.h>
 
+// Of kernels of so many pixels a side: whether they are served, and to how many numbers a tile and the
+// weights of a pair of channels are transformed.
+static constexpr bool winograd_serves(int64_t kernel) {
+    return kernel == 3 || kernel == 5 || kernel == 7;
+}
+static constexpr int winograd_points(int64_t kernel) { return kernel == 3 ? 64 : 169; }
+
 typedef struct {
-    int kernel;  // 3 or 5
+    int kernel;  // 3, 5 or 7
     int in_channels, out_channels;  // the latter a multiple of 16
     const float *weights;  // as `pack` left them
     const float *bias;  // of the output channels
@@ -21,9 +31,9 @@ typedef struct {
 } WinogradLayer;
 
 typedef struct {
-    // Transforms weights [out][in][kernel][kernel] to [64][blocks of output channels][in][channels of
-    // the block], of `64 * in * out` numbers. As integers they lie two by two input channels, and their
-    // factors [64][out] follow. There are 16 input channels or more.
+    // Transforms weights [out][in][kernel][kernel] to [points][blocks of output channels][in][channels
+    // of the block], of winograd_points(kernel) * in * out numbers. As integers they lie two by two
+    // input channels, and their factors [points][out] follow. There are 16 input channels or more.
     void (*pack)(const float *weights, int kernel, int in, int out, float *packed);
     // How many numbers `convolve` needs to work in.
     int64_t (*scratch)(const WinogradLayer *layer);

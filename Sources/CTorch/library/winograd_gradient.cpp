@@ -5,30 +5,28 @@
 
 #include "winograd_tiles.h"
 
-#include <string.h>
-
 namespace {
 
 // MARK: Weights
 
+template <int kernel>
 struct Matrix {
-    float at[tile][5];
-};
+    float at[Transform<kernel>::forms][kernel];
 
-Matrix single_precision_matrix(int kernel) {
-    double exact[tile][5];
-    weight_matrix(kernel, exact);
-    Matrix matrix;
-    for (int p = 0; p < tile; p++) {
-        for (int k = 0; k < kernel; k++) matrix.at[p][k] = static_cast<float>(exact[p][k]);
+    Matrix() {
+        double exact[Transform<kernel>::forms][kernel];
+        Transform<kernel>::weights(exact);
+        for (int p = 0; p < Transform<kernel>::forms; p++) {
+            for (int k = 0; k < kernel; k++) at[p][k] = static_cast<float>(exact[p][k]);
+        }
     }
-    return matrix;
-}
+};
 
 template <int kernel>
 void pack_channels(
     const float *weights, int in, int out, bool is_backward, int first, int last, float *packed) {
-    const Matrix matrix = single_precision_matrix(kernel);
+    constexpr int forms = Transform<kernel>::forms;
+    const Matrix<kernel> matrix;
     // What the packed convolution takes and gives.
     const int from = is_backward ? out : in, to = is_backward ? in : out;
     for (int i = first; i < last; i++) {
@@ -45,16 +43,16 @@ void pack_channels(
             const int block = o / (vectors_of_block * lanes) * (vectors_of_block * lanes);
             float *const target = packed + static_cast<long>(block) * from +
                 static_cast<long>(i) * block_width(to - block) + o - block;
-            for (int p = 0; p < tile; p++) {
+            for (int p = 0; p < forms; p++) {
                 Vector row[kernel];
                 for (int x = 0; x < kernel; x++) {
                     row[x] = g[x] * matrix.at[p][0];
                     for (int y = 1; y < kernel; y++) row[x] += g[y * kernel + x] * matrix.at[p][y];
                 }
-                for (int q = 0; q < tile; q++) {
+                for (int q = 0; q < forms; q++) {
                     Vector sum = row[0] * matrix.at[q][0];
                     for (int x = 1; x < kernel; x++) sum += row[x] * matrix.at[q][x];
-                    store(sum, target + static_cast<long>(p * tile + q) * from * to);
+                    store(sum, target + static_cast<long>(p * forms + q) * from * to);
                 }
             }
         }
@@ -64,32 +62,35 @@ void pack_channels(
 void pack(
     const float *weights, const WinogradShape *shape, int is_backward, int first, int last,
     float *packed) {
-    const auto work = shape->kernel == 3 ? pack_channels<3> : pack_channels<5>;
-    work(weights, shape->in_channels, shape->out_channels, is_backward != 0, first, last, packed);
+    with_kernel(shape->kernel, [&](auto size) {
+        pack_channels<size.value>(
+            weights, shape->in_channels, shape->out_channels, is_backward != 0, first, last, packed);
+    });
 }
 
 template <int kernel>
 void finish_channels(
     const float *sums, int in, int out, int first, int last, float *weights) {
-    const Matrix matrix = single_precision_matrix(kernel);
+    constexpr int forms = Transform<kernel>::forms;
+    const Matrix<kernel> matrix;
     for (int i = first; i < last; i++) {
         for (int o = 0; o < out; o += lanes) {
-            Vector rows[kernel][tile];
-            for (int q = 0; q < tile; q++) {
-                Vector column[tile];
-                for (int p = 0; p < tile; p++) {
+            Vector rows[kernel][forms];
+            for (int q = 0; q < forms; q++) {
+                Vector column[forms];
+                for (int p = 0; p < forms; p++) {
                     column[p] =
-                        load(sums + (static_cast<long>(p * tile + q) * in + i) * out + o);
+                        load(sums + (static_cast<long>(p * forms + q) * in + i) * out + o);
                 }
                 for (int y = 0; y < kernel; y++) {
                     rows[y][q] = column[0] * matrix.at[0][y];
-                    for (int p = 1; p < tile; p++) rows[y][q] += column[p] * matrix.at[p][y];
+                    for (int p = 1; p < forms; p++) rows[y][q] += column[p] * matrix.at[p][y];
                 }
             }
             for (int y = 0; y < kernel; y++) {
                 for (int x = 0; x < kernel; x++) {
                     Vector sum = rows[y][0] * matrix.at[0][x];
-                    for (int q = 1; q < tile; q++) sum += rows[y][q] * matrix.at[q][x];
+                    for (int q = 1; q < forms; q++) sum += rows[y][q] * matrix.at[q][x];
                     for (int lane = 0; lane < lanes; lane++) {
                         weights[((static_cast<long>(o + lane) * in + i) * kernel + y) * kernel + x] =
                             sum[lane];
@@ -101,35 +102,13 @@ void finish_channels(
 }
 
 void finish(const float *sums, const WinogradShape *shape, int first, int last, float *weights) {
-    const auto work = shape->kernel == 3 ? finish_channels<3> : finish_channels<5>;
-    work(sums, shape->in_channels, shape->out_channels, first, last, weights);
+    with_kernel(shape->kernel, [&](auto size) {
+        finish_channels<size.value>(
+            sums, shape->in_channels, shape->out_channels, first, last, weights);
+    });
 }
 
 // MARK: Tiles
-
-// A y Aᵀ in one direction: the polynomial of `size` coefficients at the points.
-template <int size>
-inline void expand(const Vector (&y)[size], Vector (&p)[tile]) {
-    Vector even1 = y[0] + y[2], odd1 = y[1] + y[3];
-    Vector even2 = y[0] + y[2] * 4.0F, odd2 = y[1] * 2.0F + y[3] * 8.0F;
-    Vector even3 = y[0] + y[2] * 0.25F, odd3 = y[1] * 0.5F + y[3] * 0.125F;
-    if constexpr (size == 6) {
-        even1 += y[4];
-        odd1 += y[5];
-        even2 += y[4] * 16.0F;
-        odd2 += y[5] * 32.0F;
-        even3 += y[4] * 0.0625F;
-        odd3 += y[5] * 0.03125F;
-    }
-    p[0] = y[0];
-    p[1] = even1 + odd1;
-    p[2] = even1 - odd1;
-    p[3] = even2 + odd2;
-    p[4] = even2 - odd2;
-    p[5] = even3 + odd3;
-    p[6] = even3 - odd3;
-    p[7] = y[size - 1];
-}
 
 // A pixel's channels from `c` on, or zeros outside of the image.
 template <typename Element>
@@ -139,46 +118,50 @@ inline Vector pixel(
     return load(image + (static_cast<long>(y) * width + x) * channels + c);
 }
 
-template <typename Element>
+template <int kernel, typename Element>
 void take_image(
     const Element *image, int top, int left, int height, int width, int channels, float *target,
     long stride) {
+    using At = Transform<kernel>;
+    constexpr int tile = At::tile, forms = At::forms;
     for (int c = 0; c < channels; c += lanes) {
-        Vector rows[tile][tile];
+        Vector columns[forms][tile];
         for (int y = 0; y < tile; y++) {
+            Vector row[tile], values[forms];
             for (int x = 0; x < tile; x++) {
-                rows[y][x] = pixel(image, top + y, left + x, height, width, channels, c);
+                row[x] = pixel(image, top + y, left + x, height, width, channels, c);
             }
-            transform_input(rows[y]);
+            At::input(row, values);
+            for (int x = 0; x < forms; x++) columns[x][y] = values[x];
         }
-        for (int x = 0; x < tile; x++) {
-            Vector column[tile];
-            for (int y = 0; y < tile; y++) column[y] = rows[y][x];
-            transform_input(column);
-            for (int y = 0; y < tile; y++) store(column[y], target + (y * tile + x) * stride + c);
+        for (int x = 0; x < forms; x++) {
+            Vector values[forms];
+            At::input(columns[x], values);
+            for (int y = 0; y < forms; y++) store(values[y], target + (y * forms + x) * stride + c);
         }
     }
 }
 
-template <int size, typename Element>
+template <int kernel, typename Element>
 void take_gradient(
     const Element *image, int top, int left, int height, int width, int channels, float *target,
     long stride) {
+    using At = Transform<kernel>;
+    constexpr int size = At::size, forms = At::forms;
     for (int c = 0; c < channels; c += lanes) {
-        Vector rows[size][tile];
+        Vector columns[forms][size];
         for (int y = 0; y < size; y++) {
-            Vector row[size];
+            Vector row[size], values[forms];
             for (int x = 0; x < size; x++) {
                 row[x] = pixel(image, top + y, left + x, height, width, channels, c);
             }
-            expand(row, rows[y]);
+            At::expand(row, values);
+            for (int x = 0; x < forms; x++) columns[x][y] = values[x];
         }
-        for (int x = 0; x < tile; x++) {
-            Vector column[size];
-            for (int y = 0; y < size; y++) column[y] = rows[y][x];
-            Vector whole[tile];
-            expand(column, whole);
-            for (int y = 0; y < tile; y++) store(whole[y], target + (y * tile + x) * stride + c);
+        for (int x = 0; x < forms; x++) {
+            Vector values[forms];
+            At::expand(columns[x], values);
+            for (int y = 0; y < forms; y++) store(values[y], target + (y * forms + x) * stride + c);
         }
     }
 }
@@ -227,17 +210,25 @@ void accumulate(const float *left, int in, const float *right, int out, int coun
 // Sums are read and written once for so many tiles.
 constexpr int tiles_at_a_time = 48;
 
-int64_t scratch(const WinogradShape *shape) {
-    return points * (point_stride(tiles_at_a_time, shape->in_channels) +
-                     point_stride(tiles_at_a_time, shape->out_channels));
+// Distances between the transforms of neighbouring points: no multiple of 4096 bytes, as the same
+// place of all points is written together.
+inline long point_stride(int rows, int channels) {
+    return (static_cast<long>(rows) * channels + 1023) / 1024 * 1024 + 16;
 }
 
-template <int size, typename Element>
+int64_t scratch(const WinogradShape *shape) {
+    return winograd_points(shape->kernel) *
+        (point_stride(tiles_at_a_time, shape->in_channels) +
+         point_stride(tiles_at_a_time, shape->out_channels));
+}
+
+template <int kernel, typename Element>
 void gather_tiles(
     const WinogradShape &shape, const Element *image, const Element *gradient, int height,
     int width, float *sums, float *scratch) {
     const int in = shape.in_channels, out = shape.out_channels;
-    const int margin = shape.kernel / 2;
+    constexpr int size = Transform<kernel>::size, points = Transform<kernel>::points;
+    constexpr int margin = kernel / 2;
     const int across = (width + size - 1) / size;
     const int total = across * ((height + size - 1) / size);
     const long in_stride = point_stride(tiles_at_a_time, in);
@@ -248,10 +239,10 @@ void gather_tiles(
         const int count = smaller(tiles_at_a_time, total - first);
         for (int t = 0; t < count; t++) {
             const int top = (first + t) / across * size, left = (first + t) % across * size;
-            take_image(
+            take_image<kernel>(
                 image, top - margin, left - margin, height, width, in,
                 images + static_cast<long>(t) * in, in_stride);
-            take_gradient<size>(
+            take_gradient<kernel>(
                 gradient, top, left, height, width, out, gradients + static_cast<long>(t) * out,
                 out_stride);
         }
@@ -267,13 +258,11 @@ template <typename Element>
 void gather(
     const WinogradShape *shape, const void *image, const void *gradient, int height, int width,
     float *sums, float *scratch) {
-    const auto *values = static_cast<const Element *>(image);
-    const auto *slopes = static_cast<const Element *>(gradient);
-    if (shape->kernel == 3) {
-        gather_tiles<6>(*shape, values, slopes, height, width, sums, scratch);
-    } else {
-        gather_tiles<4>(*shape, values, slopes, height, width, sums, scratch);
-    }
+    with_kernel(shape->kernel, [&](auto size) {
+        gather_tiles<size.value>(
+            *shape, static_cast<const Element *>(image), static_cast<const Element *>(gradient),
+            height, width, sums, scratch);
+    });
 }
 
 }  // namespace

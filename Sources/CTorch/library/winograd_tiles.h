@@ -4,6 +4,9 @@
 #ifndef WINOGRAD_TILES_H
 #define WINOGRAD_TILES_H
 
+#include "winograd.h"
+
+#include <immintrin.h>
 #include <stdint.h>
 
 namespace {
@@ -23,21 +26,20 @@ typedef float UnalignedVector __attribute__((vector_size(lanes * 4), aligned(4))
 typedef uint32_t Words __attribute__((vector_size(lanes * 4)));
 typedef uint16_t Halves __attribute__((vector_size(lanes * 2), aligned(2)));
 
-constexpr int tile = 8;
-constexpr int points = tile * tile;
-
-// How many bytes of a block's transformed tiles and products should stay near the processor.
-constexpr int64_t block_bytes = 512 << 10;
-constexpr int largest_block = 96;  // tiles
-
 inline Vector load(const float *source) {
     return *reinterpret_cast<const UnalignedVector *>(source);
 }
 
 inline Vector load(const uint16_t *source) {
-    const Halves halves = *reinterpret_cast<const Halves *>(source);
-    const Words words = __builtin_convertvector(halves, Words) << 16;
-    return (Vector)words;
+    // By name, as the compiler takes the conversion of a whole vector apart.
+#if defined(__AVX512F__)
+    const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(source));
+    const Words words = (Words)_mm512_maskz_cvtepu16_epi32(0xffff, halves);
+#else
+    const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i *>(source));
+    const Words words = (Words)_mm256_cvtepu16_epi32(halves);
+#endif
+    return (Vector)(words << 16);
 }
 
 inline void store(Vector value, float *target) {
@@ -54,57 +56,194 @@ inline void store(Vector value, uint16_t *target) {
 inline int smaller(int a, int b) { return a < b ? a : b; }
 inline int larger(int a, int b) { return a < b ? b : a; }
 
-// MARK: Transforms, at the points 0, 1, -1, 2, -2, 1/2, -1/2 and infinity
+// MARK: Transforms
 
-inline void transform_input(Vector (&d)[tile]) {
-    const Vector zero = d[0] - d[6] + (d[4] - d[2]) * 5.25F;
-    const Vector infinity = d[7] - d[1] + (d[3] - d[5]) * 5.25F;
-    const Vector even1 = d[2] + d[6] - d[4] * 4.25F;
-    const Vector odd1 = d[1] + d[5] - d[3] * 4.25F;
-    const Vector even2 = d[6] + d[2] * 0.25F - d[4] * 1.25F;
-    const Vector odd2 = d[1] * 0.5F - d[3] * 2.5F + d[5] * 2.0F;
-    const Vector even3 = d[6] + d[2] * 4.0F - d[4] * 5.0F;
-    const Vector odd3 = d[1] * 2.0F - d[3] * 2.5F + d[5] * 0.5F;
-    d[0] = zero;
-    d[1] = even1 + odd1;
-    d[2] = even1 - odd1;
-    d[3] = even2 + odd2;
-    d[4] = even2 - odd2;
-    d[5] = even3 + odd3;
-    d[6] = even3 - odd3;
-    d[7] = infinity;
-}
+// A row of a tile stands for a polynomial. It is evaluated at pairs of points of the same square, at 0
+// and at infinity, which splits every evaluation into the even and the odd coefficients. The last pair
+// of large tiles is imaginary: both values follow from three real products, of the forms
+// even, even + sqrt(3) odd and even - sqrt(3) odd.
+template <int kernel>
+struct Points {
+    static constexpr int pairs = 5;
+    static constexpr double squares[pairs] = {0.48 * 0.48, 0.8 * 0.8, 1.2 * 1.2, 2.2 * 2.2, -1};
+    static constexpr double roots[pairs] = {0.48, 0.8, 1.2, 2.2, 1.7320508075688772};
+};
+
+template <>
+struct Points<3> {
+    static constexpr int pairs = 3;
+    static constexpr double squares[pairs] = {1, 4, 0.25};
+    static constexpr double roots[pairs] = {1, 2, 0.5};
+};
+
+template <int kernel>
+struct Transform {
+    using At = Points<kernel>;
+    static constexpr int pairs = At::pairs;
+    static constexpr bool has_imaginary = At::squares[pairs - 1] < 0;
+    static constexpr int real_pairs = has_imaginary ? pairs - 1 : pairs;
+
+    static constexpr int tile = 2 * pairs + 2;  // pixels of a side
+    static constexpr int size = tile - kernel + 1;  // results of a side
+    static constexpr int forms = tile + (has_imaginary ? 1 : 0);  // what a row becomes
+    static constexpr int points = forms * forms;
+    static_assert(points == winograd_points(kernel));
+
+    struct Factors {
+        float all[pairs] = {};  // of the product of (x - square), of which the highest is 1
+        float others[pairs][pairs] = {};  // of the product without one of them
+        float powers[pairs][(size + 1) / 2] = {};
+        float roots[pairs] = {};
+    };
+
+    static constexpr Factors factors = [] {
+        Factors made;
+        for (int left_out = 0; left_out <= pairs; left_out++) {
+            double product[pairs + 1] = {1};
+            for (int p = 0; p < pairs; p++) {
+                if (p == left_out) continue;
+                for (int k = pairs; k > 0; k--) {
+                    product[k] = product[k - 1] - At::squares[p] * product[k];
+                }
+                product[0] *= -At::squares[p];
+            }
+            for (int k = 0; k < pairs; k++) {
+                (left_out == pairs ? made.all : made.others[left_out])[k] =
+                    static_cast<float>(product[k]);
+            }
+        }
+        for (int p = 0; p < pairs; p++) {
+            made.roots[p] = static_cast<float>(At::roots[p]);
+            double power = 1;
+            for (float &stored : made.powers[p]) {
+                stored = static_cast<float>(power);
+                power *= At::squares[p];
+            }
+        }
+        return made;
+    }();
+
+    // The forms of a pair, from what its even and odd coefficients sum up to.
+    static inline void split(Vector even, Vector odd, int pair, Vector (&f)[forms]) {
+        const int at = 1 + 2 * pair;
+        const Vector scaled = odd * factors.roots[pair];
+        if (pair < real_pairs) {
+            f[at] = even + scaled;
+            f[at + 1] = even - scaled;
+        } else {
+            f[at] = even;
+            f[at + 1] = even + scaled;
+            f[at + 2] = even - scaled;
+        }
+    }
+
+    // d B
+    static inline void input(const Vector (&d)[tile], Vector (&f)[forms]) {
+        f[0] = d[tile - 2];
+        f[forms - 1] = d[tile - 1];
+#pragma GCC unroll 8
+        for (int k = 0; k < pairs; k++) {
+            f[0] += d[2 * k] * factors.all[k];
+            f[forms - 1] += d[2 * k + 1] * factors.all[k];
+        }
+#pragma GCC unroll 8
+        for (int pair = 0; pair < pairs; pair++) {
+            Vector even = d[tile - 2], odd = d[tile - 3];
+#pragma GCC unroll 8
+            for (int k = 0; k < pairs - 1; k++) {
+                even += d[2 * k + 2] * factors.others[pair][k];
+                odd += d[2 * k + 1] * factors.others[pair][k];
+            }
+            split(even, odd, pair, f);
+        }
+    }
+
+    // f A
+    static inline void output(const Vector (&f)[forms], Vector (&y)[size]) {
+        Vector even[pairs], odd[pairs];
+#pragma GCC unroll 8
+        for (int pair = 0; pair < pairs; pair++) {
+            const int at = 1 + 2 * pair + (pair < real_pairs ? 0 : 1);
+            even[pair] = f[at] + f[at + 1];
+            odd[pair] = (f[at] - f[at + 1]) * factors.roots[pair];
+        }
+        if constexpr (has_imaginary) even[pairs - 1] += f[forms - 4];
+        y[0] = f[0];
+        y[1] = odd[0];
+#pragma GCC unroll 8
+        for (int pair = 0; pair < pairs; pair++) {
+            y[0] += even[pair];
+            if (pair > 0) y[1] += odd[pair];
+        }
+#pragma GCC unroll 16
+        for (int k = 2; k < size; k++) {
+            const Vector *const parts = k % 2 == 0 ? even : odd;
+            y[k] = parts[0] * factors.powers[0][k / 2];
+#pragma GCC unroll 8
+            for (int pair = 1; pair < pairs; pair++) {
+                y[k] += parts[pair] * factors.powers[pair][k / 2];
+            }
+        }
+        y[size - 1] += f[forms - 1];
+    }
+
+    // y Aᵀ: the polynomial of `size` coefficients at the points.
+    static inline void expand(const Vector (&y)[size], Vector (&f)[forms]) {
+        f[0] = y[0];
+        f[forms - 1] = y[size - 1];
+#pragma GCC unroll 8
+        for (int pair = 0; pair < pairs; pair++) {
+            Vector even = y[0], odd = y[1];
+#pragma GCC unroll 16
+            for (int k = 2; k < size; k++) {
+                (k % 2 == 0 ? even : odd) += y[k] * factors.powers[pair][k / 2];
+            }
+            split(even, odd, pair, f);
+        }
+    }
+
+    // G: powers of a point, divided by the derivative there of the product of (x - point).
+    static void weights(double (&matrix)[forms][kernel]) {
+        double all = 1;
+        for (const double square : At::squares) all *= -square;
+        for (int k = 0; k < kernel; k++) {
+            matrix[0][k] = k == 0 ? 1 / all : 0;
+            matrix[forms - 1][k] = k == kernel - 1;
+        }
+        for (int pair = 0; pair < pairs; pair++) {
+            const double square = At::squares[pair], root = At::roots[pair];
+            double power = 2 * square;
+            for (int other = 0; other < pairs; other++) {
+                if (other != pair) power *= square - At::squares[other];
+            }
+            power = 1 / power;
+            double(*const rows)[kernel] = matrix + 1 + 2 * pair;
+            for (int k = 0; k < kernel; k++) {
+                const bool is_odd = k % 2 != 0;
+                if (pair < real_pairs) {
+                    rows[0][k] = is_odd ? power * root : power;
+                    rows[1][k] = is_odd ? -power * root : power;
+                } else {
+                    // Twice the real part of a complex product, and by the difference of the last two
+                    // its imaginary part.
+                    rows[0][k] = is_odd ? 0 : power * 8 / 3;
+                    rows[1][k] = is_odd ? -power * root / 3 : -power / 3;
+                    rows[2][k] = is_odd ? power * root / 3 : -power / 3;
+                }
+                if (is_odd) power *= square;
+            }
+        }
+    }
+};
 
 template <int size>
-inline void transform_output(const Vector (&p)[tile], Vector (&y)[size]) {
-    const Vector even1 = p[1] + p[2], odd1 = p[1] - p[2];
-    const Vector even2 = p[3] + p[4], odd2 = p[3] - p[4];
-    const Vector even3 = p[5] + p[6], odd3 = p[5] - p[6];
-    y[0] = p[0] + even1 + even2 + even3;
-    y[1] = odd1 + odd2 * 2.0F + odd3 * 0.5F;
-    y[2] = even1 + even2 * 4.0F + even3 * 0.25F;
-    y[3] = odd1 + odd2 * 8.0F + odd3 * 0.125F;
-    if constexpr (size == 6) {
-        y[4] = even1 + even2 * 16.0F + even3 * 0.0625F;
-        y[5] = odd1 + odd2 * 32.0F + odd3 * 0.03125F;
-    }
-    y[size - 1] += p[7];
-}
+struct Kernel {
+    static constexpr int value = size;
+};
 
-// Powers of a point, divided by its differences from the other points.
-void weight_matrix(int kernel, double (&matrix)[tile][5]) {
-    const double at[7] = {0, 1, -1, 2, -2, 0.5, -0.5};
-    for (int p = 0; p < 7; p++) {
-        double value = p == 0 ? -1 : 1;  // the input's first row has the other sign
-        for (int other = 0; other < 7; other++) {
-            if (other != p) value /= at[p] - at[other];
-        }
-        for (int k = 0; k < kernel; k++) {
-            matrix[p][k] = value;
-            value *= at[p];
-        }
-    }
-    for (int k = 0; k < kernel; k++) matrix[7][k] = k == kernel - 1;
+template <typename Use>
+inline auto with_kernel(int kernel, Use use) {
+    return kernel == 3 ? use(Kernel<3>{}) : kernel == 5 ? use(Kernel<5>{}) : use(Kernel<7>{});
 }
 
 // Output channels are taken in blocks as wide as the registers allow.
@@ -114,12 +253,6 @@ inline int block_width(int channels_left) {
 
 // Input channels as whole vectors.
 inline int padded(int channels) { return (channels + 15) / 16 * 16; }
-
-// Distances between the transforms of neighbouring points: no multiple of 4096 bytes, as the same
-// place of all points is written together.
-inline long point_stride(int rows, int channels) {
-    return (static_cast<long>(rows) * channels + 1023) / 1024 * 1024 + 16;
-}
 
 }  // namespace
 
