@@ -43,64 +43,54 @@ constexpr int largest_block = 96;  // tiles
 // How many input channels products sum over.
 inline int depth_of(int in) { return pair == 1 ? in : padded(in); }
 
-// Where the weight of a point, an input and an output channel lies.
-inline long place(int point, int i, int o, int in, int out) {
-    const int first = o / (vectors_of_block * lanes) * (vectors_of_block * lanes);
-    const int width = block_width(out - first);
-    const int depth = depth_of(in);
-    return static_cast<long>(point) * depth * out + static_cast<long>(first) * depth +
-        static_cast<long>(i / pair) * width * pair + (o - first) * pair + i % pair;
-}
-
+// A vector of output channels at a time.
 template <int kernel>
 void pack_weights(const float *weights, int in, int out, float *packed) {
     using At = Transform<kernel>;
-    double matrix[At::forms][kernel];
-    At::weights(matrix);
+    const WeightTransform<kernel> transform;
+    const long depth = depth_of(in);
     Number *const numbers = reinterpret_cast<Number *>(packed);
 #ifdef __AVX512VNNI__
-    memset(packed, 0, sizeof(Number) * At::points * depth_of(in) * out);
-    float *const factors = packed + static_cast<long>(At::points) * depth_of(in) / 2 * out;
+    float *const factors = reinterpret_cast<float *>(numbers + At::points * depth * out);
+    const float length = static_cast<float>(largest_sum / tile_length - rounding_of(in));
 #endif
-    double *const transformed = new double[static_cast<long>(in) * At::points];
-    for (int o = 0; o < out; o++) {
+    Vector *const transformed = new Vector[At::points * depth]();
+    for (int o = 0; o < out; o += lanes) {
+        const int first = o / (vectors_of_block * lanes) * (vectors_of_block * lanes);
+        const int width = block_width(out - first);
         for (int i = 0; i < in; i++) {
-            const float *g = weights + (static_cast<long>(o) * in + i) * kernel * kernel;
-            double rows[At::forms][kernel];
-            for (int p = 0; p < At::forms; p++) {
-                for (int x = 0; x < kernel; x++) {
-                    rows[p][x] = 0;
-                    for (int y = 0; y < kernel; y++) rows[p][x] += matrix[p][y] * g[y * kernel + x];
-                }
+            Vector g[kernel * kernel];
+            for (int lane = 0; lane < lanes; lane++) {
+                const float *values = weights + (static_cast<long>(o + lane) * in + i) * kernel * kernel;
+                for (int k = 0; k < kernel * kernel; k++) g[k][lane] = values[k];
             }
-            for (int p = 0; p < At::forms; p++) {
-                for (int q = 0; q < At::forms; q++) {
-                    double sum = 0;
-                    for (int x = 0; x < kernel; x++) sum += rows[p][x] * matrix[q][x];
-                    transformed[static_cast<long>(p * At::forms + q) * in + i] = sum;
-                }
-            }
+            transform(g, [&](int point, Vector value) { transformed[point * depth + i] = value; });
         }
         for (int p = 0; p < At::points; p++) {
-            const double *const values = transformed + static_cast<long>(p) * in;
+            const Vector *const values = transformed + p * depth;
+            Number *target = numbers + p * depth * out + first * depth + (o - first) * pair;
 #ifdef __AVX512VNNI__
-            double squares = 0, most = 0;
+            Vector squares = {}, most = {};
             for (int i = 0; i < in; i++) {
-                const double size = values[i] < 0 ? -values[i] : values[i];
-                squares += size * size;
+                squares += values[i] * values[i];
+                const Vector size = values[i] < 0 ? -values[i] : values[i];
                 most = size > most ? size : most;
             }
-            const double length = largest_sum / tile_length - rounding_of(in);
-            double factor = squares == 0 ? 1 : length / __builtin_sqrt(squares);
-            if (factor * most > 32767) factor = 32767 / most;
-            for (int i = 0; i < in; i++) {
-                numbers[place(p, i, o, in, out)] =
-                    static_cast<Number>(__builtin_rint(values[i] * factor));
+            const Vector by_length = length / (Vector)_mm512_maskz_sqrt_ps(0xffff, (__m512)squares);
+            const Vector by_most = 32767 / most;
+            const Vector factor = squares > 0 ? by_length < by_most ? by_length : by_most : Vector{} + 1;
+            store(1 / factor, factors + p * out + o);
+            for (int i = 0; i < in; i += pair) {
+                const auto integers = [&](int at) {
+                    return (Products)_mm512_maskz_cvtps_epi32(0xffff, (__m512)(values[at] * factor));
+                };
+                *reinterpret_cast<Products *>(target) = (integers(i) & 0xffff) | integers(i + 1) << 16;
+                target += width * pair;
             }
-            factors[p * out + o] = static_cast<float>(1 / factor);
 #else
             for (int i = 0; i < in; i++) {
-                numbers[place(p, i, o, in, out)] = static_cast<Number>(values[i]);
+                store(values[i], target);
+                target += width;
             }
 #endif
         }

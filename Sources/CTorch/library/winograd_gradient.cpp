@@ -10,23 +10,9 @@ namespace {
 // MARK: Weights
 
 template <int kernel>
-struct Matrix {
-    float at[Transform<kernel>::forms][kernel];
-
-    Matrix() {
-        double exact[Transform<kernel>::forms][kernel];
-        Transform<kernel>::weights(exact);
-        for (int p = 0; p < Transform<kernel>::forms; p++) {
-            for (int k = 0; k < kernel; k++) at[p][k] = static_cast<float>(exact[p][k]);
-        }
-    }
-};
-
-template <int kernel>
 void pack_channels(
     const float *weights, int in, int out, bool is_backward, int first, int last, float *packed) {
-    constexpr int forms = Transform<kernel>::forms;
-    const Matrix<kernel> matrix;
+    const WeightTransform<kernel> transform;
     // What the packed convolution takes and gives.
     const int from = is_backward ? out : in, to = is_backward ? in : out;
     for (int i = first; i < last; i++) {
@@ -43,18 +29,9 @@ void pack_channels(
             const int block = o / (vectors_of_block * lanes) * (vectors_of_block * lanes);
             float *const target = packed + static_cast<long>(block) * from +
                 static_cast<long>(i) * block_width(to - block) + o - block;
-            for (int p = 0; p < forms; p++) {
-                Vector row[kernel];
-                for (int x = 0; x < kernel; x++) {
-                    row[x] = g[x] * matrix.at[p][0];
-                    for (int y = 1; y < kernel; y++) row[x] += g[y * kernel + x] * matrix.at[p][y];
-                }
-                for (int q = 0; q < forms; q++) {
-                    Vector sum = row[0] * matrix.at[q][0];
-                    for (int x = 1; x < kernel; x++) sum += row[x] * matrix.at[q][x];
-                    store(sum, target + static_cast<long>(p * forms + q) * from * to);
-                }
-            }
+            transform(g, [&](int point, Vector value) {
+                store(value, target + static_cast<long>(point) * from * to);
+            });
         }
     }
 }
@@ -72,7 +49,7 @@ template <int kernel>
 void finish_channels(
     const float *sums, int in, int out, int first, int last, float *weights) {
     constexpr int forms = Transform<kernel>::forms;
-    const Matrix<kernel> matrix;
+    const WeightTransform<kernel> matrix;
     for (int i = first; i < last; i++) {
         for (int o = 0; o < out; o += lanes) {
             Vector rows[kernel][forms];

@@ -236,6 +236,39 @@ struct Transform {
     }
 };
 
+// The transform of the weights of a pair of channels; with a vector for each, of as many pairs at once.
+template <int kernel>
+struct WeightTransform {
+    static constexpr int forms = Transform<kernel>::forms;
+
+    float at[forms][kernel];
+
+    WeightTransform() {
+        double exact[forms][kernel];
+        Transform<kernel>::weights(exact);
+        for (int p = 0; p < forms; p++) {
+            for (int k = 0; k < kernel; k++) at[p][k] = static_cast<float>(exact[p][k]);
+        }
+    }
+
+    // Calls `use` with each point and the value there.
+    template <typename Use>
+    void operator()(const Vector (&g)[kernel * kernel], Use use) const {
+        for (int p = 0; p < forms; p++) {
+            Vector row[kernel];
+            for (int x = 0; x < kernel; x++) {
+                row[x] = g[x] * at[p][0];
+                for (int y = 1; y < kernel; y++) row[x] += g[y * kernel + x] * at[p][y];
+            }
+            for (int q = 0; q < forms; q++) {
+                Vector sum = row[0] * at[q][0];
+                for (int x = 1; x < kernel; x++) sum += row[x] * at[q][x];
+                use(p * forms + q, sum);
+            }
+        }
+    }
+};
+
 template <int size>
 struct Kernel {
     static constexpr int value = size;
