@@ -142,7 +142,7 @@ struct WinogradTests {
 
     @Test(
         .enabled(if: multipliesIntegers, "needs a processor with AVX-512 VNNI and without AMX"),
-        arguments: [(16, 16), (48, 48), (65, 64), (192, 64)], [3, 5, 7])
+        arguments: [(16, 16), (21, 16), (48, 48), (65, 64), (192, 64)], [3, 5, 7])
     func `in integers a convolution is as near as bfloat16 tells`(
         channels: (Int, Int), kernel: Int
     ) throws {

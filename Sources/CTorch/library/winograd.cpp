@@ -11,7 +11,8 @@ namespace {
 
 // What tiles and weights are after their transforms. Where the processor sums products of 16-bit
 // integers, twice as many at once as of single-precision numbers, they are integers: at each point a
-// tile's channels have a common factor, and so have the weights of an output channel.
+// tile's channels have a common factor, and so have the weights of an output channel. Input channels lie
+// as channel_at() says.
 #ifdef __AVX512VNNI__
 typedef int16_t Number;
 typedef int32_t Product;
@@ -43,6 +44,15 @@ constexpr int largest_block = 96;  // tiles
 // How many input channels products sum over.
 inline int depth_of(int in) { return pair == 1 ? in : padded(in); }
 
+#ifdef __AVX512VNNI__
+// Which of `depth` input channels lies at a place, as round_column() interleaves them.
+inline int channel_at(int place, long depth) {
+    const int group = place / 32 * 32, within = place % 8;
+    if (group + 32 > depth) return place;
+    return group + place % 32 / 8 * 4 + within % 4 + (within < 4 ? 0 : 16);
+}
+#endif
+
 // A vector of output channels at a time.
 template <int kernel>
 void pack_weights(const float *weights, int in, int out, float *packed) {
@@ -61,7 +71,8 @@ void pack_weights(const float *weights, int in, int out, float *packed) {
         for (int i = 0; i < in; i++) {
             Vector g[kernel * kernel];
             for (int lane = 0; lane < lanes; lane++) {
-                const float *values = weights + (static_cast<long>(o + lane) * in + i) * kernel * kernel;
+                const float *const values =
+                    weights + (static_cast<long>(o + lane) * in + i) * kernel * kernel;
                 for (int k = 0; k < kernel * kernel; k++) g[k][lane] = values[k];
             }
             transform(g, [&](int point, Vector value) { transformed[point * depth + i] = value; });
@@ -78,13 +89,16 @@ void pack_weights(const float *weights, int in, int out, float *packed) {
             }
             const Vector by_length = length / (Vector)_mm512_maskz_sqrt_ps(0xffff, (__m512)squares);
             const Vector by_most = 32767 / most;
-            const Vector factor = squares > 0 ? by_length < by_most ? by_length : by_most : Vector{} + 1;
+            Vector factor = by_length < by_most ? by_length : by_most;
+            factor = squares > 0 ? factor : Vector{} + 1;
             store(1 / factor, factors + p * out + o);
-            for (int i = 0; i < in; i += pair) {
+            for (int i = 0; i < depth; i += pair) {
                 const auto integers = [&](int at) {
-                    return (Products)_mm512_maskz_cvtps_epi32(0xffff, (__m512)(values[at] * factor));
+                    const Vector scaled = values[channel_at(at, depth)] * factor;
+                    return (Products)_mm512_maskz_cvtps_epi32(0xffff, (__m512)scaled);
                 };
-                *reinterpret_cast<Products *>(target) = (integers(i) & 0xffff) | integers(i + 1) << 16;
+                *reinterpret_cast<Products *>(target) =
+                    (integers(i) & 0xffff) | integers(i + 1) << 16;
                 target += width * pair;
             }
 #else
@@ -127,6 +141,8 @@ inline void multiply_block(
         Products factors[vectors];
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) {
+            // What the next point takes.
+            __builtin_prefetch(right + depth * vectors * lanes + v * lanes * pair);
             factors[v] = *reinterpret_cast<const Products *>(right + v * lanes * pair);
         }
 #pragma GCC unroll 16
@@ -210,9 +226,9 @@ struct Workspace {
 
     Product *products;  // [block][points][out]
     float *rows;  // a tile whose rows, or columns of points, are transformed: [forms][channels][tile]
-    float *column;  // [forms][channels]
+    float *columns;  // two: [forms][channels]
     float *patch;  // a tile that leaves the image, or whose channels fill no vector
-    float *factors;  // [block][points], of integers
+    float *factors;  // [block][forms][lanes], of integers
     Number *tiles;  // [block][points][channels]
 
     explicit Workspace(const WinogradLayer &layer, float *scratch = nullptr)
@@ -224,11 +240,11 @@ struct Workspace {
         block = larger(step, count / step * step);
         products = reinterpret_cast<Product *>(scratch);
         rows = scratch + static_cast<long>(block) * At::points * out;
-        column = rows + At::forms * At::tile * channels;
-        patch = column + At::forms * channels;
+        columns = rows + At::forms * At::tile * channels;
+        patch = columns + 2 * At::forms * channels;
         tiles = reinterpret_cast<Number *>(patch + At::tile * At::tile * channels);
         factors = reinterpret_cast<float *>(tiles + static_cast<long>(block) * At::points * channels);
-        numbers = factors + (pair == 2 ? static_cast<long>(block) * At::points : 0) - scratch;
+        numbers = factors + (pair == 2 ? static_cast<long>(block) * At::forms * lanes : 0) - scratch;
     }
 };
 
@@ -257,6 +273,31 @@ inline Vector sums_of_lanes(Vector (&v)[lanes]) {
     }
     return v[0];
 }
+
+// Of [forms][channels], to every `forms`th of [points][channels].
+template <int forms>
+inline void round_column(
+    const float *column, long channels, const Vector &scales, Number *target) {
+    const auto integers = [](const float *values, float scale) {
+        return _mm512_maskz_cvtps_epi32(0xffff, (__m512)(load(values) * scale));
+    };
+    for (int y = 0; y < forms; y++) {
+        const float *const values = column + y * channels;
+        Number *const numbers = target + y * forms * channels;
+        long c = 0;
+        for (; c + 2 * lanes <= channels; c += 2 * lanes) {
+            _mm512_storeu_si512(
+                numbers + c, _mm512_maskz_packs_epi32(
+                                 0xffffffff, integers(values + c, scales[y]),
+                                 integers(values + c + lanes, scales[y])));
+        }
+        if (c < channels) {
+            _mm256_storeu_si256(
+                reinterpret_cast<__m256i *>(numbers + c),
+                _mm512_maskz_cvtsepi32_epi16(0xffff, integers(values + c, scales[y])));
+        }
+    }
+}
 #endif
 
 // Transforms a tile, as [points][channels]. Where numbers are integers, the channels of a point get a
@@ -268,6 +309,17 @@ void take_tile(
     using At = Transform<kernel>;
     constexpr int tile = At::tile, forms = At::forms;
     const long channels = work.channels;
+#ifdef __AVX512VNNI__
+    // Less what rounding adds, and by how much the reciprocal roots may be too large.
+    const float longest = static_cast<float>(
+        (tile_length - rounding_of(static_cast<int>(channels))) * (1 - 1.0 / 8192));
+    Vector scales[2];
+    const auto round = [&](int x) {
+        round_column<forms>(
+            work.columns + x % 2 * forms * channels, channels, scales[x % 2],
+            target + x * channels);
+    };
+#endif
     for (long c = 0; c < channels; c += lanes) {
         for (int y = 0; y < tile; y++) {
             Vector d[tile], f[forms];
@@ -280,6 +332,7 @@ void take_tile(
     }
     for (int x = 0; x < forms; x++) {
 #ifdef __AVX512VNNI__
+        float *const column = work.columns + x % 2 * forms * channels;
         Vector squares[lanes] = {};
 #endif
         for (long c = 0; c < channels; c += lanes) {
@@ -291,31 +344,24 @@ void take_tile(
             for (int y = 0; y < forms; y++) {
 #ifdef __AVX512VNNI__
                 squares[y] += f[y] * f[y];
-                store(f[y], work.column + y * channels + c);
+                store(f[y], column + y * channels + c);
 #else
                 store(f[y], target + (y * forms + x) * channels + c);
 #endif
             }
         }
 #ifdef __AVX512VNNI__
-        const float longest = tile_length - static_cast<float>(rounding_of(static_cast<int>(channels)));
-        const Vector factor =
-            (Vector)_mm512_maskz_sqrt_ps(0xffff, (__m512)sums_of_lanes(squares)) / longest;
-        const Vector scale = factor > 0 ? 1 / factor : Vector{};
-        for (int y = 0; y < forms; y++) {
-            factors[y * forms + x] = factor[y];
-            const float *const values = work.column + y * channels;
-            Number *const numbers = target + (y * forms + x) * channels;
-            for (long c = 0; c < channels; c += lanes) {
-                const __m512 scaled = (__m512)(load(values + c) * scale[y]);
-                _mm256_storeu_si256(
-                    reinterpret_cast<__m256i *>(numbers + c),
-                    _mm512_maskz_cvtsepi32_epi16(
-                        0xffff, _mm512_maskz_cvtps_epi32(0xffff, scaled)));
-            }
-        }
+        // One column later, as the roots take their time.
+        if (x > 0) round(x - 1);
+        const Vector sums = sums_of_lanes(squares);
+        scales[x % 2] =
+            sums > 0 ? (Vector)_mm512_maskz_rsqrt14_ps(0xffff, (__m512)sums) * longest : Vector{};
+        store(sums > 0 ? 1 / scales[x % 2] : Vector{}, factors + x * lanes);
 #endif
     }
+#ifdef __AVX512VNNI__
+    round(forms - 1);
+#endif
 }
 
 // Whether all pixels of a tile are the same.
@@ -349,7 +395,7 @@ void give_tile(
                 Vector);
             if constexpr (pair == 2) {
                 row[x] *= load(weight_factors + point * layer.out_channels + c) *
-                    tile_factors[point];
+                    tile_factors[x * lanes + y];
             }
         }
         At::output(row, values);
@@ -416,7 +462,7 @@ void convolve_image(
             }
             uniform[t] = is_uniform(rows, stride, in);
             take_tile(
-                work, rows, stride, work.tiles + t * tile_numbers, work.factors + t * At::points);
+                work, rows, stride, work.tiles + t * tile_numbers, work.factors + t * At::forms * lanes);
         }
         for (int p = 0; p < At::points; p++) {
             multiply(
@@ -431,7 +477,7 @@ void convolve_image(
                 const int left = (first + t) % across * size;
                 give_tile<kernel>(
                     layer, c, work.products + t * tile_products, weight_factors,
-                    work.factors + t * At::points, uniform[t], smaller(size, height - top),
+                    work.factors + t * At::forms * lanes, uniform[t], smaller(size, height - top),
                     smaller(size, width - left),
                     target + (static_cast<long>(top) * width + left) * target_stride,
                     static_cast<long>(width) * target_stride, target_stride);
