@@ -35,7 +35,7 @@ let package = Package(
             ]
         ),
         .target(name: "CInterpolation"),
-        .target(name: "CPNG", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("z")]),
+        .target(name: "CPNG", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("deflate")]),
         // Only the C header and the loader are built here; `library/` is C++ over LibTorch, built
         // by the Makefile into a shared library that the loader opens at run time.
         .target(

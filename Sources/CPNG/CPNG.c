@@ -1,10 +1,10 @@
 #include "CPNG.h"
 
+#include <libdeflate.h>
 #include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 static CPNGStatus fail(CPNGStatus status, char *message, const char *text) {
     snprintf(message, CPNG_MESSAGE_SIZE, "%s", text);
@@ -24,6 +24,8 @@ CPNGStatus cpng_encode_rgb8(
     image.width = width;
     image.height = height;
     image.format = PNG_FORMAT_RGB;
+    // A third of the time for a file that is a tenth larger.
+    image.flags = PNG_IMAGE_FLAG_FAST;
     // libpng counts rows and buffers in 32 bits; a gigabyte of pixels stays clear of its limits.
     if (width == 0 || height == 0 || (uint64_t)width * height > (1u << 30) / 3) {
         return fail(CPNG_ERROR_INVALID_SIZE, message, "a side is 0 or the picture is too large");
@@ -89,14 +91,19 @@ CPNGStatus cpng_compress(
     *bytes = NULL;
     *count = 0;
     message[0] = '\0';
-    uLongf size = compressBound(plain_count);
-    uint8_t *buffer = malloc(size);
+    struct libdeflate_compressor *compressor = libdeflate_alloc_compressor(6);
+    if (compressor == NULL) return fail(CPNG_ERROR_OUT_OF_MEMORY, message, "out of memory");
+    const size_t bound = libdeflate_zlib_compress_bound(compressor, plain_count);
+    uint8_t *buffer = malloc(bound);
     if (buffer == NULL) {
+        libdeflate_free_compressor(compressor);
         return fail(CPNG_ERROR_OUT_OF_MEMORY, message, "out of memory");
     }
-    if (compress2(buffer, &size, plain, plain_count, 6) != Z_OK) {
+    const size_t size = libdeflate_zlib_compress(compressor, plain, plain_count, buffer, bound);
+    libdeflate_free_compressor(compressor);
+    if (size == 0) {
         free(buffer);
-        return fail(CPNG_ERROR_LIBRARY, message, "zlib could not compress");
+        return fail(CPNG_ERROR_LIBRARY, message, "libdeflate could not compress");
     }
     uint8_t *shrunk = realloc(buffer, size);
     *bytes = shrunk != NULL ? shrunk : buffer;

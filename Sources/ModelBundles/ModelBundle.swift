@@ -57,7 +57,7 @@ public struct ModelBundle: Sendable {
         }
         let weightsPath = Self.path(of: entry.weightsFile, in: directory)
         let stored = try SafeTensors(checkedWeights(of: entry), path: weightsPath)
-        let network = try SegmentationNetwork(architecture)
+        let network = try withoutRandomWeights { try SegmentationNetwork(architecture) }
         let parameters = network.namedParameters
         try stored.checkFit(
             names: parameters.map(\.name), shapes: parameters.map(\.parameter.value.shape))

@@ -213,8 +213,21 @@ public final class Dropout2d: ImageLayer {
     }
 }
 
+private enum InitialWeights {
+    @TaskLocal static var areDrawn = true
+}
+
+/// Makes layers whose weights are zeros instead of random numbers, to be replaced by stored ones.
+///
+/// - Parameter makeLayers: Makes them.
+/// - Returns: What that returns.
+public func withoutRandomWeights<Result>(_ makeLayers: () throws -> Result) rethrows -> Result {
+    try InitialWeights.$areDrawn.withValue(false) { try makeLayers() }
+}
+
 /// Normal weights with variance 2 / fan-in, where fan-in is the product of all extents but the first.
 private func heNormal(shape: [Int]) throws -> Tensor {
+    guard InitialWeights.areDrawn else { return try .zeros(shape) }
     let fanIn = shape.dropFirst().reduce(1, *)
     return try .randomNormal(shape) * (2 / Double(fanIn)).squareRoot()
 }

@@ -1,12 +1,10 @@
 import AtomicFiles
 import Datasets
-import Dispatch
 import Foundation
 import Inference
 import ModelBundles
 import Reports
 import SegmentationMetrics
-import Synchronization
 import VolumeIO
 import Volumes
 
@@ -76,6 +74,11 @@ struct CaseWriter: Sendable {
         let begun = clock.now
         let (scan, loaded, labels) = (segmented.scan, segmented.content.loaded, segmented.labels)
         let name = scan.outputName
+        let quality = Background { [table] in
+            QualityInput(
+                name: name, segmentation: labels, table: table,
+                planeDisagreement: segmented.planeDisagreement)
+        }
         let measured = structureVolumes(of: labels, labels: table.structures.map(\.index))
         let warnings = segmented.content.warnings + warnings(of: loaded, volumes: measured)
         let outputs = ScanOutputs(of: scan, in: output)
@@ -121,9 +124,7 @@ struct CaseWriter: Sendable {
         try files.writeLast(outputs.provenance) { try writeAtomically(text, to: $0) }
         return WrittenCase(
             volumes: ScanVolumes(scan: name, volumes: measured),
-            quality: QualityInput(
-                name: name, segmentation: labels, table: table,
-                planeDisagreement: provenance.disagreementOfLabel),
+            quality: quality.wait(),
             record: ScanRecord(
                 name: name, scan: scan.path, status: .done, labels: outputs.labels,
                 warnings: warnings.isEmpty ? nil : warnings, seconds: seconds),
@@ -145,7 +146,7 @@ struct CaseWriter: Sendable {
                 ? nil
                 : Dictionary(
                     uniqueKeysWithValues: segmented.planeDisagreement.map {
-                        (String($0), ($1 * 10_000).rounded() / 10_000)
+                        (String($0), $1)
                     }))
         provenance.restoration = segmented.restoration.rawValue
         switch scan.origin {
@@ -203,7 +204,7 @@ struct CaseWriter: Sendable {
 }
 
 /// A scan whose files are being written beside the work on the next one.
-final class PendingWrite: Sendable {
+struct PendingWrite: Sendable {
     /// What came of it.
     enum Outcome: Sendable {
         case written(WrittenCase)
@@ -213,32 +214,23 @@ final class PendingWrite: Sendable {
 
     /// The scan.
     let scan: ScanFile
-    private let outcome = Mutex<Outcome?>(nil)
-    private let group = DispatchGroup()
+    private let outcome: Background<Outcome>
 
     /// Begins to write.
     init(_ segmented: SegmentedCase, by writer: CaseWriter) {
         scan = segmented.scan
-        DispatchQueue(label: "write", qos: .userInitiated).async(group: group) { [self] in
-            let found: Outcome
+        outcome = Background {
             do {
-                found = .written(try writer(segmented))
+                return .written(try writer(segmented))
             } catch {
-                found = .failed(sentence(for: error, about: segmented.scan.path))
+                return .failed(sentence(for: error, about: segmented.scan.path))
             }
-            outcome.withLock { $0 = found }
         }
     }
 
     /// Whether ``wait()`` returns at once.
-    var isFinished: Bool { outcome.withLock { $0 != nil } }
+    var isFinished: Bool { outcome.isFinished }
 
     /// Waits until it is written.
-    func wait() -> Outcome {
-        group.wait()
-        guard let found = outcome.withLock(\.self) else {
-            preconditionFailure("a write has ended without an outcome")
-        }
-        return found
-    }
+    func wait() -> Outcome { outcome.wait() }
 }

@@ -44,6 +44,8 @@ struct ScanPreparation: Sendable {
     let modelIdentity: String
     let options: Provenance.Options
     let table: LabelTable
+    /// Is called before a scan is read to be segmented.
+    var beforeReading: @Sendable () -> Void = {}
 
     func callAsFunction(_ scan: ScanFile) -> PreparedScan {
         if case .unreadable(let reason) = scan.origin { return .failed(reason) }
@@ -79,6 +81,7 @@ struct ScanPreparation: Sendable {
                 }
             }
         }
+        beforeReading()
         do {
             let content = try ScanContent(of: scan)
             guard let hash else {

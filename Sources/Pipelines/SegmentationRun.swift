@@ -1,5 +1,6 @@
 import AtomicFiles
 import Datasets
+import Dispatch
 import Foundation
 import Inference
 import ModelBundles
@@ -171,12 +172,18 @@ private final class SegmentationRun {
 
     private func segmentAll() throws {
         // The next scan is read while the network computes on this one.
-        let prepare = ScanPreparation(
+        var prepare = ScanPreparation(
             output: request.output, overwrites: request.overwrites,
             modelIdentity: bundle.identity, options: options, table: bundle.card.labels)
+        // The engine is loaded while the first scan is read. What is wrong with it is told when the
+        // networks are made.
+        prepare.beforeReading = {
+            DispatchQueue.global(qos: .userInitiated).async { try? Engine.load() }
+        }
+        let prepareScan = prepare
         let scans = scans
         let reader = BatchPrefetcher<PreparedScan?>(first: 0, depth: 1) { number in
-            scans.indices.contains(number) ? prepare(scans[number]) : nil
+            scans.indices.contains(number) ? prepareScan(scans[number]) : nil
         }
         defer { reader.stop() }
         // However this ends, no file is left half-written.
@@ -256,7 +263,10 @@ private final class SegmentationRun {
                 precision: segmentation.precision.rawValue,
                 engine: "LibTorch " + (try Engine.versionDescription()),
                 threads: try Engine.threadCount(), path: segmentation.computation),
-            planeDisagreement: segmentation.planeDisagreement,
+            // To four places, as the provenance tells it to later runs.
+            planeDisagreement: segmentation.planeDisagreement.mapValues {
+                ($0 * 10_000).rounded() / 10_000
+            },
             restoration: segmentation.restoration, started: startDate,
             stages: [StageSeconds(stage: "read", seconds: rounded(readSeconds))]
                 + segmentation.stageSeconds.map {

@@ -22,6 +22,11 @@ extension JSONValue {
 }
 
 private func scriptQuoted(_ text: String) -> String {
+    // Most of a page are pictures as letters and digits.
+    let isPlain = text.utf8.allSatisfy { byte in
+        (0x20..<0x7f).contains(byte) && !#""\<>&"#.utf8.contains(byte)
+    }
+    if isPlain { return "\"" + text + "\"" }
     var result = ""
     for unit in JSONValue.quoted(text).utf16 {
         switch unit {

@@ -142,6 +142,7 @@ struct SegmentBrain: ParsableCommand {
         do {
             var command = try parseAsRoot()
             try command.run()
+            endProcess()
         } catch {
             endCommand("segment-brain", after: error) { parserReply(to: error) }
         }

@@ -24,6 +24,7 @@ struct SliceSeg: ParsableCommand {
         do {
             var command = try parseAsRoot()
             try command.run()
+            endProcess()
         } catch {
             endCommand("sliceseg", after: error) { parserReply(to: error) }
         }

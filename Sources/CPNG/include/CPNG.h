@@ -36,7 +36,7 @@ CPNGStatus cpng_decode_rgb8(
     char message[_Nonnull CPNG_MESSAGE_SIZE]);
 
 // Compresses bytes into a zlib stream (RFC 1950), as the pixels of a PNG file are; a browser
-// decodes it as "deflate". Ownership as above. zlib is the library that libpng builds on.
+// decodes it as "deflate". Ownership as above.
 CPNGStatus cpng_compress(
     const uint8_t *_Nonnull plain, size_t plain_count, uint8_t *_Nullable *_Nonnull bytes,
     size_t *_Nonnull count, char message[_Nonnull CPNG_MESSAGE_SIZE]);

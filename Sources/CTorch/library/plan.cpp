@@ -481,9 +481,12 @@ private:
         }
         const Floats dense = floats_of(step.description.weight);
         step.winograd_weights = aligned_block<float>(winograd_points(kernel) * in * out);
-        winograd->pack(
-            dense.data(), static_cast<int>(kernel), static_cast<int>(in), static_cast<int>(out),
-            step.winograd_weights.get());
+        at::parallel_for(0, out / 16, 1, [&](int64_t begin, int64_t end) {
+            winograd->pack(
+                dense.data(), static_cast<int>(kernel), static_cast<int>(in),
+                static_cast<int>(out), static_cast<int>(begin) * 16, static_cast<int>(end) * 16,
+                step.winograd_weights.get());
+        });
         step.biases = floats_of(step.description.bias);
         step.biases.resize(out);
         step.winograd = WinogradLayer{

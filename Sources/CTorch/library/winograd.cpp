@@ -55,7 +55,8 @@ inline int channel_at(int place, long depth) {
 
 // A vector of output channels at a time.
 template <int kernel>
-void pack_weights(const float *weights, int in, int out, float *packed) {
+void pack_weights(
+    const float *weights, int in, int out, int begin, int end, float *packed) {
     using At = Transform<kernel>;
     const WeightTransform<kernel> transform;
     const long depth = depth_of(in);
@@ -65,7 +66,7 @@ void pack_weights(const float *weights, int in, int out, float *packed) {
     const float length = static_cast<float>(largest_sum / tile_length - rounding_of(in));
 #endif
     Vector *const transformed = new Vector[At::points * depth]();
-    for (int o = 0; o < out; o += lanes) {
+    for (int o = begin; o < end; o += lanes) {
         const int first = o / (vectors_of_block * lanes) * (vectors_of_block * lanes);
         const int width = block_width(out - first);
         for (int i = 0; i < in; i++) {
@@ -112,8 +113,11 @@ void pack_weights(const float *weights, int in, int out, float *packed) {
     delete[] transformed;
 }
 
-void pack(const float *weights, int kernel, int in, int out, float *packed) {
-    with_kernel(kernel, [&](auto size) { pack_weights<size.value>(weights, in, out, packed); });
+void pack(
+    const float *weights, int kernel, int in, int out, int first, int last, float *packed) {
+    with_kernel(kernel, [&](auto size) {
+        pack_weights<size.value>(weights, in, out, first, last, packed);
+    });
 }
 
 // MARK: Products

@@ -34,7 +34,9 @@ typedef struct {
     // Transforms weights [out][in][kernel][kernel] to [points][blocks of output channels][in][channels
     // of the block], of winograd_points(kernel) * in * out numbers. As integers they lie two by two
     // input channels, and their factors [points][out] follow. There are 16 input channels or more.
-    void (*pack)(const float *weights, int kernel, int in, int out, float *packed);
+    // Output channels `first` to `last` only, multiples of 16.
+    void (*pack)(
+        const float *weights, int kernel, int in, int out, int first, int last, float *packed);
     // How many numbers `convolve` needs to work in.
     int64_t (*scratch)(const WinogradLayer *layer);
     // Of float32 and of bfloat16 elements: convolves an image, channels side by side, `*_stride`
