@@ -122,6 +122,36 @@ struct WinogradTests {
         }
     }
 
+    /// What is known of one flat part is taken for others that hold the same, and only for those.
+    @Test(arguments: [PlanKernels.avx2, .best], [3, 5, 7])
+    func `flat parts of an image are convolved as the rest is`(
+        kernels: PlanKernels, kernel: Int
+    ) throws {
+        guard try Engine.convolutionCapability().hasPrefix("AVX") else { return }
+        let (channels, outputs, height, width) = (32, 16, 48, 61)
+        let step = try ConvolutionPlan(
+            channels: channels, outputs: outputs, kernel: kernel, height: height, width: width,
+            slope: 0.25, type: .float32, kernels: kernels)
+        var generator = SeededGenerator(seed: 10)
+        let images = (0..<channels).flatMap { _ in
+            let flat = (0..<2).map { _ in Float.random(in: 0...1, using: &generator) }
+            return (0..<height * width).map { pixel in
+                switch pixel % width {
+                case ..<20: flat[pixel / width < 24 ? 0 : 1]
+                case 41...: flat[0]
+                default: Float.random(in: 0...1, using: &generator)
+                }
+            }
+        }
+        let found: [Float] = try step.plan(
+            Tensor(images, shape: [1, channels, height, width])
+        ).elements()
+        let expected = convolved(
+            images, channels: channels, height: height, width: width, weight: step.weight,
+            bias: step.bias, kernel: kernel, slope: 0.25)
+        #expect(zip(found, expected).allSatisfy { abs(Double($0) - $1) < 3e-5 })
+    }
+
     @Test func `bfloat16 is rounded as it is read and as it is written, not in between`() throws {
         guard try Engine.convolutionCapability().hasPrefix("AVX") else { return }
         let (channels, height, width) = (32, 19, 22)

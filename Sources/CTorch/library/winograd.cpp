@@ -417,87 +417,152 @@ void give_tile(
     }
 }
 
+// A convolution of an image, tile by tile.
 template <int kernel, typename Element>
-void convolve_image(
-    const WinogradLayer &layer, const Element *source, long source_stride, int height, int width,
-    Element *target, long target_stride, float *scratch) {
+class Convolution {
     using At = Transform<kernel>;
-    constexpr int tile = At::tile, size = At::size, margin = kernel / 2;
-    const Workspace<kernel> work(layer, scratch);
-    const int across = (width + size - 1) / size;
-    const int total = across * ((height + size - 1) / size);
-    const int in = layer.in_channels, out = layer.out_channels, depth = depth_of(in);
+    static constexpr int tile = At::tile, size = At::size, margin = kernel / 2;
+
+    const WinogradLayer &layer;
+    const Workspace<kernel> work;
+    const Element *const source;
+    const long source_stride;
+    const int height, width;
+    Element *const target;
+    const long target_stride;
+    const int across = (width + size - 1) / size;  // tiles
+    const int depth = depth_of(layer.in_channels);
     const long tile_numbers = At::points * work.channels;
-    const long tile_products = static_cast<long>(At::points) * out;
+    const long tile_products = static_cast<long>(At::points) * layer.out_channels;
     Element *const patch = reinterpret_cast<Element *>(work.patch);
-    memset(patch, 0, sizeof(Element) * tile * tile * work.channels);
-    const Number *const weights = reinterpret_cast<const Number *>(layer.weights);
-    const float *const weight_factors =
-        reinterpret_cast<const float *>(weights + static_cast<long>(At::points) * depth * out);
+
+    // Tiles that wait for their products.
+    int waiting = 0;
+    int places[largest_block];
     bool uniform[largest_block];
 
-    for (int first = 0; first < total; first += work.block) {
-        const int count = smaller(work.block, total - first);
-        for (int t = 0; t < count; t++) {
-            const int top = (first + t) / across * size - margin;
-            const int left = (first + t) % across * size - margin;
-            const Element *rows[tile];
-            long stride = source_stride;
-            const bool is_inside =
-                top >= 0 && left >= 0 && top + tile <= height && left + tile <= width;
-            if (is_inside && work.channels == in) {
-                for (int y = 0; y < tile; y++) {
-                    rows[y] = source + (static_cast<long>(top + y) * width + left) * source_stride;
-                }
-            } else {
-                stride = work.channels;
-                if (!is_inside) memset(patch, 0, sizeof(Element) * tile * tile * stride);
-                const int x0 = larger(left, 0), x1 = smaller(left + tile, width);
-                for (int y = 0; y < tile; y++) {
-                    rows[y] = patch + y * tile * stride;
-                    if (top + y < 0 || top + y >= height) continue;
-                    for (int x = x0; x < x1; x++) {
-                        memcpy(
-                            patch + (y * tile + x - left) * stride,
-                            source + (static_cast<long>(top + y) * width + x) * source_stride,
-                            sizeof(Element) * in);
-                    }
+    // The place of a uniform tile that has been worked on, and what all of its pixels were.
+    int known_place = -1;
+    const Element *known_pixel = nullptr;
+
+public:
+    Convolution(
+        const WinogradLayer &layer, const Element *source, long source_stride, int height, int width,
+        Element *target, long target_stride, float *scratch)
+        : layer(layer), work(layer, scratch), source(source), source_stride(source_stride),
+          height(height), width(width), target(target), target_stride(target_stride) {
+        memset(patch, 0, sizeof(Element) * tile * tile * work.channels);
+    }
+
+    void run() {
+        const int total = across * ((height + size - 1) / size);
+        for (int place = 0; place < total; place++) {
+            take(place);
+            if (waiting == work.block) finish();
+        }
+        finish();
+    }
+
+private:
+    void take(int place) {
+        const int in = layer.in_channels;
+        const int top = place / across * size - margin, left = place % across * size - margin;
+        const Element *rows[tile];
+        long stride = source_stride;
+        const bool is_inside = top >= 0 && left >= 0 && top + tile <= height && left + tile <= width;
+        if (is_inside && work.channels == in) {
+            for (int y = 0; y < tile; y++) {
+                rows[y] = source + (static_cast<long>(top + y) * width + left) * source_stride;
+            }
+        } else {
+            stride = work.channels;
+            if (!is_inside) memset(patch, 0, sizeof(Element) * tile * tile * stride);
+            const int x0 = larger(left, 0), x1 = smaller(left + tile, width);
+            for (int y = 0; y < tile; y++) {
+                rows[y] = patch + y * tile * stride;
+                if (top + y < 0 || top + y >= height) continue;
+                for (int x = x0; x < x1; x++) {
+                    memcpy(
+                        patch + (y * tile + x - left) * stride,
+                        source + (static_cast<long>(top + y) * width + x) * source_stride,
+                        sizeof(Element) * in);
                 }
             }
-            uniform[t] = is_uniform(rows, stride, in);
-            take_tile(
-                work, rows, stride, work.tiles + t * tile_numbers, work.factors + t * At::forms * lanes);
         }
+        const bool is_flat = is_uniform(rows, stride, in);
+        if (is_flat && known_place >= 0 &&
+            memcmp(rows[0], known_pixel, sizeof(Element) * in) == 0) {
+            repeat(place);
+            return;
+        }
+        places[waiting] = place;
+        uniform[waiting] = is_flat;
+        take_tile(
+            work, rows, stride, work.tiles + waiting * tile_numbers,
+            work.factors + waiting * At::forms * lanes);
+        waiting++;
+    }
+
+    // Multiplies what waits, and writes the results.
+    void finish() {
+        const int out = layer.out_channels;
+        const Number *const weights = reinterpret_cast<const Number *>(layer.weights);
+        const float *const weight_factors =
+            reinterpret_cast<const float *>(weights + static_cast<long>(At::points) * depth * out);
         for (int p = 0; p < At::points; p++) {
             multiply(
                 work.tiles + p * work.channels, tile_numbers,
-                weights + static_cast<long>(p) * depth * out, count, depth, out,
+                weights + static_cast<long>(p) * depth * out, waiting, depth, out,
                 work.products + static_cast<long>(p) * out, tile_products);
         }
         // Tile by tile, the factors of a vector's weights stay near.
         for (int c = 0; c < out; c += lanes) {
-            for (int t = 0; t < count; t++) {
-                const int top = (first + t) / across * size;
-                const int left = (first + t) % across * size;
+            for (int t = 0; t < waiting; t++) {
                 give_tile<kernel>(
                     layer, c, work.products + t * tile_products, weight_factors,
-                    work.factors + t * At::forms * lanes, uniform[t], smaller(size, height - top),
-                    smaller(size, width - left),
-                    target + (static_cast<long>(top) * width + left) * target_stride,
+                    work.factors + t * At::forms * lanes, uniform[t], rows_of(places[t]),
+                    columns_of(places[t]), pixel(places[t]),
                     static_cast<long>(width) * target_stride, target_stride);
             }
         }
+        for (int t = 0; t < waiting; t++) {
+            if (!uniform[t]) continue;
+            const long top = places[t] / across * size, left = places[t] % across * size;
+            known_place = places[t];
+            known_pixel = source + (top * width + left) * source_stride;
+        }
+        waiting = 0;
     }
-}
+
+    // A tile's results are those of one that holds the same pixels.
+    void repeat(int place) const {
+        const Element *const known = pixel(known_place);
+        for (int y = 0; y < rows_of(place); y++) {
+            for (int x = 0; x < columns_of(place); x++) {
+                memcpy(
+                    pixel(place) + (static_cast<long>(y) * width + x) * target_stride, known,
+                    sizeof(Element) * layer.out_channels);
+            }
+        }
+    }
+
+    int rows_of(int place) const { return smaller(size, height - place / across * size); }
+    int columns_of(int place) const { return smaller(size, width - place % across * size); }
+    Element *pixel(int place) const {
+        const long y = place / across * size, x = place % across * size;
+        return target + (y * width + x) * target_stride;
+    }
+};
 
 template <typename Element>
 void convolve(
     const WinogradLayer *layer, const void *source, long source_stride, int height, int width,
     void *target, long target_stride, float *scratch) {
     with_kernel(layer->kernel, [&](auto size) {
-        convolve_image<size.value>(
+        Convolution<size.value, Element>(
             *layer, static_cast<const Element *>(source), source_stride, height, width,
-            static_cast<Element *>(target), target_stride, scratch);
+            static_cast<Element *>(target), target_stride, scratch)
+            .run();
     });
 }
 
