@@ -1,5 +1,6 @@
 import CPNG
 import Foundation
+import SegmentationMetrics
 import Volumes
 
 /// The pictures of one case as the page's viewer reads them: gray levels and label codes of a box
@@ -239,20 +240,29 @@ extension CaseImages {
             "labelFactor": .integers(labelLattice.factor),
             "labels": .array(labelOfCode.map { .integer(Int($0)) }),
         ]
-        if let scan {
-            members["scan"] = .string(
-                try base64(compressed(levelResiduals(scan, size: scanLattice.size))))
+        let names = ["scan", "prediction", "reference"]
+        let texts = concurrentMap(count: names.count) { position in
+            Result { try base64(ofPicture: names[position]) }
         }
-        // A second plane of bytes only where there are more than 255 structures.
-        let isWide = labelOfCode.count > 256
-        for (name, codes) in [("prediction", prediction), ("reference", reference)] {
-            guard let codes else { continue }
-            let residuals = codeResiduals(codes, size: labelLattice.size)
-            var bytes = residuals.map { UInt8(truncatingIfNeeded: $0) }
-            if isWide { bytes += residuals.map { UInt8($0 >> 8) } }
-            members[name] = .string(try base64(compressed(bytes)))
+        for (name, text) in zip(names, texts) {
+            if let text = try text.get() { members[name] = .string(text) }
         }
         return "sliceSegCase(\(JSONValue.object(members).scriptText));\n"
+    }
+
+    private func base64(ofPicture name: String) throws -> String? {
+        let bytes: [UInt8]
+        if name == "scan" {
+            guard let scan else { return nil }
+            bytes = levelResiduals(scan, size: scanLattice.size)
+        } else {
+            guard let codes = name == "prediction" ? prediction : reference else { return nil }
+            let residuals = codeResiduals(codes, size: labelLattice.size)
+            let low = residuals.map { UInt8(truncatingIfNeeded: $0) }
+            // A second plane of bytes only where there are more than 255 structures.
+            bytes = labelOfCode.count > 256 ? low + residuals.map { UInt8($0 >> 8) } : low
+        }
+        return Data(try compressed(bytes)).base64EncodedString()
     }
 }
 
@@ -261,8 +271,6 @@ extension JSONValue {
         .array((0..<3).map { .integer(vector[$0]) })
     }
 }
-
-private func base64(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }
 
 /// A zlib stream of bytes.
 private func compressed(_ plain: [UInt8]) throws(PictureError) -> [UInt8] {
