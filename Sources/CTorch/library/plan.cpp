@@ -341,12 +341,14 @@ private:
         Step step{.description = description};
         switch (description.kind) {
         case CTORCH_STEP_CONVOLVE:
-            // A pixel's own channels are needed for it, or of all pixels the integers.
+            // A pixel's own channels are needed for it, or some rows, or of all pixels the integers.
             if (joins && tensor_of(description.weight).size(2) == 1) {
                 step.join = static_cast<int>(steps.size()) - 1;
             }
             pack(step);
-            if (joins && step.is_in_integers()) step.join = static_cast<int>(steps.size()) - 1;
+            if (joins && (step.winograd || step.is_in_integers())) {
+                step.join = static_cast<int>(steps.size()) - 1;
+            }
             break;
         case CTORCH_STEP_CLASSIFY: {
             const Floats weight = floats_of(description.weight);
@@ -448,12 +450,21 @@ private:
         return std::clamp<int64_t>((2 << 20) / row, 1, buffer.size.height);
     }
 
+    // How many rows a convolution by Winograd's algorithm joins and convolves at once.
+    int band_of(const Step &step) const {
+        const int size = winograd_size(step.winograd->kernel);
+        const int64_t rows = rows_at_once(buffers[step.description.sources[0].buffer]);
+        return std::max(1, static_cast<int>(rows - step.winograd->kernel + 1) / size) * size;
+    }
+
     int64_t joined_scratch() const {
         int64_t most = 0;
         for (const Step &step : steps) {
             if (step.join < 0) continue;
             const Buffer &source = buffers[step.description.sources[0].buffer];
-            const int64_t rows = step.is_in_integers() ? 1 : rows_at_once(source);
+            const int64_t rows = step.is_in_integers() ? 1
+                : step.winograd                        ? band_of(step) + step.winograd->kernel - 1
+                                                       : rows_at_once(source);
             most = std::max(
                 most, rows * element_size * source.size.width * source.size.channels);
         }
@@ -646,13 +657,16 @@ private:
             if (is_joined_later(i)) continue;
             if (counts != nullptr && step.description.kind == CTORCH_STEP_CONVOLVE) {
                 if (step.join < 0) {
-                    count_numbers(work, step.description.sources[0].buffer, counts);
+                    const Rows source = rows(work, step.description.sources[0]);
+                    count_numbers(source[0], source.height * source.width * source.channels, counts);
                 }
                 counts += 1 << 16;
             }
             switch (step.description.kind) {
             case CTORCH_STEP_INPUT: take_input(work, step, image, height, width); break;
-            case CTORCH_STEP_CONVOLVE: convolve(work, step); break;
+            case CTORCH_STEP_CONVOLVE:
+                convolve(work, step, counts == nullptr ? nullptr : counts - (1 << 16));
+                break;
             case CTORCH_STEP_JOIN: join(work, step); break;
             case CTORCH_STEP_INTERPOLATE:
             case CTORCH_STEP_REPEAT:
@@ -676,9 +690,7 @@ private:
         }
     }
 
-    void count_numbers(Workspace &work, int buffer, int64_t *counts) const {
-        const char *const numbers = data(work, buffer);
-        const int64_t count = buffers[buffer].pixels() * buffers[buffer].size.channels;
+    void count_numbers(const char *numbers, int64_t count, int64_t *counts) const {
         for (int64_t i = 0; i < count; i++) {
             const c10::BFloat16 number = type == at::kFloat
                 ? c10::BFloat16(reinterpret_cast<const float *>(numbers)[i])
@@ -687,16 +699,17 @@ private:
         }
     }
 
-    void convolve(Workspace &work, const Step &step) const {
+    void convolve(Workspace &work, const Step &step, int64_t *counts) const {
         const int source = step.description.sources[0].buffer;
         const int64_t channels = buffers[source].size.channels;
         const int64_t height = buffers[source].size.height;
         const int64_t width = buffers[source].size.width;
         if (step.winograd) {
-            winograd->convolve[type == at::kBFloat16](
-                &*step.winograd, data(work, source), channels, static_cast<int>(height),
-                static_cast<int>(width), data(work, step.description.target.buffer),
-                step.winograd->out_channels, work.winograd.get());
+            if (step.join >= 0) {
+                convolve_in_bands(work, step, counts);
+            } else {
+                convolve_rows(work, step, data(work, source), 0, static_cast<int>(height));
+            }
             return;
         }
         const auto image = [&](void *numbers, int64_t rows, at::ScalarType of) {
@@ -713,6 +726,39 @@ private:
                                   : image(data(work, source), height, type));
         work.outputs[step.description.target.buffer] =
             output.contiguous(at::MemoryFormat::ChannelsLast);
+    }
+
+    // Some rows of a convolution by Winograd's algorithm.
+    void convolve_rows(
+        Workspace &work, const Step &step, const char *source, int first, int last) const {
+        const CTorchPlanBuffer &size = buffers[step.description.sources[0].buffer].size;
+        winograd->convolve[type == at::kBFloat16](
+            &*step.winograd, source, size.channels, size.height, size.width, first, last,
+            data(work, step.description.target.buffer), step.winograd->out_channels,
+            work.winograd.get());
+    }
+
+    // The rows that a band needs are joined once, and convolved while they are near.
+    void convolve_in_bands(Workspace &work, const Step &step, int64_t *counts) const {
+        const CTorchPlanBuffer &size = buffers[step.description.sources[0].buffer].size;
+        const int64_t numbers = static_cast<int64_t>(size.width) * size.channels;
+        const int64_t row_bytes = numbers * element_size;
+        const int margin = step.winograd->kernel / 2, band = band_of(step);
+        char *const joined = work.joined.get();
+        int begin = 0, end = 0;  // rows that are joined
+        for (int first = 0; first < size.height; first += band) {
+            const int last = std::min(first + band, size.height);
+            const int from = std::max(first - margin, 0), to = std::min(last + margin, size.height);
+            std::memmove(joined, joined + (from - begin) * row_bytes, (end - from) * row_bytes);
+            for (int y = end; y < to; y++) {
+                char *const row = joined + (y - from) * row_bytes;
+                join_row(work, steps[step.join], y, row, size.channels);
+                if (counts != nullptr) count_numbers(row, numbers, counts);
+            }
+            begin = from;
+            end = to;
+            convolve_rows(work, step, joined - from * row_bytes, first, last);
+        }
     }
 
     // A convolution's input as integers.

@@ -638,7 +638,8 @@ Tensor convolved_by_winograd(
         for (int64_t n = begin; n < end; n++) {
             kernels.convolve[is_half](
                 &layer, static_cast<const char *>(x.const_data_ptr()) + n * in * pixel_bytes, in,
-                height, width, static_cast<char *>(result.data_ptr()) + n * out * pixel_bytes, out,
+                height, width, 0, height,
+                static_cast<char *>(result.data_ptr()) + n * out * pixel_bytes, out,
                 scratch.data_ptr<float>());
         }
     });

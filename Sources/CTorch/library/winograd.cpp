@@ -454,9 +454,9 @@ public:
         memset(patch, 0, sizeof(Element) * tile * tile * work.channels);
     }
 
-    void run() {
-        const int total = across * ((height + size - 1) / size);
-        for (int place = 0; place < total; place++) {
+    void run(int first, int last) {
+        const int end = across * ((last + size - 1) / size);
+        for (int place = across * (first / size); place < end; place++) {
             take(place);
             if (waiting == work.block) finish();
         }
@@ -557,12 +557,12 @@ private:
 template <typename Element>
 void convolve(
     const WinogradLayer *layer, const void *source, long source_stride, int height, int width,
-    void *target, long target_stride, float *scratch) {
+    int first, int last, void *target, long target_stride, float *scratch) {
     with_kernel(layer->kernel, [&](auto size) {
         Convolution<size.value, Element>(
             *layer, static_cast<const Element *>(source), source_stride, height, width,
             static_cast<Element *>(target), target_stride, scratch)
-            .run();
+            .run(first, last);
     });
 }
 

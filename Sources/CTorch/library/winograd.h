@@ -21,6 +21,10 @@ static constexpr bool winograd_serves(int64_t kernel) {
     return kernel == 3 || kernel == 5 || kernel == 7;
 }
 static constexpr int winograd_points(int64_t kernel) { return kernel == 3 ? 64 : 169; }
+// Rows that a tile gives.
+static constexpr int winograd_size(int64_t kernel) {
+    return kernel == 3 ? 6 : 13 - static_cast<int>(kernel);
+}
 
 typedef struct {
     int kernel;  // 3, 5 or 7
@@ -40,11 +44,12 @@ typedef struct {
     // How many numbers `convolve` needs to work in.
     int64_t (*scratch)(const WinogradLayer *layer);
     // Of float32 and of bfloat16 elements: convolves an image, channels side by side, `*_stride`
-    // elements from a pixel to the next; what lies outside counts as 0. `scratch` is aligned to 64
-    // bytes.
+    // elements from a pixel to the next; what lies outside counts as 0. Only rows `first` to `last`
+    // are written, where `first` is a multiple of winograd_size(), and so is `last` but for the end;
+    // only those and kernel / 2 rows on both sides are read. `scratch` is aligned to 64 bytes.
     void (*convolve[2])(
         const WinogradLayer *layer, const void *source, long source_stride, int height, int width,
-        void *target, long target_stride, float *scratch);
+        int first, int last, void *target, long target_stride, float *scratch);
 } WinogradKernels;
 
 #ifdef __x86_64__

@@ -87,7 +87,7 @@ struct Transform {
     static constexpr int size = tile - kernel + 1;  // results of a side
     static constexpr int forms = tile + (has_imaginary ? 1 : 0);  // what a row becomes
     static constexpr int points = forms * forms;
-    static_assert(points == winograd_points(kernel));
+    static_assert(points == winograd_points(kernel) && size == winograd_size(kernel));
 
     struct Factors {
         float all[pairs] = {};  // of the product of (x - square), of which the highest is 1
