@@ -3,8 +3,8 @@ extension Tensor {
     /// Convolves with `weight` `[out, in/groups, kH, kW]`.
     ///
     /// Output size per axis: `(size + 2 padding - dilation (k - 1) - 1) / stride + 1`. Where weights are
-    /// learnt, 3x3 and 5x5 convolutions of stride 1 go by Winograd's algorithm (arXiv:1509.09308), if
-    /// the processor is faster that way.
+    /// learnt, 3x3, 5x5 and 7x7 convolutions of stride 1 go by Winograd's algorithm (arXiv:1509.09308,
+    /// arXiv:1905.05233), if the processor is faster that way.
     public func convolved(
         weight: Tensor, bias: Tensor?, stride: Int = 1, padding: Int = 0, dilation: Int = 1,
         groups: Int = 1
