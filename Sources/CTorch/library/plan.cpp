@@ -6,11 +6,10 @@
 
 #include "plan.h"
 
+#include "instruction_sets.h"
 #include "internal.h"
 #include "output_pool.h"
 #include "packed_convolution.h"
-#include "plan_kernels.h"
-#include "winograd.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -25,7 +24,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #ifdef __x86_64__
@@ -95,54 +93,6 @@ struct Workspace {
     std::shared_ptr<OutputPool> pool = make_output_pool();
 };
 
-const PlanKernels *kernels_of(CTorchKernels kind, const char **name) {
-#ifdef __x86_64__
-    // What the compiler may use at x86-64-v4 and -v3.
-    __builtin_cpu_init();
-    const bool v4 = __builtin_cpu_supports("x86-64-v4");
-    const bool v3 = __builtin_cpu_supports("x86-64-v3");
-    if (kind == CTORCH_KERNELS_BEST) {
-        kind = v4 ? CTORCH_KERNELS_AVX512 : v3 ? CTORCH_KERNELS_AVX2 : CTORCH_KERNELS_BASELINE;
-    }
-    TORCH_CHECK(
-        kind == CTORCH_KERNELS_BASELINE || (kind == CTORCH_KERNELS_AVX2 && v3) ||
-            (kind == CTORCH_KERNELS_AVX512 && v4),
-        "this processor cannot run the kernels asked for");
-    if (kind == CTORCH_KERNELS_AVX512) {
-        *name = "AVX-512";
-        return plan_kernels_avx512;
-    }
-    if (kind == CTORCH_KERNELS_AVX2) {
-        *name = "AVX2";
-        return plan_kernels_avx2;
-    }
-    *name = "x86-64";
-#else
-    TORCH_CHECK(
-        kind == CTORCH_KERNELS_BEST || kind == CTORCH_KERNELS_BASELINE,
-        "this processor cannot run the kernels asked for");
-#ifdef __aarch64__
-    *name = "NEON";
-#else
-    *name = "baseline";
-#endif
-#endif
-    return plan_kernels_baseline;
-}
-
-// Winograd's algorithm as it is compiled for the kernels' instruction set, if it is.
-const WinogradKernels *winograd_of(
-    [[maybe_unused]] const PlanKernels *kernels, [[maybe_unused]] at::ScalarType type) {
-#ifdef __x86_64__
-    if (kernels == plan_kernels_avx512) {
-        const bool integers = type == at::kBFloat16 && __builtin_cpu_supports("avx512vnni");
-        return integers ? &winograd_avx512vnni : &winograd_avx512;
-    }
-    if (kernels == plan_kernels_avx2) return &winograd_avx2;
-#endif
-    return nullptr;
-}
-
 // Very small numbers count as 0 on this thread while it lives: on many processors they take a
 // hundred times longer.
 class FlushDenormals {
@@ -181,16 +131,11 @@ public:
         : type(static_cast<at::ScalarType>(element)) {
         TORCH_CHECK(
             type == at::kFloat || type == at::kBFloat16, "plans compute in float32 or bfloat16");
-        kernels = kernels_of(kind, &kernels_name);
-        winograd = winograd_of(kernels, type);
-        if (type == at::kBFloat16) {
-            kernels++;
-            // Matrix instructions for bfloat16 are faster than fewer multiplications without them.
-            if (convolution_capability() == std::string_view("AMX")) winograd = nullptr;
-#ifdef __x86_64__
-            if (winograd == &winograd_avx512vnni) kernels_name = "AVX-512 VNNI";
-#endif
-        }
+        const InstructionSet &set = instruction_set(kind);
+        const bool is_half = type == at::kBFloat16;
+        kernels_name = set.names[is_half];
+        kernels = set.kernels[is_half];
+        winograd = set.winograd[is_half];
         element_size = type == at::kFloat ? 4 : 2;
         for (int32_t i = 0; i < buffer_count; i++) {
             Buffer buffer{.size = given_buffers[i]};
@@ -937,12 +882,6 @@ private:
 Plan &plan_of(CTorchPlan handle) { return *reinterpret_cast<Plan *>(handle); }
 
 }  // namespace
-
-const PlanKernels &best_plan_kernels() {
-    const char *name = nullptr;
-    static const PlanKernels *const kernels = kernels_of(CTORCH_KERNELS_BEST, &name);
-    return *kernels;
-}
 
 CTorchStatus plan_make(
     const CTorchPlanBuffer *buffers, int32_t buffer_count, const CTorchPlanStep *steps,

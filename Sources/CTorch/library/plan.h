@@ -5,9 +5,6 @@
 
 #include "CTorch.h"
 
-// The loops for this processor.
-const struct PlanKernels &best_plan_kernels();
-
 CTorchStatus plan_make(
     const CTorchPlanBuffer *buffers, int32_t buffer_count, const CTorchPlanStep *steps,
     int32_t step_count, CTorchElementType type, CTorchKernels kernels, CTorchPlan *result);

@@ -7,8 +7,7 @@
 // rows of C numbers a pixel; sums are formed in float32 over blocks of pixels that do not depend on
 // the number of threads, and joined in float64 in the order of the blocks.
 
-#include "plan.h"
-#include "winograd_gradient.h"
+#include "instruction_sets.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -25,7 +24,6 @@
 #include <cmath>
 #include <cstring>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 // The loops are compiled for several instruction sets; the processor's best is taken at run time.
@@ -577,38 +575,18 @@ Tensor normalize_and_rectify(
 
 // MARK: Convolution
 
-// Winograd's algorithm as this processor can run it.
-struct WinogradChoice {
-    const WinogradKernels *kernels = nullptr;
-    const WinogradGradient *gradient = nullptr;
-};
-
-WinogradChoice winograd_choice() {
-    static const WinogradChoice choice = [] {
-        WinogradChoice found;
-#ifdef __x86_64__
-        __builtin_cpu_init();
-        if (__builtin_cpu_supports("x86-64-v4")) {
-            found = {&winograd_avx512, &winograd_gradient_avx512};
-        } else if (__builtin_cpu_supports("x86-64-v3")) {
-            found = {&winograd_avx2, &winograd_gradient_avx2};
-        }
-#endif
-        return found;
-    }();
-    return choice;
+// Winograd's algorithm for such an image as this processor runs it, or null.
+const WinogradKernels *winograd_for(at::ScalarType type) {
+    if (type != at::kFloat && type != at::kBFloat16) return nullptr;
+    return instruction_set().learning[type == at::kBFloat16];
 }
 
 bool serves_winograd(const Tensor &image, const Tensor &weight) {
-    if (winograd_choice().kernels == nullptr || !image.is_cpu() || image.dim() != 4 ||
-        weight.dim() != 4 || weight.scalar_type() != at::kFloat || !at::GradMode::is_enabled() ||
-        !weight.requires_grad()) {
+    if (!image.is_cpu() || image.dim() != 4 || weight.dim() != 4 ||
+        weight.scalar_type() != at::kFloat || !at::GradMode::is_enabled() ||
+        !weight.requires_grad() || winograd_for(image.scalar_type()) == nullptr) {
         return false;
     }
-    // Matrix instructions for bfloat16 are faster than fewer multiplications without them.
-    static const bool has_matrices = convolution_capability() == std::string_view("AMX");
-    const bool is_half = image.scalar_type() == at::kBFloat16;
-    if ((!is_half && image.scalar_type() != at::kFloat) || (is_half && has_matrices)) return false;
     const int64_t kernel = weight.size(2);
     return winograd_serves(kernel) && weight.size(3) == kernel && weight.size(0) % 16 == 0 &&
         weight.size(1) % 16 == 0 && image.size(1) == weight.size(1) && image.numel() > 0;
@@ -620,7 +598,7 @@ Tensor aligned_floats(int64_t count) { return at::empty({count}, at::kFloat); }
 Tensor convolved_by_winograd(
     const Tensor &x, int kernel, int64_t in, int64_t out, const Tensor &packed,
     const Tensor &bias) {
-    const WinogradKernels &kernels = *winograd_choice().kernels;
+    const WinogradKernels &kernels = *winograd_for(x.scalar_type());
     const WinogradLayer layer{
         .kernel = kernel,
         .in_channels = static_cast<int>(in),
@@ -652,7 +630,7 @@ int64_t transformed_size(const WinogradShape &shape) {
 }
 
 Tensor packed_weights(const Tensor &weight, const WinogradShape &shape, bool is_backward) {
-    const WinogradGradient &gradient = *winograd_choice().gradient;
+    const WinogradGradient &gradient = *instruction_set().gradient;
     const Tensor packed = aligned_floats(transformed_size(shape));
     const Tensor dense = weight.contiguous();
     at::parallel_for(
@@ -695,7 +673,7 @@ struct WinogradConvolution : torch::autograd::Function<WinogradConvolution> {
                 packed_weights(weight, shape, true), at::zeros({shape.in_channels}, at::kFloat));
         }
         // Joined in the order of the images, whatever threads there are.
-        const WinogradGradient &kernels = *winograd_choice().gradient;
+        const WinogradGradient &kernels = *instruction_set().gradient;
         const int64_t numbers = transformed_size(shape);
         const int height = static_cast<int>(x.size(2)), width = static_cast<int>(x.size(3));
         const bool is_half = x.scalar_type() == at::kBFloat16;

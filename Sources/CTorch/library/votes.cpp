@@ -3,9 +3,8 @@
 
 #include "votes.h"
 
+#include "instruction_sets.h"
 #include "internal.h"
-#include "plan.h"
-#include "plan_kernels.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -56,7 +55,7 @@ CTorchStatus votes_add(
         uint16_t *const halves =
             sums == nullptr ? nullptr : halves_of(tensor_of(sums), classes, voxel_count);
         const float *const numbers = dense.const_data_ptr<float>();
-        const PlanKernels &kernels = best_plan_kernels();
+        const PlanKernels &kernels = *instruction_set().kernels[0];
         std::vector<int32_t> outputs_of_classes(output_of_class, output_of_class + classes);
         outputs_of_classes.resize((classes + 15) / 16 * 16);
         // Inside goes what lies closest together in the volume: a row of a slice, or the same place of
@@ -95,7 +94,7 @@ CTorchStatus votes_elect(CTorchTensor sums, uint8_t *elected, int64_t voxel_coun
         const int64_t classes = tensor_of(sums).size(-1);
         TORCH_CHECK(classes <= 256, "at most 256 classes can be voted for, not ", classes);
         const uint16_t *const halves = halves_of(tensor_of(sums), classes, voxel_count);
-        const PlanKernels &kernels = best_plan_kernels();
+        const PlanKernels &kernels = *instruction_set().kernels[0];
         at::parallel_for(0, voxel_count, 1 << 14, [&](int64_t begin, int64_t end) {
             kernels.elect(
                 halves + begin * classes, static_cast<int>(classes), end - begin, elected + begin);
