@@ -85,7 +85,9 @@ public func evaluate(_ request: EvaluationRequest) throws -> EvaluationReport {
         page.comparison = comparison
         page.comparedRun = request.against ?? ""
         try page.write(to: request.output) { shown in
-            evaluation.cases.first { $0.name == shown.name }.map { reportVolumes(of: $0) }
+            try evaluation.cases.first { $0.name == shown.name }.flatMap {
+                try ReportPictures(of: reportVolumes(of: $0))
+            }
         }
     }
     return report

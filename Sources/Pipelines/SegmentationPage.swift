@@ -5,6 +5,9 @@ import SegmentationMetrics
 import VolumeIO
 import Volumes
 
+/// A case's pictures that are being coded beside other work.
+typealias PendingPictures = Background<Result<ReportPictures?, any Error>>
+
 /// The page that a run of `segment-brain` ends with: `report.html`.
 struct SegmentationPage {
     let model: ModelBundle
@@ -19,10 +22,12 @@ struct SegmentationPage {
     let output: String
     /// What quality control found, most suspicious scan first.
     let quality: [ScanQuality]
+    /// By scan, pictures without references that are there already.
+    let pictures: [String: PendingPictures]
 
     /// So many scans have pictures in a page without references, the most suspicious ones: pictures
     /// take most of the time that a page takes, and nobody looks at more.
-    private static let largestPictureCount = 100
+    static let largestPictureCount = 100
 
     /// Writes how scans agree with references, with what quality control found.
     func write(_ evaluation: Evaluation) throws {
@@ -39,8 +44,9 @@ struct SegmentationPage {
                 return nil
             }
             let scan = evaluated.failure == nil ? scans[shown.name] : nil
-            return reportVolumes(
+            let volumes = reportVolumes(
                 of: evaluated, scan: scan.flatMap { try? ScanContent(of: $0).loaded.volume })
+            return try ReportPictures(of: volumes)
         }
     }
 
@@ -60,12 +66,14 @@ struct SegmentationPage {
             records.map { ($0.name, $0.labels) }, uniquingKeysWith: { first, _ in first })
         let pictured = Set(quality.prefix(Self.largestPictureCount).map(\.name))
         try page.write(to: output) { shown in
-            guard shown.failure == nil, pictured.contains(shown.name),
-                let path = labels[shown.name] ?? nil, let (map, _) = try? readLabelMap(at: path)
+            guard shown.failure == nil, pictured.contains(shown.name) else { return nil }
+            if let known = pictures[shown.name] { return try known.wait().get() }
+            guard let path = labels[shown.name] ?? nil, let (map, _) = try? readLabelMap(at: path)
             else { return nil }
             let scan = scans[shown.name].flatMap { try? ScanContent(of: $0).loaded.volume }
             let isOnGrid = scan.map { $0.grid.size == map.grid.size } ?? false
-            return ReportVolumes(scan: isOnGrid ? scan : nil, prediction: map)
+            return try ReportPictures(
+                of: ReportVolumes(scan: isOnGrid ? scan : nil, prediction: map))
         }
     }
 

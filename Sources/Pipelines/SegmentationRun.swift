@@ -66,6 +66,8 @@ private final class SegmentationRun {
     private var failures: [ScanFailure] = []
     /// The scan that is being written beside the work on the next one.
     private var pending: PendingWrite?
+    /// Of the first scans, what the page without references shows.
+    private var pictures: [String: PendingPictures] = [:]
     /// Of all scans that were segmented.
     private var stageSeconds = 0.0
     private let writer: CaseWriter
@@ -274,6 +276,11 @@ private final class SegmentationRun {
                 })
         try finishWriting()
         display.advance(name, stage: "write", fraction: 0.95)
+        if references == nil, pictures.count < SegmentationPage.largestPictureCount {
+            let shown = ReportVolumes(
+                scan: content.loaded.volume, prediction: segmentation.labels)
+            pictures[name] = Background { Result { try ReportPictures(of: shown) } }
+        }
         guard let probabilities = segmentation.probabilities else {
             pending = PendingWrite(segmented, by: writer)
             return
@@ -355,7 +362,8 @@ private final class SegmentationRun {
     private func writePage(of evaluation: Evaluation?, _ quality: [ScanQuality]) throws {
         let page = SegmentationPage(
             model: bundle, planes: options.planes, references: request.reference,
-            scans: scans, records: records, output: request.output, quality: quality)
+            scans: scans, records: records, output: request.output, quality: quality,
+            pictures: pictures)
         if let evaluation {
             try page.write(evaluation)
         } else {

@@ -219,17 +219,36 @@ package func codeResiduals(_ codes: [UInt16], size: SIMD3<Int>) -> [UInt16] {
     return result
 }
 
-extension CaseImages {
+/// The pictures of one case, coded for the page's viewer.
+public struct ReportPictures: Sendable {
+    private let members: [String: JSONValue]
+
+    /// Codes pictures; `nil` where there is no volume at all.
+    ///
+    /// - Parameter volumes: What they show.
+    /// - Throws: ``PictureError`` where memory runs out.
+    public init?(of volumes: ReportVolumes) throws {
+        guard let images = CaseImages(of: volumes) else { return nil }
+        members = try images.coded()
+    }
+
     /// The file that the page loads for a case: one call that hands over the pictures.
     ///
     /// - Parameters:
     ///   - stamp: Ties the file to its page.
     ///   - caseNumber: The case's position in the page's list.
     /// - Returns: JavaScript in ASCII.
-    /// - Throws: ``PictureError`` where memory runs out.
-    func script(stamp: String, caseNumber: Int) throws -> String {
+    func script(stamp: String, caseNumber: Int) -> String {
+        var members = members
+        members["stamp"] = .string(stamp)
+        members["case"] = .integer(caseNumber)
+        return "sliceSegCase(\(JSONValue.object(members).scriptText));\n"
+    }
+}
+
+extension CaseImages {
+    fileprivate func coded() throws -> [String: JSONValue] {
         var members: [String: JSONValue] = [
-            "stamp": .string(stamp), "case": .integer(caseNumber),
             "full": .integers(fullSize), "origin": .integers(origin),
             "extent": .integers(extent),
             "spacing": .array((0..<3).map { .number(spacing[$0]) }),
@@ -247,7 +266,7 @@ extension CaseImages {
         for (name, text) in zip(names, texts) {
             if let text = try text.get() { members[name] = .string(text) }
         }
-        return "sliceSegCase(\(JSONValue.object(members).scriptText));\n"
+        return members
     }
 
     private func base64(ofPicture name: String) throws -> String? {

@@ -1,6 +1,6 @@
 /// JSON as Python's `json.dump(…, indent=4, sort_keys=True, ensure_ascii=False)` writes it, with
 /// `NaN` and `Infinity`, which Foundation's encoder cannot write as numbers.
-indirect enum JSONValue {
+indirect enum JSONValue: Sendable {
     case object([String: JSONValue])
     case array([JSONValue])
     case string(String)

@@ -160,17 +160,17 @@ public struct Report: Sendable, Hashable {
     /// Writes `report.html` and the pictures beside it, `report-files/case-0001.js` and so on.
     ///
     /// Each file appears whole or not at all, the page last; pictures of an earlier report that
-    /// this one does not have are removed. Volumes are asked for one case at a time.
+    /// this one does not have are removed. Pictures are asked for one case at a time.
     ///
     /// - Parameters:
     ///   - directory: A folder that exists; a report there is replaced.
-    ///   - volumes: What to show of a case; `nil` for a case without pictures.
-    /// - Throws: `FileWriteError`, or what `volumes` throws.
+    ///   - pictures: What to show of a case; `nil` for a case without pictures.
+    /// - Throws: `FileWriteError`, or what `pictures` throws.
     public func write(
-        to directory: String, volumes: (ReportCase) throws -> ReportVolumes? = { _ in nil }
+        to directory: String, pictures: (ReportCase) throws -> ReportPictures? = { _ in nil }
     ) throws {
         do {
-            try writeFiles(to: directory, volumes: volumes)
+            try writeFiles(to: directory, pictures: pictures)
         } catch {
             // Pictures without their page are of no use.
             try? removePictures(in: directory) { _ in true }
@@ -179,15 +179,13 @@ public struct Report: Sendable, Hashable {
     }
 
     private func writeFiles(
-        to directory: String, volumes: (ReportCase) throws -> ReportVolumes?
+        to directory: String, pictures picturesOf: (ReportCase) throws -> ReportPictures?
     ) throws {
         let folder = directory + "/" + Self.folderOfPictures
         let stamp = stamp
         var pictures = [String?](repeating: nil, count: cases.count)
         for (position, reported) in cases.enumerated() {
-            guard let shown = try volumes(reported), let images = CaseImages(of: shown) else {
-                continue
-            }
+            guard let shown = try picturesOf(reported) else { continue }
             let file = Self.pictureFile(ofCase: position)
             if !FileManager.default.fileExists(atPath: folder) {
                 do {
@@ -198,7 +196,7 @@ public struct Report: Sendable, Hashable {
                 }
             }
             try writeAtomically(
-                try images.script(stamp: stamp, caseNumber: position), to: directory + "/" + file)
+                shown.script(stamp: stamp, caseNumber: position), to: directory + "/" + file)
             pictures[position] = file
         }
         try writeAtomically(

@@ -80,9 +80,10 @@ import Volumes
             page.comparedRun = "</b><script>window.pwned = 1</script>"
             let shiftOfCase = Dictionary(uniqueKeysWithValues: zip(names, shifts))
             try page.write(to: folder + "/evaluation") { shown in
-                ReportVolumes(
-                    scan: scan, prediction: labels(movedBy: shiftOfCase[shown.name] ?? 0),
-                    reference: labels(movedBy: 0))
+                try ReportPictures(
+                    of: ReportVolumes(
+                        scan: scan, prediction: labels(movedBy: shiftOfCase[shown.name] ?? 0),
+                        reference: labels(movedBy: 0)))
             }
 
             let table = try table()
@@ -94,8 +95,9 @@ import Volumes
                 quality: quality, failures: [ScanFailure(scan: "gone", reason: "It <ended>.")],
                 table: table, title: "Segmentations")
             try run.write(to: folder + "/run") { shown in
-                shiftOfCase[shown.name].map {
-                    ReportVolumes(scan: scan, prediction: labels(movedBy: $0 * 4))
+                try shiftOfCase[shown.name].flatMap {
+                    try ReportPictures(
+                        of: ReportVolumes(scan: scan, prediction: labels(movedBy: $0 * 4)))
                 }
             }
             let result = try BrowserCheck.check([

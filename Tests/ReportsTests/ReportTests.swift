@@ -315,7 +315,7 @@ private func inflated(_ zlib: Data) throws -> [UInt8] {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let volumes = makeVolumes()
         let report = try makeReport(cases: [ReportCase(name: "a", values: [:])])
-        try report.write(to: folder) { _ in volumes }
+        try report.write(to: folder) { _ in try ReportPictures(of: volumes) }
         let pictures = try Pictures(ofFile: folder + "/report-files/case-0001.js")
         // The margin of 12 mm goes to the edges.
         #expect(pictures.full == [9, 8, 7] && pictures.extent == [9, 8, 7])
@@ -340,7 +340,7 @@ private func inflated(_ zlib: Data) throws -> [UInt8] {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let volumes = makeVolumes()
         try makeReport(cases: [ReportCase(name: "a", values: [:])])
-            .write(to: folder) { _ in volumes }
+            .write(to: folder) { _ in try ReportPictures(of: volumes) }
         let levels = try Pictures(ofFile: folder + "/report-files/case-0001.js").levels()
         #expect(levels.min() == 0 && levels.max() == Int(CaseImages.brightest))
         let scan = try #require(volumes.scan)
@@ -363,7 +363,7 @@ private func inflated(_ zlib: Data) throws -> [UInt8] {
                 columns: [SIMD3(1, 0, 0), SIMD3(0, 1, 0), SIMD3(0, 0, 1)], translation: .zero))
         let map = LabelMap(grid: grid, labels: (0..<800).map { UInt16($0 * 77 % 60_000) })
         try makeReport(cases: [ReportCase(name: "a", values: [:])])
-            .write(to: folder) { _ in ReportVolumes(prediction: map) }
+            .write(to: folder) { _ in try ReportPictures(of: ReportVolumes(prediction: map)) }
         let pictures = try Pictures(ofFile: folder + "/report-files/case-0001.js")
         #expect(try pictures.labels(of: try #require(pictures.prediction)) == map.labels)
         #expect(pictures.scan == nil && pictures.reference == nil)
@@ -436,13 +436,15 @@ private func inflated(_ zlib: Data) throws -> [UInt8] {
             try FileManager.default.subpathsOfDirectory(atPath: folder).sorted()
         }
         let report = try makeReport()
-        try report.write(to: folder) { _ in volumes() }
+        try report.write(to: folder) { _ in try ReportPictures(of: volumes()) }
         #expect(
             try files() == [
                 "report-files", "report-files/case-0001.js", "report-files/case-0002.js",
                 "report-files/case-0003.js", "report-files/case-0004.js", "report.html",
             ])
-        try report.write(to: folder) { $0.failure == nil ? volumes() : nil }
+        try report.write(to: folder) {
+            $0.failure == nil ? try ReportPictures(of: volumes()) : nil
+        }
         let data = try PageData(
             of: String(contentsOfFile: folder + "/report.html", encoding: .utf8))
         #expect(data.cases.map(\.file).last == "")
@@ -474,7 +476,7 @@ private func inflated(_ zlib: Data) throws -> [UInt8] {
         for _ in 0..<2 {
             let folder = try makeFolder()
             defer { try? FileManager.default.removeItem(atPath: folder) }
-            try makeReport().write(to: folder) { _ in volumes() }
+            try makeReport().write(to: folder) { _ in try ReportPictures(of: volumes()) }
             written.append(try Data(contentsOf: URL(fileURLWithPath: folder + "/report.html")))
             written.append(
                 try Data(
