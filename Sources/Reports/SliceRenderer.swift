@@ -100,24 +100,36 @@ struct SliceRenderer {
             index[down] = row
             return view.offset(index)
         }
+        let start = offset(0, 0)
+        let (columnStride, rowStride) = (offset(1, 0) - start, offset(0, 1) - start)
+        let firstColumn = shown[across].lowerBound
+        /// The brightness of a row's shown voxels.
+        func brightnessOfRow(_ row: Int) -> [Double] {
+            shown[across].map { brightness(start + row * rowStride + $0 * columnStride) }
+        }
         var labelsOfPixels = [UInt16](repeating: 0, count: tile.width * tile.height)
         for y in 0..<tile.height {
             for x in 0..<tile.width {
                 labelsOfPixels[y * tile.width + x] =
-                    labels.labels[offset(columns.nearest[x], rows.nearest[y])]
+                    labels.labels[
+                        start + columns.nearest[x] * columnStride + rows.nearest[y] * rowStride]
             }
         }
+        var (shownLow, shownHigh) = (-1, -1)
+        var low: [Double] = []
+        var high: [Double] = []
         for y in 0..<tile.height {
+            // Several rows of pixels lie between the same two rows of voxels.
+            if rows.lower[y] != shownLow || rows.upper[y] != shownHigh {
+                (shownLow, shownHigh) = (rows.lower[y], rows.upper[y])
+                (low, high) = (brightnessOfRow(shownLow), brightnessOfRow(shownHigh))
+            }
             for x in 0..<tile.width {
-                let (left, right) = (columns.lower[x], columns.upper[x])
-                let (low, high) = (rows.lower[y], rows.upper[y])
+                let left = columns.lower[x] - firstColumn
+                let right = columns.upper[x] - firstColumn
                 let gray = interpolated(
-                    interpolated(
-                        brightness(offset(left, low)), brightness(offset(right, low)),
-                        columns.weight[x]),
-                    interpolated(
-                        brightness(offset(left, high)), brightness(offset(right, high)),
-                        columns.weight[x]),
+                    interpolated(low[left], low[right], columns.weight[x]),
+                    interpolated(high[left], high[right], columns.weight[x]),
                     rows.weight[y])
                 let position = y * tile.width + x
                 let label = labelsOfPixels[position]
@@ -188,6 +200,10 @@ private func interpolated(_ first: Double, _ second: Double, _ weight: Double) -
 
 /// A color laid over a gray value of 0...255.
 private func blended(_ color: LabelColor, over gray: Double, opacity: Double) -> LabelColor {
+    if opacity == 0 {
+        let value = UInt8(gray.rounded())
+        return LabelColor(red: value, green: value, blue: value)
+    }
     func channel(_ value: UInt8) -> UInt8 {
         UInt8((gray + (Double(value) - gray) * opacity).rounded())
     }
