@@ -63,7 +63,8 @@ KERNEL_FLAGS_avx512vnni := $(KERNEL_FLAGS_avx512) -mavx512vnni
 
 .deps/lib/libCTorch.so: $(CTORCH_OBJECTS)/ctorch.o $(CTORCH_OBJECTS)/plan.o \
     $(CTORCH_OBJECTS)/packed_convolution.o $(CTORCH_OBJECTS)/instruction_sets.o \
-    $(CTORCH_OBJECTS)/votes.o $(CTORCH_OBJECTS)/output_pool.o $(CTORCH_OBJECTS)/training.o $(KERNELS:%=$(CTORCH_OBJECTS)/%.o)
+    $(CTORCH_OBJECTS)/votes.o $(CTORCH_OBJECTS)/output_pool.o $(CTORCH_OBJECTS)/training.o \
+    $(CTORCH_OBJECTS)/learning_convolution.o $(KERNELS:%=$(CTORCH_OBJECTS)/%.o)
 	@mkdir -p .deps/lib
 	g++ -shared -fopenmp $^ -o $@.tmp \
 	    -L $(LIBTORCH)/lib -Wl,-rpath,$(abspath $(LIBTORCH))/lib \

@@ -145,9 +145,7 @@ struct CaseWriter: Sendable {
             planeDisagreement: segmented.planeDisagreement.isEmpty
                 ? nil
                 : Dictionary(
-                    uniqueKeysWithValues: segmented.planeDisagreement.map {
-                        (String($0), $1)
-                    }))
+                    uniqueKeysWithValues: segmented.planeDisagreement.map { (String($0), $1) }))
         provenance.restoration = segmented.restoration.rawValue
         switch scan.origin {
         case .bids(let source):

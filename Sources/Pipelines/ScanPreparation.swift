@@ -45,7 +45,7 @@ struct ScanPreparation: Sendable {
     let options: Provenance.Options
     let table: LabelTable
     /// Is called before a scan is read to be segmented.
-    var beforeReading: @Sendable () -> Void = {}
+    let beforeReading: @Sendable () -> Void
 
     func callAsFunction(_ scan: ScanFile) -> PreparedScan {
         if case .unreadable(let reason) = scan.origin { return .failed(reason) }

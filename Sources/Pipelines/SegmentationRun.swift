@@ -174,18 +174,17 @@ private final class SegmentationRun {
 
     private func segmentAll() throws {
         // The next scan is read while the network computes on this one.
-        var prepare = ScanPreparation(
-            output: request.output, overwrites: request.overwrites,
-            modelIdentity: bundle.identity, options: options, table: bundle.card.labels)
         // The engine is loaded while the first scan is read. What is wrong with it is told when the
         // networks are made.
-        prepare.beforeReading = {
+        let prepare = ScanPreparation(
+            output: request.output, overwrites: request.overwrites,
+            modelIdentity: bundle.identity, options: options, table: bundle.card.labels
+        ) {
             DispatchQueue.global(qos: .userInitiated).async { try? Engine.load() }
         }
-        let prepareScan = prepare
         let scans = scans
         let reader = BatchPrefetcher<PreparedScan?>(first: 0, depth: 1) { number in
-            scans.indices.contains(number) ? prepareScan(scans[number]) : nil
+            scans.indices.contains(number) ? prepare(scans[number]) : nil
         }
         defer { reader.stop() }
         // However this ends, no file is left half-written.

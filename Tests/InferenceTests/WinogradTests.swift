@@ -35,11 +35,20 @@ private struct ConvolutionPlan {
     let plan: SlicePlan
     let weight: [Float]
     let bias: [Float]
+    private let channels: Int
+    private let kernel: Int
+    private let height: Int
+    private let width: Int
+    private let slope: Double
 
+    /// With a factor, the image is multiplied by it on its way to the convolution.
     init(
         channels: Int, outputs: Int, kernel: Int, height: Int, width: Int, slope: Double,
-        type: ElementType, kernels: PlanKernels, constantWeight: Float? = nil
+        type: ElementType, kernels: PlanKernels, constantWeight: Float? = nil,
+        joinedTimes factor: Float? = nil
     ) throws {
+        (self.channels, self.kernel, self.height, self.width) = (channels, kernel, height, width)
+        self.slope = slope
         var generator = SeededGenerator(seed: UInt64(channels * 1000 + outputs * 10 + kernel))
         let bound = 1 / Float(channels * kernel * kernel).squareRoot()
         weight = (0..<outputs * channels * kernel * kernel).map { _ in
@@ -48,15 +57,28 @@ private struct ConvolutionPlan {
         bias = (0..<outputs).map { _ in .random(in: -0.5...0.5, using: &generator) }
         var identity = [Float](repeating: 0, count: outputs * outputs)
         for o in 0..<outputs { identity[o * outputs + o] = 1 }
+        let image = PlanPlace(buffer: 0, channel: 0, channels: channels)
+        var join: [PlanStep] = []
+        if let factor {
+            join = try [
+                .join(
+                    [PlanSource(image)],
+                    target: PlanPlace(buffer: 2, channel: 0, channels: channels),
+                    PlanAffine(
+                        scale: Tensor(
+                            [Float](repeating: factor, count: channels), shape: [channels]),
+                        shift: .zeros([channels])), slope: 1, nil)
+            ]
+        }
         plan = try SlicePlan(
             buffers: [
                 PlanBuffer(channels: channels, height: height, width: width),
                 PlanBuffer(channels: outputs, height: height, width: width),
+                PlanBuffer(channels: channels, height: height, width: width),
             ],
-            steps: [
-                .input(target: PlanPlace(buffer: 0, channel: 0, channels: channels)),
+            steps: [.input(target: image)] + join + [
                 .convolve(
-                    source: 0, target: 1,
+                    source: factor == nil ? 0 : 2, target: 1,
                     PlanWeights(
                         weight: Tensor(weight, shape: [outputs, channels, kernel, kernel]),
                         bias: Tensor(bias, shape: [outputs])), slope: slope, inputRange: nil),
@@ -66,6 +88,18 @@ private struct ConvolutionPlan {
                         weight: Tensor(identity, shape: [outputs, outputs, 1, 1]),
                         bias: .zeros([outputs]))),
             ], type: type, kernels: kernels)
+    }
+
+    /// What the plan makes of an image `[channel, y, x]`: `[y, x, out]`.
+    func callAsFunction(_ image: [Float]) throws -> [Float] {
+        try plan(Tensor(image, shape: [1, channels, height, width])).elements()
+    }
+
+    /// What the convolution is.
+    func expected(_ image: [Float]) -> [Double] {
+        convolved(
+            image, channels: channels, height: height, width: width, weight: weight, bias: bias,
+            kernel: kernel, slope: slope)
     }
 }
 
@@ -107,13 +141,9 @@ struct WinogradTests {
                     let image = (0..<inputs * height * width).map { _ in
                         Float.random(in: 0...1, using: &generator)
                     }
-                    let found: [Float] = try step.plan(
-                        Tensor(image, shape: [1, inputs, height, width])
-                    ).elements()
-                    let expected = convolved(
-                        image, channels: inputs, height: height, width: width,
-                        weight: step.weight, bias: step.bias, kernel: kernel, slope: slope)
-                    let worst = zip(found, expected).map { abs(Double($0) - $1) }.max() ?? 1
+                    let worst =
+                        zip(try step(image), step.expected(image)).map { abs(Double($0) - $1) }
+                        .max() ?? 1
                     // The sums are about 1; single precision has 6e-8, and the transforms some hundreds
                     // of that.
                     #expect(worst < 3e-5, "\(kernel)x\(kernel), \(height)x\(width), \(slope)")
@@ -133,7 +163,7 @@ struct WinogradTests {
             channels: channels, outputs: outputs, kernel: kernel, height: height, width: width,
             slope: 0.25, type: .float32, kernels: kernels)
         var generator = SeededGenerator(seed: 10)
-        let images = (0..<channels).flatMap { _ in
+        let image = (0..<channels).flatMap { _ in
             let flat = (0..<2).map { _ in Float.random(in: 0...1, using: &generator) }
             return (0..<height * width).map { pixel in
                 switch pixel % width {
@@ -143,13 +173,31 @@ struct WinogradTests {
                 }
             }
         }
-        let found: [Float] = try step.plan(
-            Tensor(images, shape: [1, channels, height, width])
-        ).elements()
-        let expected = convolved(
-            images, channels: channels, height: height, width: width, weight: step.weight,
-            bias: step.bias, kernel: kernel, slope: 0.25)
-        #expect(zip(found, expected).allSatisfy { abs(Double($0) - $1) < 3e-5 })
+        #expect(
+            zip(try step(image), step.expected(image)).allSatisfy { abs(Double($0) - $1) < 3e-5 })
+    }
+
+    /// What is joined lies in memory by bands of rows; rows this wide fit into several.
+    @Test(arguments: [PlanKernels.avx2, .best], [3, 5, 7])
+    func `an image that is joined on its way is convolved as a whole`(
+        kernels: PlanKernels, kernel: Int
+    ) throws {
+        guard try Engine.convolutionCapability().hasPrefix("AVX") else { return }
+        let (channels, height, width) = (16, 29, 2600)
+        func step(joinedTimes factor: Float?) throws -> ConvolutionPlan {
+            try ConvolutionPlan(
+                channels: channels, outputs: 16, kernel: kernel, height: height, width: width,
+                slope: 0.25, type: .float32, kernels: kernels, joinedTimes: factor)
+        }
+        var generator = SeededGenerator(seed: 11)
+        let image = (0..<channels * height * width).map { _ in
+            Float.random(in: 0...1, using: &generator)
+        }
+        let joined = try step(joinedTimes: 0.5)
+        let whole = try step(joinedTimes: nil)
+        #expect(joined.plan.byteCount < whole.plan.byteCount + 16 * height * width * 4)
+        // Halving is exact, and so both compute the same.
+        #expect(try joined(image) == whole(image.map { $0 / 2 }))
     }
 
     @Test func `bfloat16 is rounded as it is read and as it is written, not in between`() throws {
@@ -159,15 +207,11 @@ struct WinogradTests {
             channels: channels, outputs: 48, kernel: 5, height: height, width: width, slope: 1,
             type: .bfloat16, kernels: .avx2)
         let image = exactImage(channels * height * width)
-        let found: [Float] = try step.plan(
-            Tensor(image, shape: [1, channels, height, width])
-        ).elements()
-        let expected = convolved(
-            image, channels: channels, height: height, width: width, weight: step.weight,
-            bias: step.bias, kernel: 5, slope: 1)
         // Half a unit of 8 bits, and what single precision adds near a tie.
         #expect(
-            zip(found, expected).allSatisfy { abs(Double($0) - $1) <= abs($1) / 256 + 1e-5 })
+            zip(try step(image), step.expected(image)).allSatisfy {
+                abs(Double($0) - $1) <= abs($1) / 256 + 1e-5
+            })
     }
 
     @Test(
@@ -183,12 +227,7 @@ struct WinogradTests {
                 slope: 0.25, type: .bfloat16, kernels: .avx512)
             #expect(step.plan.kernels == "AVX-512 VNNI")
             let image = exactImage(inputs * height * width)
-            let found: [Float] = try step.plan(
-                Tensor(image, shape: [1, inputs, height, width])
-            ).elements()
-            let expected = convolved(
-                image, channels: inputs, height: height, width: width, weight: step.weight,
-                bias: step.bias, kernel: kernel, slope: 0.25)
+            let (found, expected) = (try step(image), step.expected(image))
             let largest = expected.reduce(0) { max($0, abs($1)) }
             let deviation = zip(found, expected).reduce(0) { sum, pair in
                 sum + (Double(pair.0) - pair.1) * (Double(pair.0) - pair.1)
@@ -214,18 +253,13 @@ struct WinogradTests {
             let step = try ConvolutionPlan(
                 channels: inputs, outputs: outputs, kernel: kernel, height: side, width: side,
                 slope: 1, type: .bfloat16, kernels: .avx512, constantWeight: 0.125)
-            let image = [Float](repeating: value, count: inputs * side * side)
-            let found: [Float] = try step.plan(
-                Tensor(image, shape: [1, inputs, side, side])
-            ).elements()
+            let found = try step([Float](repeating: value, count: inputs * side * side))
             let sum = Double(value) * 0.125 * Double(inputs * kernel * kernel)
             for out in 0..<outputs {
                 let inside = Double(found[(side / 2 * side + side / 2) * outputs + out])
                 #expect(abs(inside - sum - Double(step.bias[out])) <= sum / 128 + 0.005)
             }
-            let nothing: [Float] = try step.plan(
-                .zeros([1, inputs, side, side])
-            ).elements()
+            let nothing = try step([Float](repeating: 0, count: inputs * side * side))
             #expect(
                 nothing.indices.allSatisfy {
                     abs(nothing[$0] - step.bias[$0 % outputs]) <= 1.0 / 512
@@ -256,9 +290,7 @@ struct WinogradTests {
             var generator = SeededGenerator(seed: 9)
             let flat = (0..<32).map { _ in Float.random(in: -1...1, using: &generator) }
             let image = flat.flatMap { [Float](repeating: $0, count: height * width) }
-            let found: [Float] = try step.plan(
-                Tensor(image, shape: [1, 32, height, width])
-            ).elements()
+            let found = try step(image)
             // Far enough from the border, which zeros surround, that whole tiles are flat.
             for y in 8..<height - 8 {
                 for x in 8..<width - 8 {

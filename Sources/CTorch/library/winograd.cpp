@@ -219,42 +219,39 @@ void multiply(
 
 // MARK: Images
 
-// Where a convolution works: all points of a tile lie together.
+// Where a convolution works, in single-precision numbers from the start; products come first. All points
+// of a tile lie together.
 template <int kernel>
-struct Workspace {
+struct Layout {
     using At = Transform<kernel>;
 
-    int block;  // tiles that are worked on together, a multiple of what products take at a time
     long channels;  // of the image, as whole vectors
-    long numbers;  // that it takes
+    int block;  // tiles that are worked on together, a multiple of what products take at a time
+    long rows;  // after the products, [block][points][out]: a tile's rows, [forms][channels][tile]
+    long columns;  // two: [forms][channels]
+    long patch;  // a tile that leaves the image, or whose channels fill no vector
+    long tiles;  // [block][points][channels]
+    long factors;  // [block][forms][lanes], of integers
+    long size;
 
-    Product *products;  // [block][points][out]
-    float *rows;  // a tile whose rows, or columns of points, are transformed: [forms][channels][tile]
-    float *columns;  // two: [forms][channels]
-    float *patch;  // a tile that leaves the image, or whose channels fill no vector
-    float *factors;  // [block][forms][lanes], of integers
-    Number *tiles;  // [block][points][channels]
-
-    explicit Workspace(const WinogradLayer &layer, float *scratch = nullptr)
-        : channels(padded(layer.in_channels)) {
+    explicit Layout(const WinogradLayer &layer) : channels(padded(layer.in_channels)) {
         const int out = layer.out_channels;
         const int step = out < 64 ? rows_at_a_time(out) : out % 64 == 0 ? rows_at_a_time(64) : 24;
         const int64_t bytes = At::points * (sizeof(Number) * channels + sizeof(Product) * out);
         const int count = smaller(largest_block, static_cast<int>(block_bytes / bytes));
         block = larger(step, count / step * step);
-        products = reinterpret_cast<Product *>(scratch);
-        rows = scratch + static_cast<long>(block) * At::points * out;
+        rows = static_cast<long>(block) * At::points * out;
         columns = rows + At::forms * At::tile * channels;
         patch = columns + 2 * At::forms * channels;
-        tiles = reinterpret_cast<Number *>(patch + At::tile * At::tile * channels);
-        factors = reinterpret_cast<float *>(tiles + static_cast<long>(block) * At::points * channels);
-        numbers = factors + (pair == 2 ? static_cast<long>(block) * At::forms * lanes : 0) - scratch;
+        tiles = patch + At::tile * At::tile * channels;
+        factors = tiles + static_cast<long>(block) * At::points * channels / pair;
+        size = factors + (pair == 2 ? static_cast<long>(block) * At::forms * lanes : 0);
     }
 };
 
 int64_t scratch(const WinogradLayer *layer) {
     return with_kernel(
-        layer->kernel, [&](auto size) { return Workspace<size.value>(*layer).numbers; });
+        layer->kernel, [&](auto kernel) { return Layout<kernel.value>(*layer).size; });
 }
 
 #ifdef __AVX512VNNI__
@@ -308,20 +305,22 @@ inline void round_column(
 // common factor, which is written to `factors`.
 template <int kernel, typename Element>
 void take_tile(
-    const Workspace<kernel> &work, const Element *const (&source)[Transform<kernel>::tile],
-    long stride, Number *target, [[maybe_unused]] float *factors) {
+    const Layout<kernel> &layout, float *scratch,
+    const Element *const (&source)[Transform<kernel>::tile], long stride, Number *target,
+    [[maybe_unused]] float *factors) {
     using At = Transform<kernel>;
     constexpr int tile = At::tile, forms = At::forms;
-    const long channels = work.channels;
+    const long channels = layout.channels;
+    float *const rows = scratch + layout.rows;
 #ifdef __AVX512VNNI__
     // Less what rounding adds, and by how much the reciprocal roots may be too large.
     const float longest = static_cast<float>(
         (tile_length - rounding_of(static_cast<int>(channels))) * (1 - 1.0 / 8192));
+    float *const columns = scratch + layout.columns;
     Vector scales[2];
     const auto round = [&](int x) {
         round_column<forms>(
-            work.columns + x % 2 * forms * channels, channels, scales[x % 2],
-            target + x * channels);
+            columns + x % 2 * forms * channels, channels, scales[x % 2], target + x * channels);
     };
 #endif
     for (long c = 0; c < channels; c += lanes) {
@@ -330,19 +329,19 @@ void take_tile(
             for (int x = 0; x < tile; x++) d[x] = load(source[y] + x * stride + c);
             At::input(d, f);
             for (int x = 0; x < forms; x++) {
-                store(f[x], work.rows + (x * channels + c) * tile + y * lanes);
+                store(f[x], rows + (x * channels + c) * tile + y * lanes);
             }
         }
     }
     for (int x = 0; x < forms; x++) {
 #ifdef __AVX512VNNI__
-        float *const column = work.columns + x % 2 * forms * channels;
+        float *const column = columns + x % 2 * forms * channels;
         Vector squares[lanes] = {};
 #endif
         for (long c = 0; c < channels; c += lanes) {
             Vector d[tile], f[forms];
             for (int y = 0; y < tile; y++) {
-                d[y] = load(work.rows + (x * channels + c) * tile + y * lanes);
+                d[y] = load(rows + (x * channels + c) * tile + y * lanes);
             }
             At::input(d, f);
             for (int y = 0; y < forms; y++) {
@@ -424,7 +423,8 @@ class Convolution {
     static constexpr int tile = At::tile, size = At::size, margin = kernel / 2;
 
     const WinogradLayer &layer;
-    const Workspace<kernel> work;
+    const Layout<kernel> layout;
+    float *const scratch;
     const Element *const source;
     const long source_stride;
     const int height, width;
@@ -432,9 +432,12 @@ class Convolution {
     const long target_stride;
     const int across = (width + size - 1) / size;  // tiles
     const int depth = depth_of(layer.in_channels);
-    const long tile_numbers = At::points * work.channels;
+    const long tile_numbers = At::points * layout.channels;
     const long tile_products = static_cast<long>(At::points) * layer.out_channels;
-    Element *const patch = reinterpret_cast<Element *>(work.patch);
+    Product *const products = reinterpret_cast<Product *>(scratch);
+    Element *const patch = reinterpret_cast<Element *>(scratch + layout.patch);
+    Number *const tiles = reinterpret_cast<Number *>(scratch + layout.tiles);
+    float *const factors = scratch + layout.factors;
 
     // Tiles that wait for their products.
     int waiting = 0;
@@ -449,16 +452,17 @@ public:
     Convolution(
         const WinogradLayer &layer, const Element *source, long source_stride, int height, int width,
         Element *target, long target_stride, float *scratch)
-        : layer(layer), work(layer, scratch), source(source), source_stride(source_stride),
-          height(height), width(width), target(target), target_stride(target_stride) {
-        memset(patch, 0, sizeof(Element) * tile * tile * work.channels);
+        : layer(layer), layout(layer), scratch(scratch), source(source),
+          source_stride(source_stride), height(height), width(width), target(target),
+          target_stride(target_stride) {
+        memset(patch, 0, sizeof(Element) * tile * tile * layout.channels);
     }
 
     void run(int first, int last) {
         const int end = across * ((last + size - 1) / size);
         for (int place = across * (first / size); place < end; place++) {
             take(place);
-            if (waiting == work.block) finish();
+            if (waiting == layout.block) finish();
         }
         finish();
     }
@@ -470,12 +474,12 @@ private:
         const Element *rows[tile];
         long stride = source_stride;
         const bool is_inside = top >= 0 && left >= 0 && top + tile <= height && left + tile <= width;
-        if (is_inside && work.channels == in) {
+        if (is_inside && layout.channels == in) {
             for (int y = 0; y < tile; y++) {
                 rows[y] = source + (static_cast<long>(top + y) * width + left) * source_stride;
             }
         } else {
-            stride = work.channels;
+            stride = layout.channels;
             if (!is_inside) memset(patch, 0, sizeof(Element) * tile * tile * stride);
             const int x0 = larger(left, 0), x1 = smaller(left + tile, width);
             for (int y = 0; y < tile; y++) {
@@ -498,8 +502,8 @@ private:
         places[waiting] = place;
         uniform[waiting] = is_flat;
         take_tile(
-            work, rows, stride, work.tiles + waiting * tile_numbers,
-            work.factors + waiting * At::forms * lanes);
+            layout, scratch, rows, stride, tiles + waiting * tile_numbers,
+            factors + waiting * At::forms * lanes);
         waiting++;
     }
 
@@ -511,16 +515,16 @@ private:
             reinterpret_cast<const float *>(weights + static_cast<long>(At::points) * depth * out);
         for (int p = 0; p < At::points; p++) {
             multiply(
-                work.tiles + p * work.channels, tile_numbers,
+                tiles + p * layout.channels, tile_numbers,
                 weights + static_cast<long>(p) * depth * out, waiting, depth, out,
-                work.products + static_cast<long>(p) * out, tile_products);
+                products + static_cast<long>(p) * out, tile_products);
         }
         // Tile by tile, the factors of a vector's weights stay near.
         for (int c = 0; c < out; c += lanes) {
             for (int t = 0; t < waiting; t++) {
                 give_tile<kernel>(
-                    layer, c, work.products + t * tile_products, weight_factors,
-                    work.factors + t * At::forms * lanes, uniform[t], rows_of(places[t]),
+                    layer, c, products + t * tile_products, weight_factors,
+                    factors + t * At::forms * lanes, uniform[t], rows_of(places[t]),
                     columns_of(places[t]), pixel(places[t]),
                     static_cast<long>(width) * target_stride, target_stride);
             }

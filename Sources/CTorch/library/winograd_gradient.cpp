@@ -10,42 +10,6 @@ namespace {
 // MARK: Weights
 
 template <int kernel>
-void pack_channels(
-    const float *weights, int in, int out, bool is_backward, int first, int last, float *packed) {
-    const WeightTransform<kernel> transform;
-    // What the packed convolution takes and gives.
-    const int from = is_backward ? out : in, to = is_backward ? in : out;
-    for (int i = first; i < last; i++) {
-        for (int o = 0; o < to; o += lanes) {
-            Vector g[kernel * kernel];
-            for (int lane = 0; lane < lanes; lane++) {
-                const int w_out = is_backward ? i : o + lane, w_in = is_backward ? o + lane : i;
-                const float *const values =
-                    weights + (static_cast<long>(w_out) * in + w_in) * kernel * kernel;
-                for (int k = 0; k < kernel * kernel; k++) {
-                    g[k][lane] = values[is_backward ? kernel * kernel - 1 - k : k];
-                }
-            }
-            const int block = o / (vectors_of_block * lanes) * (vectors_of_block * lanes);
-            float *const target = packed + static_cast<long>(block) * from +
-                static_cast<long>(i) * block_width(to - block) + o - block;
-            transform(g, [&](int point, Vector value) {
-                store(value, target + static_cast<long>(point) * from * to);
-            });
-        }
-    }
-}
-
-void pack(
-    const float *weights, const WinogradShape *shape, int is_backward, int first, int last,
-    float *packed) {
-    with_kernel(shape->kernel, [&](auto size) {
-        pack_channels<size.value>(
-            weights, shape->in_channels, shape->out_channels, is_backward != 0, first, last, packed);
-    });
-}
-
-template <int kernel>
 void finish_channels(
     const float *sums, int in, int out, int first, int last, float *weights) {
     constexpr int forms = Transform<kernel>::forms;
@@ -95,49 +59,25 @@ inline Vector pixel(
     return load(image + (static_cast<long>(y) * width + x) * channels + c);
 }
 
-template <int kernel, typename Element>
-void take_image(
+// Transforms `side` x `side` pixels, first along rows and then along columns, as [forms * forms], `stride`
+// numbers apart.
+template <int side, int forms, typename Element, typename Along>
+void take_pixels(
     const Element *image, int top, int left, int height, int width, int channels, float *target,
-    long stride) {
-    using At = Transform<kernel>;
-    constexpr int tile = At::tile, forms = At::forms;
+    long stride, Along transform) {
     for (int c = 0; c < channels; c += lanes) {
-        Vector columns[forms][tile];
-        for (int y = 0; y < tile; y++) {
-            Vector row[tile], values[forms];
-            for (int x = 0; x < tile; x++) {
+        Vector columns[forms][side];
+        for (int y = 0; y < side; y++) {
+            Vector row[side], values[forms];
+            for (int x = 0; x < side; x++) {
                 row[x] = pixel(image, top + y, left + x, height, width, channels, c);
             }
-            At::input(row, values);
+            transform(row, values);
             for (int x = 0; x < forms; x++) columns[x][y] = values[x];
         }
         for (int x = 0; x < forms; x++) {
             Vector values[forms];
-            At::input(columns[x], values);
-            for (int y = 0; y < forms; y++) store(values[y], target + (y * forms + x) * stride + c);
-        }
-    }
-}
-
-template <int kernel, typename Element>
-void take_gradient(
-    const Element *image, int top, int left, int height, int width, int channels, float *target,
-    long stride) {
-    using At = Transform<kernel>;
-    constexpr int size = At::size, forms = At::forms;
-    for (int c = 0; c < channels; c += lanes) {
-        Vector columns[forms][size];
-        for (int y = 0; y < size; y++) {
-            Vector row[size], values[forms];
-            for (int x = 0; x < size; x++) {
-                row[x] = pixel(image, top + y, left + x, height, width, channels, c);
-            }
-            At::expand(row, values);
-            for (int x = 0; x < forms; x++) columns[x][y] = values[x];
-        }
-        for (int x = 0; x < forms; x++) {
-            Vector values[forms];
-            At::expand(columns[x], values);
+            transform(columns[x], values);
             for (int y = 0; y < forms; y++) store(values[y], target + (y * forms + x) * stride + c);
         }
     }
@@ -204,8 +144,8 @@ void gather_tiles(
     const WinogradShape &shape, const Element *image, const Element *gradient, int height,
     int width, float *sums, float *scratch) {
     const int in = shape.in_channels, out = shape.out_channels;
-    constexpr int size = Transform<kernel>::size, points = Transform<kernel>::points;
-    constexpr int margin = kernel / 2;
+    using At = Transform<kernel>;
+    constexpr int size = At::size, points = At::points, margin = kernel / 2;
     const int across = (width + size - 1) / size;
     const int total = across * ((height + size - 1) / size);
     const long in_stride = point_stride(tiles_at_a_time, in);
@@ -216,12 +156,12 @@ void gather_tiles(
         const int count = smaller(tiles_at_a_time, total - first);
         for (int t = 0; t < count; t++) {
             const int top = (first + t) / across * size, left = (first + t) % across * size;
-            take_image<kernel>(
+            take_pixels<At::tile, At::forms>(
                 image, top - margin, left - margin, height, width, in,
-                images + static_cast<long>(t) * in, in_stride);
-            take_gradient<kernel>(
+                images + static_cast<long>(t) * in, in_stride, At::input);
+            take_pixels<size, At::forms>(
                 gradient, top, left, height, width, out, gradients + static_cast<long>(t) * out,
-                out_stride);
+                out_stride, At::expand);
         }
         for (int p = 0; p < points; p++) {
             accumulate(
@@ -245,4 +185,4 @@ void gather(
 }  // namespace
 
 const WinogradGradient WINOGRAD_GRADIENT = {
-    pack, scratch, {gather<float>, gather<uint16_t>}, finish};
+    scratch, {gather<float>, gather<uint16_t>}, finish};

@@ -16,13 +16,6 @@ typedef struct {
 } WinogradShape;
 
 typedef struct {
-    // Transforms weights [out][in][kernel][kernel] for WinogradKernels::convolve in single precision;
-    // for input channels `first` to `last` only. With `is_backward` for the convolution that takes the
-    // gradient from the output channels back to the input channels: channels exchanged, turned by 180
-    // degrees; `first` and `last` are output channels then.
-    void (*pack)(
-        const float *weights, const WinogradShape *shape, int is_backward, int first, int last,
-        float *packed);
     // How many numbers `gather` needs to work in.
     int64_t (*scratch)(const WinogradShape *shape);
     // Of float32 and of bfloat16 elements: adds up the products of an image's transformed tiles and
