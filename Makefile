@@ -61,7 +61,7 @@ KERNEL_FLAGS_avx2 := -march=x86-64-v3
 KERNEL_FLAGS_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
 KERNEL_FLAGS_avx512vnni := $(KERNEL_FLAGS_avx512) -mavx512vnni
 
-.deps/lib/libCTorch.so: $(CTORCH_OBJECTS)/ctorch.o $(CTORCH_OBJECTS)/plan.o \
+.deps/lib/libCTorch.so: $(CTORCH_OBJECTS)/ctorch.o $(CTORCH_OBJECTS)/plan.o $(CTORCH_OBJECTS)/plan_layout.o \
     $(CTORCH_OBJECTS)/packed_convolution.o $(CTORCH_OBJECTS)/instruction_sets.o \
     $(CTORCH_OBJECTS)/votes.o $(CTORCH_OBJECTS)/output_pool.o $(CTORCH_OBJECTS)/training.o \
     $(CTORCH_OBJECTS)/learning_convolution.o $(KERNELS:%=$(CTORCH_OBJECTS)/%.o)

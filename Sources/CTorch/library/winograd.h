@@ -2,7 +2,7 @@
 //
 // Sources: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv:1509.09308; for
 // larger tiles Barabasz and Gregg, "Winograd Convolution for DNNs: Beyond Linear Polynomials",
-// arXiv:1905.05233: with the factor x² + 1 they stay as exact as small ones.
+// arXiv:1905.05233: with the factor x² + 1 they stay nearly as exact as small ones.
 //
 // A pair of channels takes 64 multiplications for 6 x 6 pixels of a 3x3 convolution, and 169 for 8 x 8
 // of a 5x5 and 6 x 6 of a 7x7 one, where the sums themselves take 324, 1600 and 1764. Elements are

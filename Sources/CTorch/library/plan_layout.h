@@ -1,0 +1,143 @@
+// How a plan is made: its steps with packed weights, and where each buffer lies.
+
+#ifndef PLAN_LAYOUT_H
+#define PLAN_LAYOUT_H
+
+#include "CTorch.h"
+#include "instruction_sets.h"
+#include "packed_convolution.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <optional>
+#include <vector>
+
+using Floats = std::vector<float>;
+
+struct FreeBlock {
+    void operator()(void *block) const { std::free(block); }
+};
+
+template <typename Element>
+using Block = std::unique_ptr<Element, FreeBlock>;
+
+template <typename Element>
+Block<Element> aligned_block(int64_t count) {
+    const int64_t bytes = (std::max<int64_t>(count, 1) * sizeof(Element) + 63) / 64 * 64;
+    Block<Element> block(static_cast<Element *>(std::aligned_alloc(64, bytes)));
+    if (block == nullptr) throw std::bad_alloc();
+    return block;
+}
+
+struct PlanStep {
+    CTorchPlanStep description;
+    // Of a convolution by Winograd's algorithm.
+    std::optional<WinogradLayer> winograd;
+    std::shared_ptr<float> winograd_weights;
+    // Any other convolution.
+    std::optional<PackedConvolution> convolution;
+    // Of a convolution whose input is joined bit by bit as it is needed: the step that joins.
+    int join = -1;
+    // Of the others.
+    Floats scale, shift, weights, biases;
+    Floats reduce_weight, reduce_bias, expand_weight, expand_bias, spatial_weight;
+    float spatial_bias = 0;
+    int classes = 0;
+    int padded_classes = 0;
+    // Buffers of convolutions that no later step reads.
+    std::vector<int> released;
+
+    bool is_in_integers() const { return convolution && convolution->input; }
+};
+
+struct PlanBuffer {
+    CTorchPlanBuffer size;
+    bool from_convolution = false;
+    bool holds_integers = false;
+    int64_t byte_count = 0;
+    int64_t offset = 0;
+    int first_use = -1;
+    int last_use = -1;
+
+    int64_t pixels() const { return static_cast<int64_t>(size.height) * size.width; }
+};
+
+// Does not change once it is made.
+class PlanLayout {
+public:
+    PlanLayout(
+        const CTorchPlanBuffer *given_buffers, int32_t buffer_count,
+        const CTorchPlanStep *given_steps, int32_t step_count, CTorchElementType element,
+        CTorchKernels kind);
+
+    at::ScalarType type;
+    const char *kernels_name = "";
+    const PlanKernels *kernels = nullptr;
+    const WinogradKernels *winograd = nullptr;
+    int64_t element_size = 4;
+    std::vector<PlanBuffer> buffers;
+    std::vector<PlanStep> steps;
+    int64_t arena_size = 0;
+
+    // As many rows as stay near the processor.
+    int64_t rows_at_once(const PlanBuffer &buffer) const;
+
+    // How many rows a convolution by Winograd's algorithm joins and convolves at once.
+    int band_of(const PlanStep &step) const;
+
+    // What a thread needs beside its buffers: bytes of rows that are joined and of integers, and
+    // numbers for Winograd's algorithm.
+    int64_t joined_scratch() const;
+    int64_t integer_scratch() const;
+    int64_t winograd_scratch() const;
+
+    // Whether the next step joins its input itself.
+    bool is_joined_later(size_t position) const;
+
+    // Convolutions by kind.
+    int32_t integer_count() const;
+    int32_t packed_count() const;
+    int32_t winograd_count() const;
+
+    // What a thread needs in all.
+    int64_t byte_count() const;
+
+private:
+    // Whether the step before a convolution does nothing but join its input.
+    bool joins_for(const CTorchPlanStep *given, int count, int position) const;
+
+    PlanStep prepared(const CTorchPlanStep &description, bool joins);
+
+    void pack(PlanStep &step);
+
+    // A convolution in integers writes integers where only another one reads them.
+    void chain_integers();
+
+    // Whether the convolution is one for Winograd's algorithm, which then has its weights.
+    bool packed_for_winograd(PlanStep &step, const at::Tensor &weight) const;
+
+    template <typename Use>
+    static void each_place(const CTorchPlanStep &step, Use &&use) {
+        for (int s = 0; s < step.source_count; s++) {
+            use(step.sources[s].buffer);
+            use(step.source_indices[s]);
+        }
+        if (step.kind != CTORCH_STEP_CLASSIFY) use(step.target.buffer);
+        use(step.pooled.buffer);
+        use(step.indices);
+    }
+
+    void find_uses();
+
+    // Gives each buffer the lowest place that is free as long as it is in use, the large ones
+    // first.
+    void lay_out();
+
+    int64_t peak_of_outputs() const;
+};
+
+#endif
