@@ -20,7 +20,13 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#ifdef __linux__
+#include <link.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
 
+#include <cstring>
 #include <string>
 
 thread_local std::string last_error_text;
@@ -272,6 +278,24 @@ int64_t free_memory(CTorchDeviceType type, int32_t index) {
     return free;
 }
 
+#ifdef __linux__
+// Unmaps LibTorch's code: most of it is only looked at as it starts, and would count as this process's
+// memory for good. What runs again comes back from the system's cache. Code is never written to, so that
+// nothing is lost.
+int release_code(dl_phdr_info *library, size_t, void *) {
+    if (std::strstr(library->dlpi_name, "libtorch") == nullptr) return 0;
+    const auto page = static_cast<ElfW(Addr)>(sysconf(_SC_PAGESIZE));
+    for (int i = 0; i < library->dlpi_phnum; i++) {
+        const ElfW(Phdr) &part = library->dlpi_phdr[i];
+        if (part.p_type != PT_LOAD || part.p_flags != (PF_R | PF_X)) continue;
+        const ElfW(Addr) start = (library->dlpi_addr + part.p_vaddr + page - 1) / page * page;
+        const ElfW(Addr) end = (library->dlpi_addr + part.p_vaddr + part.p_memsz) / page * page;
+        madvise(reinterpret_cast<void *>(start), end - start, MADV_DONTNEED);
+    }
+    return 0;
+}
+#endif
+
 void release_memory(CTorchDeviceType type) {
     guarded([&] {
         if (type == CTORCH_CUDA && cuda_device_count() > 0) {
@@ -279,6 +303,9 @@ void release_memory(CTorchDeviceType type) {
         }
 #ifdef __GLIBC__
         if (type == CTORCH_CPU) malloc_trim(0);
+#endif
+#ifdef __linux__
+        if (type == CTORCH_CPU) dl_iterate_phdr(release_code, nullptr);
 #endif
     });
 }
