@@ -45,16 +45,18 @@ let package = Package(
 
         .systemLibrary(name: "COpenSSL"),
 
-        .target(name: "AtomicFiles", swiftSettings: boundary),
-        .target(name: "ContentHash", dependencies: ["COpenSSL"], swiftSettings: boundary),
+        .target(name: "Files", dependencies: ["COpenSSL"], swiftSettings: boundary),
+        .target(name: "Parallel", swiftSettings: strict),
         .target(name: "Volumes", swiftSettings: strict),
         .target(
-            name: "VolumeIO", dependencies: ["Volumes", "AtomicFiles", "CNIfTI"],
+            name: "VolumeIO", dependencies: ["Volumes", "Files", "CNIfTI"],
             swiftSettings: boundary),
         .target(
             name: "Preprocessing", dependencies: ["Volumes", "CInterpolation"],
             swiftSettings: strict),
-        .target(name: "SegmentationMetrics", dependencies: ["Volumes"], swiftSettings: strict),
+        .target(
+            name: "SegmentationMetrics", dependencies: ["Volumes", "Parallel"],
+            swiftSettings: strict),
         .target(name: "Tensors", dependencies: ["CTorch"], swiftSettings: boundary),
         .target(name: "NeuralNetworks", dependencies: ["Tensors"], swiftSettings: strict),
         .target(
@@ -64,7 +66,7 @@ let package = Package(
             name: "ModelBundles",
             dependencies: [
                 "SegmentationModels", "NeuralNetworks", "Tensors", "Volumes", "Preprocessing",
-                "AtomicFiles", "ContentHash",
+                "Files",
             ],
             resources: [.copy("Bundles")], swiftSettings: strict),
         .target(
@@ -82,19 +84,19 @@ let package = Package(
             dependencies: [
                 "Datasets", "Inference", "SegmentationMetrics", "ModelBundles",
                 "SegmentationModels", "NeuralNetworks", "Tensors", "Preprocessing", "Volumes",
-                "AtomicFiles",
+                "Files", "Parallel",
             ],
             swiftSettings: strict),
         .target(
             name: "Reports",
-            dependencies: ["SegmentationMetrics", "Volumes", "AtomicFiles", "CPNG"],
+            dependencies: ["SegmentationMetrics", "Volumes", "Files", "Parallel", "CPNG"],
             swiftSettings: boundary),
         .target(
             name: "Pipelines",
             dependencies: [
                 "Training", "Inference", "Reports", "VolumeIO", "Datasets", "ModelBundles",
                 "SegmentationModels", "SegmentationMetrics", "Preprocessing", "NeuralNetworks",
-                "Tensors", "Volumes", "AtomicFiles", "ContentHash",
+                "Tensors", "Volumes", "Files", "Parallel",
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
@@ -119,15 +121,13 @@ let package = Package(
             name: "TensorTestSupport", dependencies: ["NeuralNetworks", "Tensors", "TestSupport"],
             path: "Tests/TensorTestSupport", swiftSettings: strict),
         .testTarget(
-            name: "AtomicFilesTests", dependencies: ["AtomicFiles", "TestSupport"],
-            swiftSettings: strict),
-        .testTarget(
-            name: "ContentHashTests", dependencies: ["ContentHash"], swiftSettings: strict),
+            name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "ParallelTests", dependencies: ["Parallel"], swiftSettings: strict),
         .testTarget(
             name: "VolumesTests", dependencies: ["Volumes", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "VolumeIOTests",
-            dependencies: ["VolumeIO", "Volumes", "AtomicFiles", "CNIfTI", "TestSupport"],
+            dependencies: ["VolumeIO", "Volumes", "Files", "CNIfTI", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "PreprocessingTests", dependencies: ["Preprocessing", "Volumes"],
@@ -152,7 +152,7 @@ let package = Package(
             name: "ModelBundlesTests",
             dependencies: [
                 "ModelBundles", "SegmentationModels", "NeuralNetworks", "Tensors", "Volumes",
-                "Preprocessing", "AtomicFiles", "ContentHash", "TestSupport",
+                "Preprocessing", "Files", "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(
@@ -169,19 +169,23 @@ let package = Package(
         .testTarget(
             name: "TrainingTests",
             dependencies: [
-                "Training", "Pipelines", "Inference", "ModelBundles", "Datasets", "Preprocessing",
+                "Training", "Inference", "ModelBundles", "Datasets", "Preprocessing",
                 "SegmentationModels", "NeuralNetworks", "Tensors", "Volumes", "TestSupport",
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
         .testTarget(
             name: "PipelinesTests",
-            dependencies: ["Pipelines", "Inference", "VolumeIO", "Volumes", "TestSupport"],
+            dependencies: [
+                "Pipelines", "Training", "Inference", "ModelBundles", "Datasets", "Preprocessing",
+                "SegmentationModels", "NeuralNetworks", "VolumeIO", "Volumes", "TestSupport",
+                .product(name: "Yams", package: "Yams"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "segment-brain", "sliceseg", "ContentHash", "Datasets", "Inference", "ModelBundles",
+                "segment-brain", "sliceseg", "Files", "Datasets", "Inference", "ModelBundles",
                 "Pipelines", "Preprocessing", "SegmentationModels", "Tensors", "VolumeIO",
                 "Volumes",
                 "TestSupport",

@@ -1,4 +1,4 @@
-import ContentHash
+import Files
 import Foundation
 import NeuralNetworks
 public import SegmentationModels

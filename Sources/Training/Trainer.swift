@@ -1,8 +1,9 @@
-import AtomicFiles
 public import Datasets
+import Files
 import Foundation
 import Inference
 import NeuralNetworks
+import Parallel
 import Preprocessing
 import SegmentationMetrics
 public import SegmentationModels
@@ -140,7 +141,7 @@ public final class PlaneTrainer {
             gradientNorm: options.gradientNorm, precision: options.precision, device: device)
         let augmenter = SliceAugmenter(
             configuration.augmentation, classOfStructure: classOfStructure)
-        let prefetcher = BatchPrefetcher(first: checkpoint.step, depth: 2) { number in
+        let prefetcher = Prefetcher(first: checkpoint.step, depth: 2) { number in
             dataset.batch(
                 number: number, size: options.batchSize, seed: options.seed,
                 balancedFraction: options.balancedFraction, augmenter: augmenter)

@@ -1,5 +1,5 @@
-internal import AtomicFiles
 internal import CNIfTI
+internal import Files
 
 /// Sole owner of a file that is open for writing, plain or gzip.
 @safe struct OutputStream: ~Copyable {

@@ -1,5 +1,5 @@
-internal import AtomicFiles
 internal import CNIfTI
+internal import Files
 public import Volumes
 
 /// Writes the probabilities of several classes as a 4-D series, a volume for each class.

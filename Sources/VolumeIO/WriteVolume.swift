@@ -1,5 +1,5 @@
-internal import AtomicFiles
 internal import CNIfTI
+internal import Files
 public import Volumes
 
 /// Writes a map of labels as integers.

@@ -1,5 +1,4 @@
-import AtomicFiles
-import ContentHash
+import Files
 import Foundation
 import ModelBundles
 import NeuralNetworks

@@ -83,12 +83,6 @@ func train(
     ).network
 }
 
-/// The rows of a training's log, split into columns.
-func logRows(in directory: String) throws -> [[String]] {
-    try String(contentsOfFile: directory + "/log.tsv", encoding: .utf8)
-        .split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
-}
-
 /// The weights of the loss, worked out anew: the median of the frequencies of the classes that
 /// occur over each one's own.
 func expectedClassWeights(

@@ -1,4 +1,4 @@
-import AtomicFiles
+import Files
 public import SegmentationMetrics
 public import Volumes
 

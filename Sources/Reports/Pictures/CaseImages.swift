@@ -1,5 +1,6 @@
 import CPNG
 import Foundation
+import Parallel
 import SegmentationMetrics
 import Volumes
 

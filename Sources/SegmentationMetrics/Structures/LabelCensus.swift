@@ -1,4 +1,5 @@
 import Dispatch
+import Parallel
 import Volumes
 
 /// Where one structure lies in a prediction and in its reference, and how much of it.
@@ -115,17 +116,4 @@ struct LabelCensus {
             return entries.count - 1
         }
     }
-}
-
-/// Computes values on all processors; the result does not depend on how many there are.
-package func concurrentMap<Value: Sendable>(
-    count: Int, _ transform: @Sendable (Int) -> Value
-) -> [Value] {
-    var values = [Value?](repeating: nil, count: count)
-    values.withUnsafeMutableBufferPointer { buffer in
-        // Every iteration writes an element of its own, and all end before the buffer does.
-        nonisolated(unsafe) let buffer = buffer
-        DispatchQueue.concurrentPerform(iterations: count) { buffer[$0] = transform($0) }
-    }
-    return values.compactMap(\.self)
 }

@@ -1,3 +1,4 @@
+import Parallel
 public import Volumes
 
 /// How well one structure of a case was segmented.

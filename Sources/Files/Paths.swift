@@ -1,0 +1,59 @@
+import Foundation
+
+/// Returns whether a path leads to a file, also through symbolic links.
+public func isRegularFile(_ path: String) -> Bool { fileKind(path) == S_IFREG }
+
+/// Returns whether a path leads to a folder, also through symbolic links.
+public func isDirectory(_ path: String) -> Bool { fileKind(path) == S_IFDIR }
+
+/// Returns whether something has this path, a dangling symbolic link not counted.
+public func pathExists(_ path: String) -> Bool { fileKind(path) != nil }
+
+private func fileKind(_ path: String) -> mode_t? {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
+}
+
+/// A path without symbolic links, `.` and `..`, or the path itself where it does not exist.
+public func resolvedPath(_ path: String) -> String {
+    guard let resolved = unsafe realpath(path, nil) else { return path }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+}
+
+/// The identity of a file or folder: the bytes of its path without links.
+///
+/// Texts are equal however their accents are composed, and names of files are not.
+public func identity(ofPath path: String) -> [UInt8] { Array(resolvedPath(path).utf8) }
+
+/// The path from the root, links left as they are.
+public func absolutePath(_ path: String) -> String {
+    let full =
+        path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+    return (full as NSString).standardizingPath
+}
+
+/// A folder's path and a name in it, joined by one slash.
+public func joined(_ folder: String, _ name: String) -> String {
+    folder.isEmpty ? name : folder.hasSuffix("/") ? folder + name : folder + "/" + name
+}
+
+/// Makes a folder and those above it, where they are missing.
+///
+/// - Parameter path: The folder.
+/// - Throws: `FileWriteError`.
+public func makeDirectory(_ path: String) throws(FileWriteError) {
+    if isDirectory(path) { return }
+    var made = path.hasPrefix("/") ? "/" : ""
+    for part in path.split(separator: "/") {
+        made = made.isEmpty || made == "/" ? made + part : made + "/" + part
+        if unsafe mkdir(made, 0o777) != 0 {
+            let errorNumber = errno
+            // On a read-only disk or above one's own folders, a folder that is there says EROFS
+            // or EACCES rather than EEXIST.
+            guard !isDirectory(made) else { continue }
+            throw FileWriteError(
+                path: path, errorNumber: errorNumber == EEXIST ? ENOTDIR : errorNumber)
+        }
+    }
+}

@@ -1,0 +1,306 @@
+import Datasets
+import Foundation
+import Parallel
+import Preprocessing
+import Reports
+import SegmentationMetrics
+import VolumeIO
+import Volumes
+
+/// How cases are measured.
+struct MeasurementOptions {
+    /// Whose definitions are followed, and the tolerance.
+    var metrics = MetricOptions()
+    /// Whether predictions on another grid are carried to the reference's.
+    var resamples = false
+}
+
+/// What measuring matched cases gave.
+struct Measurement {
+    /// The cases that could be measured, or `nil` where none could.
+    var evaluation: Evaluation?
+    /// Cases that could not.
+    var failures: [ScanFailure]
+    /// What should be known.
+    var notes: [String]
+
+    var report: EvaluationReport {
+        EvaluationReport(
+            status: failures.isEmpty && evaluation != nil ? .success : .failure,
+            table: evaluation?.diceTable.rendered(for: TerminalStyle(fileDescriptor: 1)) ?? "",
+            groups: evaluation?.renderedGroups(for: TerminalStyle(fileDescriptor: 1)) ?? "",
+            json: evaluation?.strictSummaryJSON, notes: notes + oneSidedNotes,
+            problems: failures.map { "\($0.scan): \($0.reason)" })
+    }
+
+    /// Tells of structures that one of two maps lacks; cases without a prediction lack all.
+    private var oneSidedNotes: [String] {
+        let failed = Set(evaluation?.cases.filter { $0.failure != nil }.map(\.name) ?? [])
+        let oneSided = evaluation?.oneSidedStructures.filter { !failed.contains($0.name) } ?? []
+        return [
+            (StructurePresence.missing, "in the reference but not in the prediction"),
+            (.spurious, "in the prediction but not in the reference"),
+        ].compactMap { presence, place in
+            let found = oneSided.filter { $0.presence == presence }
+            guard !found.isEmpty else { return nil }
+            let shown = found.prefix(5).map { "\($0.structure.name) of \($0.name)" }
+            return "\(found.count) \(found.count == 1 ? "structure is" : "structures are") "
+                + "\(place): " + shown.joined(separator: ", ")
+                + (found.count > 5 ? ", ... (see presence in metrics_wide.csv)" : "")
+        }
+    }
+}
+
+/// Measures matched cases.
+///
+/// - Parameters:
+///   - matches: The cases. A prediction without a path is that of a scan whose segmentation failed.
+///   - table: The structures to report, or `nil` for all values that occur.
+///   - options: How cases are measured.
+/// - Returns: What was found; each case that cannot be measured is a failure.
+func measure(
+    _ matches: LabelMapMatches, table: LabelTable?,
+    options: MeasurementOptions = MeasurementOptions()
+) -> Measurement {
+    var run = MeasuringRun(labels: table?.structures.map(\.index), options: options)
+    run.notes = matches.lonelyPredictions.filter { !$0.path.isEmpty }.map {
+        "'\($0.path)' has no reference and is not in the figures"
+    }
+    let cases = matches.lonelyReferences.map(CaseFiles.init) + matches.pairs.map(CaseFiles.init)
+    // The maps of the next case are read while this one is measured.
+    let reader = Prefetcher<CaseMaps?>(first: 0, depth: 1) { number in
+        cases.indices.contains(number) ? CaseMaps(reading: cases[number]) : nil
+    }
+    defer { reader.stop() }
+    for files in cases {
+        guard let maps = reader.next() else { break }
+        run.measure(files, maps)
+    }
+    if cases.isEmpty, !matches.lonelyPredictions.isEmpty {
+        run.fail("all", "no prediction has a reference; check that their names agree")
+    }
+    return run.measurement(table: table)
+}
+
+/// What is to be measured.
+private struct CaseFiles: Sendable {
+    let name: String
+    /// The prediction's path, or `nil` where there is none.
+    let prediction: String?
+    /// The reference's path.
+    let reference: String
+    /// Why there is no prediction.
+    let absence: String
+    /// Whether the absence is yet to be told: a run over scans has told it.
+    let isAbsenceNew: Bool
+
+    init(_ pair: (prediction: LabelMapFile, reference: LabelMapFile)) {
+        name = pair.prediction.relativeName
+        prediction = pair.prediction.path.isEmpty ? nil : pair.prediction.path
+        reference = pair.reference.path
+        absence = "the scan was not segmented"
+        isAbsenceNew = false
+    }
+
+    init(lonely reference: LabelMapFile) {
+        name = reference.relativeName
+        prediction = nil
+        self.reference = reference.path
+        absence =
+            "there is no prediction for the reference '\(reference.path)'; segment its scan or "
+            + "move the reference away"
+        isAbsenceNew = true
+    }
+}
+
+/// A case's maps as far as they can be read.
+private struct CaseMaps: Sendable {
+    typealias Reading = Result<(map: LabelMap, values: [UInt16]), any Error>
+
+    /// `nil` where there is none.
+    let prediction: Reading?
+    let reference: Reading
+
+    /// Reads both files at once, each with the values that occur in it.
+    init(reading files: CaseFiles) {
+        let paths = [files.reference] + [files.prediction].compactMap(\.self)
+        let readings = concurrentMap(count: paths.count) { number in
+            Reading {
+                let (map, _) = try readLabelMap(at: paths[number])
+                let counts = map.voxelCounts()
+                return (map, (1...UInt16.max).filter { counts[Int($0)] > 0 })
+            }
+        }
+        reference = readings[0]
+        prediction = readings.count > 1 ? readings[1] : nil
+    }
+}
+
+/// Cases as they are measured one by one.
+private struct MeasuringRun {
+    let labels: [UInt16]?
+    let options: MeasurementOptions
+    var notes: [String] = []
+    private var failures: [ScanFailure] = []
+    private var cases: [(measured: EvaluatedCase, voxelCount: Int)] = []
+    private var names: Set<String> = []
+    /// The values in the maps of all cases.
+    private var occurring: Set<UInt16> = []
+
+    init(labels: [UInt16]?, options: MeasurementOptions) {
+        self.labels = labels
+        self.options = options
+    }
+
+    mutating func fail(_ name: String, _ reason: String) {
+        failures.append(ScanFailure(scan: name, reason: reason))
+    }
+
+    mutating func measure(_ files: CaseFiles, _ maps: CaseMaps) {
+        let name = files.name
+        guard let path = files.prediction, let reading = maps.prediction else {
+            if files.isAbsenceNew { fail(name, files.absence) }
+            measureFailure(files, maps, reason: files.absence)
+            return
+        }
+        do {
+            let prediction = try reading.get()
+            do {
+                let reference = try maps.reference.get()
+                guard
+                    let map = comparable(
+                        prediction.map, at: path, with: reference.map.grid, of: files)
+                else { return }
+                occurring.formUnion(prediction.values)
+                occurring.formUnion(reference.values)
+                add(name, prediction: map, file: path, reference: reference.map, files: files)
+            } catch {
+                fail(name, sentence(for: error))
+            }
+        } catch {
+            let reason = sentence(for: error)
+            fail(name, reason)
+            measureFailure(files, maps, reason: reason)
+        }
+    }
+
+    /// A prediction on its reference's grid, or `nil` where it may not be compared, which is told.
+    private mutating func comparable(
+        _ prediction: LabelMap, at path: String, with reference: Grid, of files: CaseFiles
+    ) -> LabelMap? {
+        if options.resamples, prediction.grid != reference {
+            guard !areSameGrid(prediction.grid, reference) else { return prediction }
+            notes.append("'\(path)' was resampled to the grid of its reference")
+            return resampled(prediction, to: reference)
+        }
+        if let mismatch = mismatch(
+            of: prediction.grid, at: path, with: reference, at: files.reference)
+        {
+            fail(files.name, mismatch)
+            return nil
+        }
+        return prediction
+    }
+
+    /// Measures a case without a prediction: an empty one stands for it.
+    private mutating func measureFailure(_ files: CaseFiles, _ maps: CaseMaps, reason: String) {
+        do {
+            let reference = try maps.reference.get()
+            occurring.formUnion(reference.values)
+            let grid = reference.map.grid
+            let nothing = LabelMap(
+                grid: grid, labels: [UInt16](repeating: 0, count: grid.size.count))
+            add(
+                files.name, prediction: nothing, file: "", reference: reference.map, files: files,
+                failure: reason)
+        } catch {
+            notes.append(
+                "\(files.name): the reference cannot be read either and is not in the figures: "
+                    + sentence(for: error))
+        }
+    }
+
+    private mutating func add(
+        _ name: String, prediction: LabelMap, file: String, reference: LabelMap,
+        files: CaseFiles, failure: String? = nil
+    ) {
+        // Two files may differ in their ending only.
+        var uniqueName = name
+        var number = 1
+        while !names.insert(uniqueName).inserted {
+            number += 1
+            uniqueName = "\(name) (\(number))"
+        }
+        let metrics = structureMetrics(
+            of: prediction, against: reference, labels: labels, options: options.metrics)
+        cases.append(
+            (
+                EvaluatedCase(
+                    name: uniqueName, predictionFile: file, referenceFile: files.reference,
+                    structures: metrics, failure: failure), reference.grid.size.count
+            ))
+    }
+
+    func measurement(table: LabelTable?) -> Measurement {
+        var notes = notes
+        let occurring = occurring.sorted()
+        guard !cases.isEmpty, let table = table ?? tableOfValues(occurring) else {
+            return Measurement(evaluation: nil, failures: failures, notes: notes)
+        }
+        let unnamed = occurring.filter { table[$0] == nil }
+        if !unnamed.isEmpty {
+            let shown = unnamed.prefix(8).map(String.init).joined(separator: ", ")
+            notes.append(
+                "\(unnamed.count) label values that are not in the label table are not in the "
+                    + "figures: \(shown)\(unnamed.count > 8 ? ", ..." : "")")
+        }
+        let indices = table.structures.map(\.index)
+        let filled = cases.map { evaluated, voxelCount in
+            var evaluated = evaluated
+            let measured = Set(evaluated.structures.map(\.label))
+            evaluated.structures += metricsOfAbsent(
+                indices.filter { !measured.contains($0) }, voxelCount: voxelCount,
+                options: options.metrics)
+            return evaluated
+        }
+        return Measurement(
+            evaluation: Evaluation(cases: filled, table: table, options: options.metrics),
+            failures: failures, notes: notes)
+    }
+}
+
+/// The metrics of structures that neither of a case's maps holds.
+private func metricsOfAbsent(
+    _ labels: [UInt16], voxelCount: Int, options: MetricOptions
+) -> [StructureMetrics] {
+    let nothing = LabelMap(grid: Grid(size: GridSize(1, 1, 1), affine: .identity), labels: [0])
+    return structureMetrics(of: nothing, against: nothing, labels: labels, options: options).map {
+        var metrics = $0
+        metrics.counts.trueNegatives = voxelCount
+        return metrics
+    }
+}
+
+func areSameGrid(_ a: Grid, _ b: Grid) -> Bool {
+    a.largestCornerDistanceMillimeters(from: b).map { $0 < gridToleranceMillimeters } ?? false
+}
+
+/// Why two label maps cannot be compared, or `nil` where they can.
+private func mismatch(
+    of prediction: Grid, at predictionPath: String, with reference: Grid, at referencePath: String
+) -> String? {
+    guard let distance = prediction.largestCornerDistanceMillimeters(from: reference) else {
+        return "'\(predictionPath)' has \(prediction.size) voxels and '\(referencePath)' "
+            + "\(reference.size); resample one to the other's grid, or allow it with --resample."
+    }
+    guard distance >= gridToleranceMillimeters else { return nil }
+    return "the grids of '\(predictionPath)' and '\(referencePath)' lie "
+        + "\(decimals(distance, 2)) mm apart; resample one to the other's grid, or allow it with "
+        + "--resample."
+}
+
+/// How far apart the corners of two grids may lie that count as one.
+let gridToleranceMillimeters = 0.1
+
+/// A number with a fixed count of decimals.
+func decimals(_ value: Double, _ count: Int) -> String { String(format: "%.\(count)f", value) }

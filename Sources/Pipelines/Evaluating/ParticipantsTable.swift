@@ -1,0 +1,173 @@
+import Files
+import Foundation
+import SegmentationMetrics
+
+/// What cases are grouped by: a column of a participants table, and where its numbers are cut.
+struct GroupChoice {
+    var column: String
+    /// Ascending; empty where none were given.
+    var cutPoints: [Double] = []
+
+    /// Reads `sex`, or `age:20,40,60` where no column has just this name.
+    init(_ text: String, columns: [String]) throws(UsageError) {
+        column = text
+        guard !columns.contains(text), let colon = text.lastIndex(of: ":") else { return }
+        column = String(text[..<colon])
+        let parts = text[text.index(after: colon)...]
+            .split(separator: ",", omittingEmptySubsequences: false)
+        cutPoints = parts.compactMap { Double($0) }
+        guard cutPoints.count == parts.count, cutPoints.allSatisfy(\.isFinite),
+            zip(cutPoints, cutPoints.dropFirst()).allSatisfy({ $0 < $1 })
+        else {
+            throw UsageError(
+                "'\(text)' does not say where to cut; write ascending numbers as in age:20,40,60")
+        }
+    }
+}
+
+/// A table of participants as BIDS has it: tab-separated, a row each, `n/a` for what is unknown.
+///
+/// Source: <https://bids-specification.readthedocs.io/en/stable/modality-agnostic-files.html>.
+struct ParticipantsTable {
+    private let path: String
+    private let columns: [String]
+    private let rows: [(id: String, fields: [Substring])]
+
+    /// Reads a table.
+    ///
+    /// The participants stand in the column `participant_id`, or in the first one without it.
+    init(readingFrom path: String) throws(UsageError) {
+        guard isRegularFile(path), let data = FileManager.default.contents(atPath: path),
+            let text = String(data: data, encoding: .utf8)
+        else {
+            throw UsageError(
+                "the participants table '\(path)' cannot be read; name a participants.tsv in UTF-8"
+            )
+        }
+        let lines = text.trimmingPrefix("\u{feff}").split(whereSeparator: \.isNewline)
+        let columns = (lines.first?.split(separator: "\t", omittingEmptySubsequences: false) ?? [])
+            .map { $0.trimmingCharacters(in: .whitespaces) }
+        guard columns.count > 1 else {
+            throw UsageError(
+                "the participants table '\(path)' has no second column; separate columns by tabs")
+        }
+        let identity = columns.firstIndex(of: "participant_id") ?? 0
+        var rows: [(id: String, fields: [Substring])] = []
+        var known: Set<String> = []
+        for (number, line) in lines.enumerated().dropFirst() {
+            let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
+            guard fields.count == columns.count else {
+                throw UsageError(
+                    "row \(number) of '\(path)' has \(fields.count) columns in place of "
+                        + "\(columns.count); correct the table")
+            }
+            let id = Self.withoutPrefix(fields[identity].trimmingCharacters(in: .whitespaces))
+            guard known.insert(id).inserted else {
+                throw UsageError(
+                    "'\(path)' has two rows for '\(id)'; leave one row a participant")
+            }
+            rows.append((id, fields))
+        }
+        self.path = path
+        self.columns = columns
+        self.rows = rows
+    }
+
+    /// Groups cases.
+    ///
+    /// A case belongs to the participant whose name is a part of its path or begins one, up to a
+    /// `_`; `sub-` counts for nothing, and the longest name wins: `sub-01/anat/sub-01_T1w` and
+    /// `01_SS` are both of participant `sub-01`.
+    ///
+    /// - Parameters:
+    ///   - cases: The cases' names.
+    ///   - choice: As on the command line: `sex`, `age` or `age:20,40,60`. Numbers with many
+    ///     different values are cut at their quartiles where no cut points are given.
+    /// - Returns: The groups, and notes on cases without one and on cut points.
+    /// - Throws: ``UsageError`` where the table has no such column, or one that makes no groups.
+    func groups(
+        of cases: [String], by choice: String
+    ) throws(UsageError) -> (groups: CaseGroups, notes: [String]) {
+        let choice = try GroupChoice(choice, columns: columns)
+        guard let column = columns.firstIndex(of: choice.column) else {
+            throw UsageError(
+                "'\(path)' has no column '\(choice.column)'; choose from "
+                    + columns.joined(separator: ", "))
+        }
+        let values = Dictionary(
+            rows.map { ($0.id, $0.fields[column].trimmingCharacters(in: .whitespaces)) },
+            uniquingKeysWith: { first, _ in first })
+        var valueOfCase: [String: String] = [:]
+        var (unknown, undefined): ([String], [String]) = ([], [])
+        for name in cases {
+            switch Self.candidates(of: name).lazy.compactMap({ values[$0] }).first {
+            case nil: unknown.append(name)
+            case "n/a"?, ""?: undefined.append(name)
+            case let value?: valueOfCase[name] = value
+            }
+        }
+        var notes: [String] = []
+        func tell(_ names: [String], _ what: String) {
+            guard !names.isEmpty else { return }
+            notes.append(
+                "\(names.count) \(names.count == 1 ? "case" : "cases") \(what) and in no group: "
+                    + names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", ..." : ""))
+        }
+        tell(unknown, "without a row in '\(path)'")
+        tell(undefined, "without '\(choice.column)' in '\(path)'")
+        guard !valueOfCase.isEmpty else {
+            throw UsageError(
+                "no case has '\(choice.column)' in '\(path)'; check that participants are named as "
+                    + "cases are, such as '\(cases.first ?? "")'")
+        }
+
+        let numbers = valueOfCase.compactMapValues { Double($0) }
+        let areNumbers = numbers.count == valueOfCase.count
+        var cutPoints = choice.cutPoints
+        if !cutPoints.isEmpty, !areNumbers {
+            let other = valueOfCase.values.filter { Double($0) == nil }.min() ?? ""
+            throw UsageError(
+                "'\(choice.column)' cannot be cut: '\(other)' in '\(path)' is not a number")
+        }
+        if cutPoints.isEmpty, areNumbers, Set(numbers.values).count > Self.mostCategories {
+            for percentage in [25.0, 50, 75] {
+                guard let cut = percentile(percentage, of: Array(numbers.values)) else { continue }
+                let rounded = (cut * 100).rounded() / 100
+                if rounded > cutPoints.last ?? -.infinity { cutPoints.append(rounded) }
+            }
+            notes.append("'\(choice.column)' has many values and is cut at its quartiles")
+        }
+        let categoryCount = Set(valueOfCase.values).count
+        if cutPoints.isEmpty, categoryCount > Self.largestGroupCount {
+            throw UsageError(
+                "'\(choice.column)' in '\(path)' has \(categoryCount) different values; choose a "
+                    + "column of at most \(Self.largestGroupCount)")
+        }
+        let groups =
+            cutPoints.isEmpty
+            ? CaseGroups(name: choice.column, categoryOfCase: valueOfCase)
+            : CaseGroups(name: choice.column, numberOfCase: numbers, cutPoints: cutPoints)
+        return (groups, notes)
+    }
+
+    /// So many different numbers may be categories, such as codes of scanners.
+    private static let mostCategories = 8
+
+    /// More groups make no table to read.
+    private static let largestGroupCount = 24
+
+    private static func withoutPrefix(_ name: some StringProtocol) -> String {
+        name.hasPrefix("sub-") ? String(name.dropFirst(4)) : String(name)
+    }
+
+    /// What the participant of a case may be called, likeliest first.
+    private static func candidates(of name: String) -> [String] {
+        name.split(separator: "/").reversed().flatMap { part in
+            var names = [withoutPrefix(part)]
+            while let end = names[names.count - 1].lastIndex(of: "_") {
+                names.append(String(names[names.count - 1][..<end]))
+            }
+            return names
+        }
+    }
+}

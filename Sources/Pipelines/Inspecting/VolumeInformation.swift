@@ -1,0 +1,120 @@
+import Files
+import Foundation
+import VolumeIO
+public import Volumes
+
+/// What `sliceseg info` tells of a volume.
+public struct VolumeInformation: Sendable, Codable, Hashable {
+    /// The file.
+    public var path: String
+    /// `nifti1`, `nifti2` or `mgh`.
+    public var format: String
+    /// How many volumes the file holds; the intensities are those of the first one.
+    public var volumes: Int
+    /// Voxels along the three storage axes.
+    public var size: [Int]
+    /// Millimetres along them.
+    public var spacing: [Double]
+    /// Where they point to, such as `RAS`.
+    public var orientation: String
+    /// The rows of the matrix from voxel index to RAS+ mm.
+    public var affine: [[Double]]
+    /// What of the header the affine was taken from.
+    public var affineSource: String
+    /// The type of the stored numbers.
+    public var datatype: String
+    /// The smallest intensity, scaled; `nil` where no voxel is finite.
+    public var minimum: Double?
+    /// The largest one.
+    public var maximum: Double?
+    /// The mean of the finite ones.
+    public var mean: Double?
+    /// Voxels that are not a number.
+    public var nanVoxels: Int
+    /// The label table in the file's header, where it has one.
+    public var labels: LabelTable?
+
+    /// Reads a volume, of a 4-D series the first one.
+    ///
+    /// - Parameter path: The file.
+    /// - Throws: `VolumeIOError`.
+    public init(path: String) throws {
+        let loaded = try readVolume(at: path, volume: 0)
+        let header = loaded.header
+        let grid = header.grid
+        self.path = path
+        format = header.format.rawValue
+        volumes = header.volumeCount
+        size = [grid.size.x, grid.size.y, grid.size.z]
+        spacing = (0..<3).map { grid.spacing[$0] }
+        orientation = grid.orientation.description
+        affine = (0..<3).map { row in (0..<4).map { grid.affine[row, $0] } }
+        affineSource = header.affineSource.rawValue
+        datatype = header.storedType.rawValue
+        nanVoxels = loaded.nanVoxelCount
+        labels = try embeddedLabelTable(at: path)
+        var smallest = Float.infinity
+        var largest = -Float.infinity
+        var sum = 0.0
+        var count = 0
+        for value in loaded.volume.voxels where value.isFinite {
+            smallest = min(smallest, value)
+            largest = max(largest, value)
+            sum += Double(value)
+            count += 1
+        }
+        if count > 0 {
+            minimum = Double(smallest)
+            maximum = Double(largest)
+            mean = sum / Double(count)
+        }
+    }
+
+    /// The same as lines of text.
+    public var text: String {
+        func list(_ values: [Double]) -> String {
+            values.map { shortest($0) }.joined(separator: " x ")
+        }
+        var lines = [
+            path, "  size         \(size.map(String.init).joined(separator: " x ")) voxels",
+            "  spacing      \(list(spacing)) mm",
+            "  orientation  \(orientation)",
+        ]
+        for (position, row) in affine.enumerated() {
+            let numbers = row.map { value in
+                let text = decimals(value, 4)
+                return String(repeating: " ", count: max(0, 11 - text.count)) + text
+            }
+            let title = position == 0 ? "affine     " : "           "
+            lines.append("  \(title)" + numbers.joined())
+        }
+        func number(_ value: Double?) -> String { value.map(shortest) ?? "n/a" }
+        lines += [
+            "               from \(affineSource)",
+            "  datatype     \(datatype) in \(format)",
+            "  minimum      \(number(minimum))", "  maximum      \(number(maximum))",
+            "  mean         \(number(mean))",
+        ]
+        if nanVoxels > 0 { lines.append("  not a number \(nanVoxels) voxels") }
+        if volumes > 1 {
+            lines.append("  volumes      \(volumes), of which the intensities are the first one's")
+        }
+        for (position, structure) in (labels?.structures ?? []).enumerated() {
+            let title = position == 0 ? "labels      " : "            "
+            lines.append("  \(title) \(structure.index) \(structure.name)")
+        }
+        return lines.map { $0 + "\n" }.joined()
+    }
+
+    /// The same as a JSON object on one line.
+    public var json: String {
+        get throws { try jsonLine(self) }
+    }
+}
+
+/// A number with at most four decimals.
+private func shortest(_ value: Double) -> String {
+    let rounded = (value * 1e4).rounded() / 1e4
+    return rounded == rounded.rounded() && abs(rounded) < 1e15
+        ? String(Int(rounded)) : String(rounded)
+}

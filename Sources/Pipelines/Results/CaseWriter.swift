@@ -1,0 +1,235 @@
+import Datasets
+import Files
+import Foundation
+import Inference
+import ModelBundles
+import Parallel
+import Reports
+import SegmentationMetrics
+import VolumeIO
+import Volumes
+
+/// A scan's segmentation on its way to its files.
+struct SegmentedCase: Sendable {
+    var scan: ScanFile
+    var content: ScanContent
+    /// SHA-256 of the scan's bytes.
+    var hash: String
+    /// On the scan's own grid.
+    var labels: LabelMap
+    /// The scan as the networks saw it and its labels there, where they are wanted.
+    var conformed: (scan: Volume, labels: LabelMap)?
+    var computation: Provenance.Computation
+    /// By label.
+    var planeDisagreement: [UInt16: Double]
+    var restoration: Restoration
+    var started: Date
+    /// What has been done so far.
+    var stages: [StageSeconds]
+}
+
+/// What is known of a scan once all its files are there.
+struct WrittenCase: Sendable {
+    var volumes: ScanVolumes
+    var quality: QualityInput
+    var record: ScanRecord
+    /// Also where no profile is asked for.
+    var stages: [StageSeconds]
+    /// By what path the networks were computed.
+    var path: String
+}
+
+/// Writes all that is known of a scan.
+struct CaseWriter: Sendable {
+    let output: String
+    let space: OutputSpace
+    let modelName: String
+    let modelIdentity: String
+    let options: Provenance.Options
+    let table: LabelTable
+    let sources: BIDSSources
+    let files: InterruptibleOutput
+
+    /// Writes a scan's files, the provenance last; where one cannot be written, none stays.
+    ///
+    /// - Parameters:
+    ///   - segmented: The scan.
+    ///   - probabilities: Those of its classes, where they are to be written too.
+    /// - Returns: What is known of it now.
+    /// - Throws: `FileWriteError` and errors of the formats.
+    func callAsFunction(
+        _ segmented: SegmentedCase, probabilities: ClassProbabilities? = nil
+    ) throws -> WrittenCase {
+        do {
+            return try write(segmented, probabilities)
+        } catch {
+            files.rollBack()
+            throw error
+        }
+    }
+
+    private func write(
+        _ segmented: SegmentedCase, _ probabilities: ClassProbabilities?
+    ) throws -> WrittenCase {
+        let clock = ContinuousClock()
+        let begun = clock.now
+        let (scan, loaded, labels) = (segmented.scan, segmented.content.loaded, segmented.labels)
+        let name = scan.outputName
+        let quality = Background { [table] in
+            QualityInput(
+                name: name, segmentation: labels, table: table,
+                planeDisagreement: segmented.planeDisagreement)
+        }
+        let measured = structureVolumes(of: labels, labels: table.structures.map(\.index))
+        let warnings = segmented.content.warnings + warnings(of: loaded, volumes: measured)
+        let outputs = ScanOutputs(of: scan, in: output)
+        let labelFile = (outputs.labels as NSString).lastPathComponent
+        try makeDirectory(outputs.folder)
+        try files.write(outputs.table) { try writeAtomically(bidsTable(of: table), to: $0) }
+        try files.write(outputs.volumes) {
+            try TSVTable.volumes(measured, table: table).write(to: $0)
+        }
+        let statistics = FreeSurferStatistics(
+            scan: name, volumes: measured, table: table,
+            voxelVolumeCubicMillimeters: labels.grid.voxelVolumeCubicMillimeters,
+            labelFile: labelFile, software: "SliceSeg \(softwareVersion)")
+        try files.write(outputs.statistics) { try writeAtomically(statistics.text, to: $0) }
+        let picture = qualityControlPicture(
+            scan: loaded.volume, labels: labels, table: table, title: name)
+        let png = try picture.pngData()
+        try files.write(outputs.picture) { try writeAtomically(png, to: $0) }
+        try files.write(outputs.labels) {
+            try writeLabelMap(labels, to: $0, like: loaded.header, table: table)
+        }
+        if let conformed = segmented.conformed {
+            try files.write(outputs.conformedScan) {
+                try writeVolume(conformed.scan, to: $0, like: nil, storedAs: .float32)
+            }
+            try files.write(outputs.conformedLabels) {
+                try writeLabelMap(conformed.labels, to: $0, like: nil, table: table)
+            }
+        }
+        if let probabilities { try write(probabilities, of: segmented, to: outputs) }
+        guard let labelHash = contentHash(ofFileAt: outputs.labels) else {
+            throw FileWriteError(path: outputs.labels, errorNumber: EIO)
+        }
+        let writeSeconds = (clock.now - begun) / .seconds(1)
+        let stages =
+            segmented.stages + [StageSeconds(stage: "write", seconds: rounded(writeSeconds))]
+        let seconds = rounded(stages.reduce(0) { $0 + $1.seconds })
+        var provenance = provenance(of: segmented, labels: (labelFile, labelHash))
+        provenance.stages = stages
+        provenance.seconds = seconds
+        provenance.warnings = warnings
+        let text = try jsonText(provenance)
+        try files.writeLast(outputs.provenance) { try writeAtomically(text, to: $0) }
+        return WrittenCase(
+            volumes: ScanVolumes(scan: name, volumes: measured),
+            quality: quality.wait(),
+            record: ScanRecord(
+                name: name, scan: scan.path, status: .done, labels: outputs.labels,
+                warnings: warnings.isEmpty ? nil : warnings, seconds: seconds),
+            stages: stages, path: segmented.computation.path ?? "")
+    }
+
+    private func provenance(
+        of segmented: SegmentedCase, labels: (file: String, sha256: String)
+    ) -> Provenance {
+        let scan = segmented.scan
+        var provenance = Provenance(
+            software: "SliceSeg", version: softwareVersion,
+            scan: .init(path: absolutePath(scan.path), sha256: segmented.hash),
+            model: .init(name: modelName, identity: modelIdentity), options: options,
+            computation: segmented.computation,
+            labels: .init(file: labels.file, sha256: labels.sha256),
+            started: timestamp(segmented.started), seconds: 0, stages: [], warnings: [],
+            planeDisagreement: segmented.planeDisagreement.isEmpty
+                ? nil
+                : Dictionary(
+                    uniqueKeysWithValues: segmented.planeDisagreement.map { (String($0), $1) }))
+        provenance.restoration = segmented.restoration.rawValue
+        switch scan.origin {
+        case .bids(let source):
+            provenance.bidsDescription = "Segmentation by the model '\(modelName)'"
+            provenance.bidsSources = [sources.address(of: source)]
+            provenance.bidsSpatialReference = sources.address(of: source)
+        case .dicom(let series):
+            provenance.scan.series = series.name
+            provenance.scan.converter = "dcm2niix \(series.converter.version)"
+        case .volume, .unreadable: break
+        }
+        return provenance
+    }
+
+    private func write(
+        _ probabilities: ClassProbabilities, of segmented: SegmentedCase, to outputs: ScanOutputs
+    ) throws {
+        let count = probabilities.classCount
+        let grid = space == .native ? segmented.labels.grid : segmented.conformed?.labels.grid
+        guard let grid else { preconditionFailure("probabilities on a grid that was not kept") }
+        let header = space == .native ? segmented.content.loaded.header : nil
+        try files.write(outputs.probabilities(in: space)) { path in
+            try writeProbabilities(
+                on: grid, classCount: count, to: path, like: header
+            ) { first in
+                // A few at a time, so that memory holds no more.
+                try probabilities.volumes(ofClasses: first..<min(first + 4, count), in: space)
+            }
+        }
+        let description = Provenance.Probabilities(
+            labelMap: ["Background"] + table.structures.map(\.name),
+            description: "Probabilities by the model '\(modelName)', a volume for each class")
+        let text = try jsonText(description)
+        try files.write(outputs.probabilitiesDescription(in: space)) {
+            try writeAtomically(text, to: $0)
+        }
+    }
+
+    private func warnings(of loaded: LoadedVolume, volumes: [StructureVolume]) -> [String] {
+        var warnings: [String] = []
+        if loaded.nanVoxelCount > 0 {
+            warnings.append("\(loaded.nanVoxelCount) voxels are not a number and counted as 0")
+        }
+        if loaded.header.affineSource == .assumed {
+            warnings.append(
+                "the header gives no orientation, so left and right are an assumption; "
+                    + "check them in the picture")
+        }
+        if volumes.allSatisfy({ $0.voxelCount == 0 }) {
+            warnings.append("no structure was found; look at the picture and at the model's card")
+        }
+        return warnings
+    }
+}
+
+/// A scan whose files are being written beside the work on the next one.
+struct PendingWrite: Sendable {
+    /// What came of it.
+    enum Outcome: Sendable {
+        case written(WrittenCase)
+        /// Why not, in a sentence.
+        case failed(String)
+    }
+
+    /// The scan.
+    let scan: ScanFile
+    private let outcome: Background<Outcome>
+
+    /// Begins to write.
+    init(_ segmented: SegmentedCase, by writer: CaseWriter) {
+        scan = segmented.scan
+        outcome = Background {
+            do {
+                return .written(try writer(segmented))
+            } catch {
+                return .failed(sentence(for: error, about: segmented.scan.path))
+            }
+        }
+    }
+
+    /// Whether ``wait()`` returns at once.
+    var isFinished: Bool { outcome.isFinished }
+
+    /// Waits until it is written.
+    func wait() -> Outcome { outcome.wait() }
+}

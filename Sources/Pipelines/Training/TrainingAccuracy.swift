@@ -1,0 +1,117 @@
+import Datasets
+import Files
+import Foundation
+import Inference
+import ModelBundles
+import Preprocessing
+import Reports
+import SegmentationMetrics
+import Tensors
+import Training
+import Volumes
+
+/// What was measured on the held-out cases.
+struct MeasuredAccuracy {
+    /// Of all planes together and of each alone, as the model's card holds it.
+    var records: [AccuracyRecord] = []
+    /// The same as the page's columns.
+    var columns: [TrainingPage.Accuracy] = []
+    /// The slices on which prediction and reference agree least.
+    var worst: [SliceComparison] = []
+}
+
+/// Measures Dice on the held-out cases for each plane alone and for all together.
+///
+/// A sagittal network alone cannot tell left from right: its slices are taken from all planes
+/// together, unless it is the only one.
+func measureAccuracy(
+    _ networks: [PlaneNetwork], cases: [TrainingCase], table: LabelTable, dataset: String,
+    device: Device, precision: Precision, tablePath: String, report: (String) -> Void
+) throws -> MeasuredAccuracy {
+    let single = networks.filter { $0.plane != .sagittal || networks.count == 1 }
+    var views: [(name: String, networks: [PlaneNetwork], planes: [Plane])] = []
+    if networks.count > 1 {
+        let others = networks.map(\.plane).filter { !single.map(\.plane).contains($0) }
+        views.append(("all planes", networks, others))
+    }
+    views += single.map { ($0.plane.rawValue, [$0], [$0.plane]) }
+    var rows = "planes\tcase\tindex\tname\tdice\n"
+    var measured = MeasuredAccuracy()
+    for view in views {
+        let predictor = VolumePredictor(
+            networks: view.networks, classCount: table.structures.count + 1, device: device,
+            precision: precision, batchSize: 4)
+        var all: [[Double]] = table.structures.map { _ in [] }
+        var predictions: [[UInt8]] = []
+        for trainingCase in cases {
+            let classes = try predictor.classes(of: trainingCase.conformed.volume)
+            predictions.append(classes)
+            let dice = structureDice(of: trainingCase, classes: classes, table: table)
+            for (position, structure) in table.structures.enumerated() {
+                let value = dice[position].map { String(format: "%.4f", $0) } ?? "n/a"
+                rows +=
+                    "\(view.name)\t\(trainingCase.name)\t\(structure.index)\t"
+                    + "\(structure.name)\t\(value)\n"
+                if let defined = dice[position] { all[position].append(defined) }
+            }
+        }
+        for plane in view.planes {
+            measured.worst += comparisons(
+                of: cases, predictions: predictions, plane: plane, table: table)
+        }
+        let means = all.map { mean(of: $0) }
+        let overall = mean(of: means.compactMap(\.self)) ?? 0
+        measured.columns.append(
+            TrainingPage.Accuracy(name: view.name, mean: overall, perStructure: means))
+        measured.records.append(
+            record(
+                of: view.name, overall: overall, means: means, cases: cases, table: table,
+                dataset: dataset))
+        report(
+            "Held-out Dice, \(view.name): "
+                + String(format: "%.4f", overall) + " over \(table.structures.count) structures.")
+    }
+    try writeAtomically(rows, to: tablePath)
+    return measured
+}
+
+private func record(
+    of view: String, overall: Double, means: [Double?], cases: [TrainingCase], table: LabelTable,
+    dataset: String
+) -> AccuracyRecord {
+    var perStructure: [String: Double] = [:]
+    for (structure, value) in zip(table.structures, means) {
+        if let value { perStructure[structure.name] = (value * 1e4).rounded() / 1e4 }
+    }
+    return AccuracyRecord(
+        dataset: dataset, cases: cases.map(\.name), metric: "Dice",
+        mean: (overall * 1e4).rounded() / 1e4, perStructure: perStructure,
+        notes: "\(view); validation on cases held out of training, on the scans' own grids; mean "
+            + "over structures of the mean over cases")
+}
+
+/// The six worst slices of a plane over all cases, as pictures.
+private func comparisons(
+    of cases: [TrainingCase], predictions: [[UInt8]], plane: Plane, table: LabelTable
+) -> [SliceComparison] {
+    let count = 6
+    let worst = cases.indices.flatMap { position in
+        worstSlices(
+            of: cases[position], classes: predictions[position], plane: plane, count: count
+        ).map { (position: position, slice: $0) }
+    }.sorted { $0.slice.meanDice < $1.slice.meanDice }.prefix(count)
+    let labelOfClass = table.labelOfClass
+    return worst.map { position, slice in
+        let volume = cases[position].conformed.volume
+        func map(_ classes: [UInt8]) -> LabelMap {
+            LabelMap(grid: volume.grid, labels: classes.map { labelOfClass[Int($0)] })
+        }
+        return SliceComparison(
+            scan: volume, prediction: map(predictions[position]),
+            reference: map(cases[position].classes), table: table, plane: plane,
+            index: slice.index,
+            caption: "\(cases[position].name), \(plane.rawValue) \(slice.index + 1): "
+                + String(format: "Dice %.3f", slice.meanDice)
+                + " over \(slice.structureCount) structures")
+    }
+}

@@ -1,0 +1,333 @@
+import Datasets
+import Files
+import Foundation
+import Inference
+import ModelBundles
+import NeuralNetworks
+import Preprocessing
+import SegmentationMetrics
+import SegmentationModels
+import Tensors
+import Training
+import VolumeIO
+import Volumes
+
+/// What is wrong with a training's configuration.
+public struct TrainingRunError: Error, CustomStringConvertible {
+    /// One sentence with a next step.
+    public var description: String
+}
+
+/// Trains every plane of a configuration and writes a model bundle.
+///
+/// A configuration that holds an `experiment` trains each of its networks so, in a folder of its
+/// own, and compares them in `table.html`; see `pipelines/malc-table.yaml`.
+///
+/// Below the output folder lie `configuration.yaml`, a folder a plane with `checkpoint.safetensors`,
+/// `best.safetensors` and `log.tsv`, `training.html` (curves, from the first validation on) and
+/// `training.json` (versions, seed, time); at the end `bundle/` and, where cases are held out,
+/// `accuracy.tsv` (Dice of each structure and held-out case) and in the page the worst slices.
+///
+/// - Parameters:
+///   - configurationPath: A YAML file; see `pipelines/`.
+///   - outputDirectory: Made where it is missing.
+///   - resume: Whether to go on from the checkpoints of an earlier run of the same configuration.
+///   - device: `auto`, `cpu`, `cuda` or `cuda:i`.
+///   - threads: Threads of the network's operations, or `nil` for all cores.
+///   - only: Of an experiment, the networks to train; empty for all.
+///   - report: Is told each line of progress.
+/// - Throws: One sentence on what is wrong with configuration, cases or checkpoints.
+public func runTraining(
+    configurationPath: String, outputDirectory: String, resume: Bool, device: String,
+    threads: Int?, only: [String] = [], report: @escaping @Sendable (String) -> Void
+) throws {
+    let layers = try ConfigurationLayers(path: configurationPath)
+    let experiment = try Experiment(layers, path: configurationPath)
+    try experiment?.check(only)
+    let configuration: TrainingConfiguration
+    if let experiment {
+        configuration = experiment.networks[0].configuration
+    } else {
+        guard only.isEmpty else {
+            throw TrainingRunError(
+                description:
+                    "'\(configurationPath)' holds no experiment of several networks; leave "
+                    + "out --only")
+        }
+        configuration = try layers.configuration()
+    }
+    let folder = (configurationPath as NSString).deletingLastPathComponent
+    let mapping = try readMapping(configuration.cases.labels, relativeTo: folder)
+    let named = configuration.augmentation.ventricles + configuration.augmentation.whiteMatter
+    if let unknown = named.first(where: { !mapping.table.structures.map(\.name).contains($0) }) {
+        throw TrainingRunError(
+            description:
+                "the augmentation in '\(configurationPath)' names '\(unknown)', which is no "
+                + "structure of '\(configuration.cases.labels)'; correct the name")
+    }
+    try Engine.load()
+    if let threads { try Engine.setThreadCount(threads) }
+    let device = try resolveDevice(device)
+    let cases = LazyCases {
+        try loadCases(configuration, mapping: mapping, folder: folder, report: report)
+    }
+    if let experiment {
+        try runExperiment(
+            experiment, mapping: mapping, cases: cases, outputDirectory: outputDirectory,
+            resume: resume, device: device, only: only, report: report)
+    } else {
+        _ = try trainModel(
+            configuration, text: layers.text, mapping: mapping, cases: cases,
+            outputDirectory: outputDirectory, resume: resume, device: device, report: report)
+    }
+}
+
+/// Cases that are read when they are first asked for, and once.
+final class LazyCases {
+    private let load: () throws -> (training: [TrainingCase], validation: [TrainingCase])
+    private var loaded: (training: [TrainingCase], validation: [TrainingCase])?
+
+    init(_ load: @escaping () throws -> (training: [TrainingCase], validation: [TrainingCase])) {
+        self.load = load
+    }
+
+    /// The cases to train on, and those held out.
+    func callAsFunction() throws -> (training: [TrainingCase], validation: [TrainingCase]) {
+        if let loaded { return loaded }
+        let cases = try load()
+        loaded = cases
+        return cases
+    }
+}
+
+/// What a training tells about its model beside the files it writes.
+struct TrainedModel {
+    /// The weights that are learnt, of all planes.
+    var parameters: Int
+    /// Seconds of training, of all planes.
+    var seconds: Double
+}
+
+/// Trains every plane of a configuration and writes everything below a folder.
+func trainModel(
+    _ configuration: TrainingConfiguration, text: String, mapping: LabelMapping, cases: LazyCases,
+    outputDirectory: String, resume: Bool, device: Device,
+    report: @escaping @Sendable (String) -> Void
+) throws -> TrainedModel {
+    let started = ContinuousClock().now
+    try FileManager.default.createDirectory(
+        atPath: outputDirectory, withIntermediateDirectories: true)
+    try writeAtomically(text, to: outputDirectory + "/configuration.yaml")
+
+    let (training, validation) = try cases()
+    let identity = try trainingIdentity(of: configuration)
+    var record = TrainingRunRecord(
+        configuration: configuration, text: text, device: device,
+        threads: try Engine.threadCount(), engine: try Engine.versionDescription(),
+        cases: training.map(\.name), heldOutCases: validation.map(\.name))
+    let page = TrainingPageWriter(
+        directory: outputDirectory, configuration: configuration, text: text,
+        table: mapping.table)
+    try page.write(record, accuracy: nil)
+    var networks: [PlaneNetwork] = []
+    var planeModels: [PlaneModel] = []
+    var seconds = 0.0
+    var trainableCounts: [Int] = []
+    for options in configuration.planes {
+        let outputClasses =
+            options.plane == .sagittal ? sagittalOutputs(of: mapping.table) : nil
+        let classCount = mapping.table.structures.count + 1
+        var architecture = configuration.architecture
+        architecture.classes = outputClasses?.count ?? classCount
+        let outputOfClass = outputOfClass(outputClasses, classCount: classCount)
+        let directory = outputDirectory + "/" + options.plane.rawValue
+        try FileManager.default.createDirectory(
+            atPath: directory, withIntermediateDirectories: true)
+        let trainer = PlaneTrainer(
+            configuration: configuration, plane: options.plane, architecture: architecture,
+            outputOfClass: outputOfClass, table: mapping.table, directory: directory,
+            identity: identity, device: device)
+        var pageError: (any Error)?
+        let result = try trainer.train(cases: training, validation: validation, resume: resume) {
+            report(line(of: $0))
+            guard $0.validationDice != nil else { return }
+            do { try page.write(record, accuracy: nil) } catch { pageError = error }
+        }
+        if let pageError { throw pageError }
+        seconds += result.seconds
+        trainableCounts.append(result.network.trainableCount)
+        var calibration = Calibration(of: result.network)
+        for known in training.prefix(calibrationScanCount) {
+            try calibration.observe(known.conformed.volume, plane: options.plane)
+        }
+        record.secondsOfPlane[options.plane.rawValue] = result.seconds.rounded()
+        networks.append(
+            PlaneNetwork(
+                plane: options.plane, network: result.network, weight: options.weight,
+                outputOfClass: outputOfClass))
+        planeModels.append(
+            PlaneModel(
+                plane: options.plane, aggregationWeight: options.weight,
+                weightsFile: "weights-\(options.plane.rawValue).safetensors", sha256: "",
+                outputClasses: outputClasses, inputRanges: calibration.inputRanges()))
+    }
+
+    var card = ModelCard(
+        name: configuration.name, summary: configuration.summary,
+        architecture: configuration.architecture, conform: configuration.conform,
+        labels: mapping.table, planes: planeModels, licence: configuration.licence,
+        training: TrainingRecord(
+            cases: training.map(\.name), validationCases: validation.map(\.name),
+            steps: configuration.optimization.steps,
+            batchSize: configuration.optimization.batchSize,
+            seed: configuration.optimization.seed, seconds: seconds.rounded(),
+            software: "SliceSeg \(softwareVersion), LibTorch \(try Engine.versionDescription())",
+            notes: "configuration SHA-256 \(sha256(Data(text.utf8)))"),
+        accuracy: [])
+    card.architecture.classes = mapping.table.structures.count + 1
+    var accuracy: MeasuredAccuracy?
+    if !validation.isEmpty {
+        let measured = try measureAccuracy(
+            networks, cases: validation, table: mapping.table,
+            dataset: configuration.cases.name ?? configuration.name,
+            device: device, precision: configuration.optimization.precision,
+            tablePath: outputDirectory + "/accuracy.tsv", report: report)
+        card.accuracy = measured.records
+        accuracy = measured
+    }
+    record.isFinished = true
+    try page.write(record, accuracy: accuracy)
+    let bundle = try ModelBundle.write(
+        card: card, networks: networks.map { ($0.plane, $0.network) },
+        to: outputDirectory + "/bundle")
+    let elapsed = (ContinuousClock().now - started) / .seconds(1)
+    report(
+        "Wrote the model '\(card.name)' to '\(bundle.directory)' after "
+            + String(format: "%.0f s (%.0f s of training in all).", elapsed, seconds))
+    let parameters = trainableCounts.reduce(0, +)
+    return TrainedModel(parameters: parameters, seconds: seconds)
+}
+
+// MARK: - Reading
+
+private func readMapping(_ path: String, relativeTo folder: String) throws -> LabelMapping {
+    let path = resolve(path, relativeTo: folder)
+    return try LabelMapping.parse(try readText(path), path: path)
+}
+
+private func loadCases(
+    _ configuration: TrainingConfiguration, mapping: LabelMapping, folder: String,
+    report: (String) -> Void
+) throws -> (training: [TrainingCase], validation: [TrainingCase]) {
+    let source = configuration.cases
+    var training: [TrainingCase] = []
+    var validation: [TrainingCase] = []
+    func add(_ name: String, scan: Volume, labels: LabelMap, isHeldOut: Bool) throws {
+        let prepared = try TrainingCase(
+            name: name, scan: scan, labels: mapping.apply(to: labels), table: mapping.table,
+            conform: configuration.conform)
+        if isHeldOut { validation.append(prepared) } else { training.append(prepared) }
+    }
+    guard
+        [source.directory != nil, source.files != nil, source.phantoms != nil].count(where: \.self)
+            == 1
+    else {
+        throw TrainingRunError(
+            description: "the configuration must name one of 'cases.directory', 'cases.files' and "
+                + "'cases.phantoms'")
+    }
+    if let phantoms = source.phantoms {
+        for number in 0..<phantoms.count {
+            let seed = phantoms.seed &+ UInt64(number)
+            let (scan, labels) = makePhantom(seed: seed)
+            try add(
+                "phantom-\(seed)", scan: scan, labels: labels,
+                isHeldOut: number >= phantoms.count - phantoms.validation)
+        }
+    } else {
+        let files = try caseFiles(of: source, relativeTo: folder)
+        let heldOut = Set(source.validation ?? [])
+        if let unknown = heldOut.subtracting(files.map(\.name)).sorted().first {
+            let place = source.directory.map { "'\($0)'" } ?? "'cases.files'"
+            throw TrainingRunError(
+                description: "the held-out case '\(unknown)' is not in \(place); correct "
+                    + "'cases.validation' in the configuration")
+        }
+        for file in files {
+            let scan = try readVolume(at: file.scanPath)
+            let (labels, _) = try readLabelMap(at: file.labelPath)
+            try add(
+                file.name, scan: scan.volume, labels: labels,
+                isHeldOut: heldOut.contains(file.name))
+        }
+    }
+    guard !training.isEmpty else {
+        throw TrainingRunError(
+            description: "every case is held out; leave some for training in 'cases.validation'")
+    }
+    report("\(training.count) cases to train on, \(validation.count) held out.")
+    return (training, validation)
+}
+
+/// The scans and label maps of a folder or of a list.
+private func caseFiles(of source: CaseSource, relativeTo folder: String) throws -> [CaseFiles] {
+    guard let listed = source.files else {
+        return try CaseFiles.find(
+            in: resolve(source.directory ?? "", relativeTo: folder),
+            scanSuffix: source.scanSuffix ?? "", labelSuffix: source.labelSuffix ?? "_dseg")
+    }
+    var names: Set<String> = []
+    return try listed.map { files in
+        guard names.insert(files.name).inserted else {
+            throw TrainingRunError(
+                description: "two cases are called '\(files.name)'; correct 'cases.files' in the "
+                    + "configuration")
+        }
+        return CaseFiles(
+            name: files.name, scanPath: resolve(files.scan, relativeTo: folder),
+            labelPath: resolve(files.labels, relativeTo: folder))
+    }
+}
+
+// MARK: - Planes
+
+/// What a checkpoint must agree with to be gone on from: all that the weights of a plane depend on.
+///
+/// The other planes do not count, so that one can be added to a model that is trained already.
+func trainingIdentity(of configuration: TrainingConfiguration) throws -> String {
+    var relevant = configuration
+    relevant.planes = []
+    relevant.cases.name = nil
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    return sha256(try encoder.encode(relevant))
+}
+
+/// The outputs of a sagittal network: left and right structures look alike from the side, so each
+/// pair of `Left-X` and `Right-X` shares one.
+private func sagittalOutputs(of table: LabelTable) -> [[Int]] {
+    var outputs: [[Int]] = [[0]]
+    var outputOfName: [String: Int] = [:]
+    for (position, structure) in table.structures.enumerated() {
+        var name = structure.name
+        for side in ["Left-", "Right-"] where name.hasPrefix(side) {
+            name = String(name.dropFirst(side.count))
+        }
+        if let output = outputOfName[name] {
+            outputs[output].append(position + 1)
+        } else {
+            outputOfName[name] = outputs.count
+            outputs.append([position + 1])
+        }
+    }
+    return outputs
+}
+
+private func line(of progress: TrainingProgress) -> String {
+    let minutes = progress.secondsLeft / 60
+    let dice = progress.validationDice.map { String(format: "  validation Dice %.4f", $0) } ?? ""
+    return "\(progress.plane.rawValue)  step \(progress.step)/\(progress.steps)  "
+        + String(
+            format: "loss %.4f  rate %.5f  %.1f slices/s  %.1f min left", progress.loss,
+            progress.learningRate, progress.slicesPerSecond, minutes) + dice
+}
