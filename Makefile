@@ -30,10 +30,10 @@ setup: packages .deps/lib/libCTorch.so
 packages:
 	@sh Sources/CTorch/library/install-packages.sh $(PACKAGES)
 
-# For the tests of pages, which are skipped where this fails.
+# For the tests of pages, which are skipped where this fails; under CI=true they fail then.
 browser:
 	@sh Sources/CTorch/library/install-packages.sh chromium python3-websocket || \
-	    echo "Pages are not tested in a browser."
+	    echo "Pages are not tested in a browser: Chromium or python3-websocket is missing."
 
 # LibTorch from the wheel, unpacked once.
 $(CURDIR)/.deps/libtorch/version-$(TORCH_VERSION):

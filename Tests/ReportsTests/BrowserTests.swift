@@ -58,7 +58,7 @@ import Volumes
     }
 
     @Test(
-        .enabled(if: BrowserCheck.isPossible, Comment(rawValue: BrowserCheck.requirement)),
+        .enabled(if: BrowserCheck.decision != .skip, Comment(rawValue: BrowserCheck.requirement)),
         .timeLimit(.minutes(3)))
     func `an evaluation and a run without references do what they promise`() throws {
         try withTemporaryDirectory { folder in
@@ -108,6 +108,20 @@ import Volumes
             #expect(result.text.matches(of: /ok    closes by Escape/).count == 2)
             #expect(result.text.contains("ok    sorts by group"))
             #expect(result.text.contains("ok    shows another metric by comparison"))
+            // The log tells that pages were opened, and how much was looked at.
+            print(result.text.split(separator: "\n").last.map(String.init) ?? "")
         }
+    }
+
+    @Test(arguments: [
+        (true, [:], BrowserCheck.Decision.run), (true, ["CI": "true"], .run),
+        (false, [:], .skip), (false, ["CI": ""], .skip), (false, ["CI": "false"], .skip),
+        (false, ["CI": "true"], .fail), (false, ["CI": "1"], .fail),
+    ])
+    func `a page test without a browser fails in continuous integration and is skipped elsewhere`(
+        isPossible: Bool, environment: [String: String], decision: BrowserCheck.Decision
+    ) {
+        #expect(
+            BrowserCheck.decision(isPossible: isPossible, environment: environment) == decision)
     }
 }
