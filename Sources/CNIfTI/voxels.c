@@ -54,8 +54,9 @@ size_t cnifti_datatype_size(int32_t datatype) {
 
 CNIfTIStatus cnifti_decode_floats(
     const uint8_t *stored, size_t count, int32_t datatype, bool is_swapped, double slope,
-    double intercept, float *values, size_t *nan_count) {
+    double intercept, float *values, size_t *nan_count, size_t *infinite_count) {
     size_t not_numbers = 0;
+    size_t infinite = 0;
     bool is_scaled = slope != 1 || intercept != 0;
     switch (datatype) {
 #define DECODE(code, type, bits_type, swap)                                      \
@@ -66,6 +67,7 @@ CNIfTIStatus cnifti_decode_floats(
                                     : (float)number;                             \
             values[i] = value;                                                   \
             not_numbers += value != value;                                       \
+            infinite += fabsf(value) == INFINITY;                                \
         }                                                                        \
         break;
         SCALARS(DECODE)
@@ -73,6 +75,7 @@ CNIfTIStatus cnifti_decode_floats(
     default: return CNIFTI_ERROR_DATATYPE;
     }
     *nan_count = not_numbers;
+    *infinite_count = infinite;
     return CNIFTI_OK;
 }
 
@@ -80,10 +83,30 @@ CNIfTIStatus cnifti_decode_floats(
 // of the loop, the compiler can vectorise it.
 enum { kLabelsAtOnce = 4096 };
 
+// How far from an integer a label may lie: programs that resample or scale label maps as floats
+// leave 3.0000004, and none that means 3.5 comes this near.
+static const double kLabelTolerance = 1e-3;
+
+// Adds a number that is no label to a census.
+static void add_bad(CNIfTILabelCensus *census, size_t index, double value) {
+    if (census->bad_count++ == 0) {
+        census->first_bad_index = index;
+        census->first_bad_value = value;
+    }
+    if (value != value) {
+        census->nan_count++;
+        return;
+    }
+    if (value < census->smallest_bad_value) census->smallest_bad_value = value;
+    if (value > census->largest_bad_value) census->largest_bad_value = value;
+}
+
 CNIfTIStatus cnifti_decode_labels(
     const uint8_t *stored, size_t count, int32_t datatype, bool is_swapped, double slope,
-    double intercept, uint16_t *labels, size_t *bad_index, double *bad_value) {
+    double intercept, uint16_t *labels, CNIfTILabelCensus *census) {
     bool is_scaled = slope != 1 || intercept != 0;
+    *census = (CNIfTILabelCensus){
+        .smallest_bad_value = INFINITY, .largest_bad_value = -INFINITY};
     switch (datatype) {
 /* A type of 16 bits or fewer has no fractions, and what is above 65535 is not in it. */
 #define IS_SMALL(type) (sizeof(type) <= 2)
@@ -105,14 +128,12 @@ CNIfTIStatus cnifti_decode_labels(
                 double value = (double)number;                                   \
                 if (is_scaled) value = value * slope + intercept;                \
                 /* NaN fails the first test; only then is the conversion defined. */ \
-                bool fits = value >= 0 && value <= 65535;                        \
-                uint16_t label = fits ? (uint16_t)value : 0;                     \
-                if (!fits || label != value) {                                   \
-                    *bad_index = i;                                              \
-                    *bad_value = value;                                          \
-                    return CNIFTI_ERROR_VALUE;                                   \
-                }                                                                \
-                labels[i] = label;                                               \
+                bool fits = value > -0.5 && value < 65535.5;                     \
+                uint16_t label = fits ? (uint16_t)(value + 0.5) : 0;             \
+                fits = fits && fabs(value - label) <= kLabelTolerance;           \
+                labels[i] = fits ? label : 0;                                    \
+                census->rounded_count += fits && value != label;                 \
+                if (!fits) add_bad(census, i, value);                            \
             }                                                                    \
         }                                                                        \
         break;
@@ -121,7 +142,7 @@ CNIfTIStatus cnifti_decode_labels(
 #undef IS_SMALL
     default: return CNIFTI_ERROR_DATATYPE;
     }
-    return CNIFTI_OK;
+    return census->bad_count == 0 ? CNIFTI_OK : CNIFTI_ERROR_VALUE;
 }
 
 // Whether a rounded value can be converted to an integer datatype. The limits of 64 bits are

@@ -9,6 +9,8 @@ public struct LoadedVolume: Sendable {
     public let header: VolumeHeader
     /// How many voxels are not a number; they are NaN in ``volume`` too.
     public let nanVoxelCount: Int
+    /// How many voxels are infinite, in single precision; they are so in ``volume`` too.
+    public let infiniteVoxelCount: Int
 }
 
 /// Reads a volume.
@@ -31,52 +33,102 @@ public func readVolume(
     let header = stored.header
     let count = header.grid.size.count
     var nanVoxelCount = 0
+    var infiniteVoxelCount = 0
     let voxels = unsafe [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
         guard let values = buffer.baseAddress else { return }
         unsafe cnifti_prefer_large_pages(values, count * MemoryLayout<Float>.stride)
         _ = unsafe stored.block.withBytes(from: stored.offset) { bytes in
             unsafe cnifti_decode_floats(
                 bytes, count, header.storedType.niftiCode, header.isSwapped, header.slope,
-                header.intercept, values, &nanVoxelCount)
+                header.intercept, values, &nanVoxelCount, &infiniteVoxelCount)
         }
         initialized = count
     }
     return LoadedVolume(
         volume: Volume(grid: header.grid, voxels: voxels), header: header,
-        nanVoxelCount: nanVoxelCount)
+        nanVoxelCount: nanVoxelCount, infiniteVoxelCount: infiniteVoxelCount)
+}
+
+/// A map of labels as it was read, with its file's header.
+public struct LoadedLabelMap: Sendable {
+    /// The labels on their own grid.
+    public let map: LabelMap
+    /// What the file says before its voxels.
+    public let header: VolumeHeader
+    /// How many voxels hold a label but for rounding, such as 3.0000004, and were rounded.
+    public let roundedVoxelCount: Int
+
+    /// Reads a map of labels.
+    ///
+    /// A value that lies within 1/1000 of an integer counts as that integer: resampling or scaling
+    /// in floating point leaves such values.
+    ///
+    /// - Parameter path: A file as in ``readVolume(at:volume:)``.
+    /// - Throws: ``VolumeIOError``; with the code ``VolumeIOError/Code/notALabel`` where a value,
+    ///   once scaled and rounded, is not an integer in `0...65535`.
+    public init(readingFrom path: String) throws(VolumeIOError) {
+        let stored = try readStoredVoxels(at: path, volume: nil)
+        let header = stored.header
+        let size = header.grid.size
+        var census = CNIfTILabelCensus()
+        var status = CNIFTI_OK
+        let labels = unsafe [UInt16](
+            unsafeUninitializedCapacity: size.count
+        ) { buffer, initialized in
+            guard let values = buffer.baseAddress else { return }
+            unsafe cnifti_prefer_large_pages(values, size.count * MemoryLayout<UInt16>.stride)
+            status =
+                unsafe stored.block.withBytes(from: stored.offset) { bytes in
+                    unsafe cnifti_decode_labels(
+                        bytes, size.count, header.storedType.niftiCode, header.isSwapped,
+                        header.slope, header.intercept, values, &census)
+                } ?? CNIFTI_ERROR_MEMORY
+            initialized = status == CNIFTI_OK ? size.count : 0
+        }
+        guard status == CNIFTI_OK else { throw notLabels(census, size: size, path: path) }
+        map = LabelMap(grid: header.grid, labels: labels)
+        self.header = header
+        roundedVoxelCount = census.rounded_count
+    }
 }
 
 /// Reads a map of labels.
 ///
 /// - Parameter path: A file as in ``readVolume(at:volume:)``.
 /// - Returns: The labels on their own grid, and the file's header.
-/// - Throws: ``VolumeIOError``; with the code ``VolumeIOError/Code/notALabel`` where a value, once
-///   scaled, is not an integer in `0...65535`.
+/// - Throws: ``VolumeIOError``, as ``LoadedLabelMap/init(readingFrom:)`` does.
 public func readLabelMap(at path: String) throws(VolumeIOError) -> (LabelMap, VolumeHeader) {
-    let stored = try readStoredVoxels(at: path, volume: nil)
-    let header = stored.header
-    let size = header.grid.size
-    var badIndex = 0
-    var badValue = 0.0
-    var status = CNIFTI_OK
-    let labels = unsafe [UInt16](unsafeUninitializedCapacity: size.count) { buffer, initialized in
-        guard let values = buffer.baseAddress else { return }
-        unsafe cnifti_prefer_large_pages(values, size.count * MemoryLayout<UInt16>.stride)
-        status =
-            unsafe stored.block.withBytes(from: stored.offset) { bytes in
-                unsafe cnifti_decode_labels(
-                    bytes, size.count, header.storedType.niftiCode, header.isSwapped, header.slope,
-                    header.intercept, values, &badIndex, &badValue)
-            } ?? CNIFTI_ERROR_MEMORY
-        initialized = status == CNIFTI_OK ? size.count : 0
+    let loaded = try LoadedLabelMap(readingFrom: path)
+    return (loaded.map, loaded.header)
+}
+
+/// The error of a map with values that are no labels.
+private func notLabels(
+    _ census: CNIfTILabelCensus, size: GridSize, path: String
+) -> VolumeIOError {
+    let place = voxelIndex(census.first_bad_index, in: size)
+    let count = census.bad_count
+    let problem: String
+    if count == 1 {
+        problem = "holds \(census.first_bad_value) at voxel \(place), which is not a label"
+    } else {
+        let numberCount = count - census.nan_count
+        var values: [String] = []
+        if numberCount > 0 {
+            values.append(
+                census.smallest_bad_value == census.largest_bad_value
+                    ? "\(census.smallest_bad_value)"
+                    : "from \(census.smallest_bad_value) to \(census.largest_bad_value)")
+        }
+        if census.nan_count > 0 {
+            values.append(numberCount > 0 ? "\(census.nan_count) of them nan" : "nan")
+        }
+        problem =
+            "holds values that are not labels in \(count) of \(size.count) voxels ("
+            + values.joined(separator: ", ") + "), the first at voxel \(place)"
     }
-    guard status == CNIFTI_OK else {
-        throw VolumeIOError(
-            .notALabel, path,
-            "holds \(badValue) at voxel \(voxelIndex(badIndex, in: size)), which is not a label",
-            "give a map of whole numbers from 0 to 65535")
-    }
-    return (LabelMap(grid: header.grid, labels: labels), header)
+    return VolumeIOError(
+        .notALabel, path, problem, "give a map of whole numbers from 0 to 65535")
 }
 
 /// A voxel's index, from its position in storage, as people write it.

@@ -173,17 +173,28 @@ CNIfTIStatus cnifti_header_adapt(
 size_t cnifti_datatype_size(int32_t datatype);
 
 // Turns stored numbers into `stored * slope + intercept`, computed in double. `nan_count`
-// receives how many are not a number.
+// receives how many are not a number, `infinite_count` how many are infinite as floats.
 CNIfTIStatus cnifti_decode_floats(
     const uint8_t *_Nonnull stored, size_t count, int32_t datatype, bool is_swapped, double slope,
-    double intercept, float *_Nonnull values, size_t *_Nonnull nan_count);
+    double intercept, float *_Nonnull values, size_t *_Nonnull nan_count,
+    size_t *_Nonnull infinite_count);
 
-// Turns stored numbers into labels. CNIFTI_ERROR_VALUE where one is not an integer in 0...65535;
-// `bad_index` and `bad_value` then say which.
+// What was met among numbers that should be labels.
+typedef struct {
+    size_t rounded_count;    // labels but for rounding: at most 1/1000 from an integer
+    size_t bad_count;        // no labels, all the following are of them
+    size_t nan_count;        // not a number
+    size_t first_bad_index;
+    double first_bad_value;
+    double smallest_bad_value;  // of those that are numbers
+    double largest_bad_value;
+} CNIfTILabelCensus;
+
+// Turns stored numbers into labels: the nearest integer where one in 0...65535 lies within 1/1000,
+// else 0. CNIFTI_ERROR_VALUE where a number is no label; `census` then says which are not.
 CNIfTIStatus cnifti_decode_labels(
     const uint8_t *_Nonnull stored, size_t count, int32_t datatype, bool is_swapped, double slope,
-    double intercept, uint16_t *_Nonnull labels, size_t *_Nonnull bad_index,
-    double *_Nonnull bad_value);
+    double intercept, uint16_t *_Nonnull labels, CNIfTILabelCensus *_Nonnull census);
 
 // Stores numbers as a datatype; integers are rounded to the nearest, halves to even.
 // CNIFTI_ERROR_VALUE where one is outside the type or not a number in an integer type;
