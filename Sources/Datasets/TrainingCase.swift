@@ -103,7 +103,8 @@ public struct TrainingCase: Sendable {
     /// - Parameters:
     ///   - name: The case's name.
     ///   - scan: The scan.
-    ///   - labels: Its labels, by the table's indices, on the scan's grid.
+    ///   - labels: Its labels, by the table's indices, on the scan's grid; its axes may be stored in
+    ///     another order or direction.
     ///   - table: The structures.
     ///   - conform: The model's space and intensities.
     /// - Throws: ``DatasetError`` where the two do not share a grid, `PreprocessingError` where the
@@ -112,12 +113,14 @@ public struct TrainingCase: Sendable {
         name: String, scan: Volume, labels: LabelMap, table: LabelTable,
         conform: ConformSpecification
     ) throws {
-        guard let distance = scan.grid.largestCornerDistanceMillimeters(from: labels.grid),
-            distance < 0.1
-        else {
+        guard let labels = labels.reordered(onto: scan.grid) else {
+            let distance = scan.grid.largestCornerDistanceMillimeters(from: labels.grid)
+            let difference =
+                distance.map { String(format: "lie %.4g mm apart", $0) }
+                ?? "have \(scan.grid.size) and \(labels.grid.size) voxels"
             throw DatasetError(
-                "scan and labels of case '\(name)' do not lie on the same grid; resample the labels"
-            )
+                "scan and labels of case '\(name)' \(difference); resample the labels to the "
+                    + "scan's grid")
         }
         self.name = name
         conformed = try Preprocessing.conform(scan, to: conform)

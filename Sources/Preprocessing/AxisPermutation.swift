@@ -15,6 +15,21 @@ package struct AxisPermutation: Sendable, Hashable {
         }
     }
 
+    /// The reordering that lays a grid's voxels where another grid has its own.
+    ///
+    /// - Returns: `nil` where the two grids show different places.
+    package init?(from source: Grid, onto target: Grid) {
+        // One step along each axis of the source, in steps along those of the target.
+        let inverse = target.affine.inverse
+        let steps = (0..<3).map { inverse.linear(source.affine.column($0)) }
+        let axes = (0..<3).map { axis in
+            (0..<3).max { abs(steps[$0][axis]) < abs(steps[$1][axis]) } ?? axis
+        }
+        guard Set(axes).count == 3 else { return nil }
+        self.init(sourceAxis: axes, isFlipped: (0..<3).map { steps[axes[$0]][$0] < 0 })
+        guard applied(to: source).coincides(with: target) else { return nil }
+    }
+
     private init(sourceAxis: [Int], isFlipped: [Bool]) {
         self.sourceAxis = sourceAxis
         self.isFlipped = isFlipped
@@ -74,6 +89,19 @@ package struct AxisPermutation: Sendable, Hashable {
             }
             count = values.count
         }
+    }
+}
+
+extension LabelMap {
+    /// The map with its voxels in the order of another grid, which takes the place of its own.
+    ///
+    /// - Parameter target: A grid that shows the same places, whatever the order and direction of
+    ///   its axes.
+    /// - Returns: `nil` where the two grids show different places.
+    package func reordered(onto target: Grid) -> LabelMap? {
+        guard grid != target else { return self }
+        guard let permutation = AxisPermutation(from: grid, onto: target) else { return nil }
+        return LabelMap(grid: target, labels: permutation.applied(to: labels, of: grid.size))
     }
 }
 

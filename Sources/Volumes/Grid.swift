@@ -88,6 +88,28 @@ public struct Grid: Sendable, Hashable, Codable {
     }
 }
 
+extension Grid {
+    /// The part of a voxel's shortest edge by which the corners of two grids may lie apart that
+    /// count as one.
+    ///
+    /// Headers in single precision move the corners of a head by a hundredth of a voxel; a shift
+    /// that labels would show is larger than a tenth.
+    public static let toleranceInVoxels = 0.1
+
+    /// How far the corners of this grid and another may lie apart where the two count as one: a
+    /// tenth of the shortest edge of a voxel of either.
+    public func toleranceMillimeters(with other: Grid) -> Double {
+        Self.toleranceInVoxels * min(spacing.min(), other.spacing.min())
+    }
+
+    /// Whether two grids count as one: sizes agree, and no corner lies as far apart as
+    /// ``toleranceMillimeters(with:)``.
+    public func coincides(with other: Grid) -> Bool {
+        guard let distance = largestCornerDistanceMillimeters(from: other) else { return false }
+        return distance < toleranceMillimeters(with: other)
+    }
+}
+
 /// A box of voxels: `lower` is inside, `upper` is one past the last voxel on each axis.
 public struct VoxelBox: Sendable, Hashable, Codable, CustomStringConvertible {
     /// First voxel on each axis.

@@ -41,9 +41,10 @@ struct TrainingCaseTests {
 
     @Test func `labels on another grid are refused by the case's name`() throws {
         var moved = Self.grid
-        moved.affine = Affine(spacing: SIMD3(2, 2, 2), translation: SIMD3(0, 0.2, 0))
+        moved.affine = Affine(spacing: SIMD3(2, 2, 2), translation: SIMD3(0, 0.3, 0))
         let larger = Grid(size: GridSize(5, 3, 4), affine: Self.grid.affine)
-        for grid in [moved, larger] {
+        let differences = ["lie 0.3 mm apart", "have 5x3x3 and 5x3x4 voxels"]
+        for (grid, difference) in zip([moved, larger], differences) {
             let labels = LabelMap(
                 grid: grid, labels: [UInt16](repeating: 17, count: grid.size.count))
             let error = try #require(throws: DatasetError.self) {
@@ -53,9 +54,25 @@ struct TrainingCaseTests {
             }
             #expect(
                 error.description
-                    == "scan and labels of case '1015' do not lie on the same grid; "
-                    + "resample the labels")
+                    == "scan and labels of case '1015' \(difference); resample the labels to "
+                    + "the scan's grid")
         }
+    }
+
+    @Test func `labels stored along other axes are those of the same places`() throws {
+        // The first axis runs backward, and the second and third are exchanged.
+        let stored = Grid(
+            size: Self.grid.size,
+            affine: Affine(
+                columns: [SIMD3(-2, 0, 0), SIMD3(0, 0, 2), SIMD3(0, 2, 0)],
+                translation: SIMD3(8, 0, 0)))
+        let rows: [UInt16] = [9, 2, 53, 17, 9]
+        let labels = LabelMap(grid: stored, labels: (0..<45).map { rows[$0 % 5] })
+        let prepared = try TrainingCase(
+            name: "one", scan: Self.scan, labels: labels, table: Self.table(),
+            conform: Self.specification)
+        #expect(prepared.classes == (0..<27).map { [2, 1, 0][$0 % 3] })
+        #expect(prepared.reference.grid == Self.grid)
     }
 
     @Test func `labels whose affine was rounded in a file are taken`() throws {

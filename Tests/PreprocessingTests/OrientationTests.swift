@@ -46,6 +46,30 @@ struct OrientationTests {
         }
     }
 
+    @Test func `labels in any of nibabel's 48 storings are those of one grid`() throws {
+        let fixture: Fixture = try preprocessingFixture("orientations.json")
+        let grid = Grid(
+            size: GridSize(fixture.shape), affine: Affine(rowMajor: fixture.affine))
+        let expected = fixture.values.map { UInt16($0) }
+        for stored in fixture.cases {
+            var map = LabelMap(
+                grid: Grid(
+                    size: GridSize(stored.shape), affine: Affine(rowMajor: stored.affine)),
+                labels: stored.values.map { UInt16($0) })
+            let reordered = try #require(map.reordered(onto: grid), "\(stored.code)")
+            #expect(reordered.grid == grid)
+            #expect(reordered.labels == expected, "\(stored.code)")
+            // A voxel further on it shows other places.
+            map = LabelMap(
+                grid: Grid(
+                    size: map.grid.size,
+                    affine: Affine(
+                        columns: (0..<3).map(map.grid.affine.column),
+                        translation: map.grid.affine(SIMD3(1, 0, 0)))), labels: map.labels)
+            #expect(map.reordered(onto: grid) == nil)
+        }
+    }
+
     @Test func `a scan already in the model's spacing gives the same bits in any storage order`()
         throws
     {

@@ -115,7 +115,9 @@ private struct CaseFiles: Sendable {
 
 /// A case's maps as far as they can be read.
 private struct CaseMaps: Sendable {
-    typealias Reading = Result<(map: LabelMap, values: [UInt16]), any Error>
+    typealias Reading = Result<
+        (map: LabelMap, values: [UInt16], roundedVoxelCount: Int), any Error
+    >
 
     /// `nil` where there is none.
     let prediction: Reading?
@@ -126,9 +128,10 @@ private struct CaseMaps: Sendable {
         let paths = [files.reference] + [files.prediction].compactMap(\.self)
         let readings = concurrentMap(count: paths.count) { number in
             Reading {
-                let (map, _) = try readLabelMap(at: paths[number])
-                let counts = map.voxelCounts()
-                return (map, (1...UInt16.max).filter { counts[Int($0)] > 0 })
+                let loaded = try LoadedLabelMap(readingFrom: paths[number])
+                let counts = loaded.map.voxelCounts()
+                let values = (1...UInt16.max).filter { counts[Int($0)] > 0 }
+                return (loaded.map, values, loaded.roundedVoxelCount)
             }
         }
         reference = readings[0]
@@ -167,6 +170,8 @@ private struct MeasuringRun {
             let prediction = try reading.get()
             do {
                 let reference = try maps.reference.get()
+                noteRounding(prediction.roundedVoxelCount, in: path)
+                noteRounding(reference.roundedVoxelCount, in: files.reference)
                 guard
                     let map = comparable(
                         prediction.map, at: path, with: reference.map.grid, of: files)
@@ -184,22 +189,24 @@ private struct MeasuringRun {
         }
     }
 
+    private mutating func noteRounding(_ count: Int, in path: String) {
+        guard count > 0 else { return }
+        notes.append("'\(path)' holds labels that are off by rounding in \(count) voxels")
+    }
+
     /// A prediction on its reference's grid, or `nil` where it may not be compared, which is told.
     private mutating func comparable(
         _ prediction: LabelMap, at path: String, with reference: Grid, of files: CaseFiles
     ) -> LabelMap? {
-        if options.resamples, prediction.grid != reference {
-            guard !areSameGrid(prediction.grid, reference) else { return prediction }
+        if let reordered = prediction.reordered(onto: reference) { return reordered }
+        if options.resamples {
             notes.append("'\(path)' was resampled to the grid of its reference")
             return resampled(prediction, to: reference)
         }
-        if let mismatch = mismatch(
-            of: prediction.grid, at: path, with: reference, at: files.reference)
-        {
-            fail(files.name, mismatch)
-            return nil
-        }
-        return prediction
+        fail(
+            files.name,
+            mismatch(of: prediction.grid, at: path, with: reference, at: files.reference))
+        return nil
     }
 
     /// Measures a case without a prediction: an empty one stands for it.
@@ -281,26 +288,23 @@ private func metricsOfAbsent(
     }
 }
 
-func areSameGrid(_ a: Grid, _ b: Grid) -> Bool {
-    a.largestCornerDistanceMillimeters(from: b).map { $0 < gridToleranceMillimeters } ?? false
-}
-
-/// Why two label maps cannot be compared, or `nil` where they can.
+/// Why two label maps on different grids cannot be compared.
 private func mismatch(
     of prediction: Grid, at predictionPath: String, with reference: Grid, at referencePath: String
-) -> String? {
+) -> String {
     guard let distance = prediction.largestCornerDistanceMillimeters(from: reference) else {
         return "'\(predictionPath)' has \(prediction.size) voxels and '\(referencePath)' "
             + "\(reference.size); resample one to the other's grid, or allow it with --resample."
     }
-    guard distance >= gridToleranceMillimeters else { return nil }
     return "the grids of '\(predictionPath)' and '\(referencePath)' lie "
-        + "\(decimals(distance, 2)) mm apart; resample one to the other's grid, or allow it with "
+        + "\(legible(distance)) mm apart; resample one to the other's grid, or allow it with "
         + "--resample."
 }
 
-/// How far apart the corners of two grids may lie that count as one.
-let gridToleranceMillimeters = 0.1
+/// A distance with two decimals, or more where it is small.
+func legible(_ millimeters: Double) -> String {
+    decimals(millimeters, millimeters < 0.1 ? 4 : 2)
+}
 
 /// A number with a fixed count of decimals.
 func decimals(_ value: Double, _ count: Int) -> String { String(format: "%.\(count)f", value) }

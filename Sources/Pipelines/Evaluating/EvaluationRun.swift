@@ -32,7 +32,8 @@ public struct EvaluationReport: Sendable {
 ///
 /// Cases are matched by name: `1015_dseg`, `1015_seg` and `1015_glm` are case `1015`. A reference
 /// without a prediction that can be read fails and counts as if nothing had been found. A case whose
-/// grids lie 0.1 mm or more apart fails too and is not measured, unless resampling is allowed.
+/// grids lie a tenth of a voxel or more apart, however their axes are stored, fails too and is not
+/// measured, unless resampling is allowed.
 /// Cases that a table of participants does not know are named and in no group.
 ///
 /// - Parameter request: What to measure.
@@ -125,17 +126,15 @@ extension Measurement {
 /// - Returns: The volumes, all on one grid.
 func reportVolumes(of evaluated: EvaluatedCase, scan: Volume? = nil) -> ReportVolumes {
     let reference = (try? readLabelMap(at: evaluated.referenceFile))?.0
-    var prediction = (try? readLabelMap(at: evaluated.predictionFile))?.0
+    let prediction = (try? readLabelMap(at: evaluated.predictionFile))?.0
     guard let grid = scan?.grid ?? reference?.grid else {
         return ReportVolumes(prediction: prediction)
     }
-    if let map = prediction, !map.grid.agrees(with: grid) {
-        prediction = resampled(map, to: grid)
+    func shown(_ map: LabelMap) -> LabelMap {
+        map.reordered(onto: grid) ?? resampled(map, to: grid)
     }
-    let isShown = reference?.grid.agrees(with: grid) == true
     return ReportVolumes(
-        scan: scan, prediction: prediction,
-        reference: isShown ? reference : reference.map { resampled($0, to: grid) })
+        scan: scan, prediction: prediction.map(shown), reference: reference.map(shown))
 }
 
 extension EvaluationReport {
@@ -144,13 +143,6 @@ extension EvaluationReport {
         problems += other.failures.map { "\($0.scan) of '\(path)': \($0.reason)" }
         notes += other.notes
         if other.evaluation == nil || !other.failures.isEmpty { status = .failure }
-    }
-}
-
-extension Grid {
-    /// Whether two grids lie within the tolerance, axis by axis.
-    fileprivate func agrees(with other: Grid) -> Bool {
-        size == other.size && areSameGrid(self, other)
     }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Preprocessing
 import VolumeIO
 package import Volumes
 
@@ -20,9 +21,12 @@ public struct GridComparison: Sendable, Codable, Hashable {
     public var first: String
     /// The other one.
     public var second: String
-    /// Whether sizes agree and the corners lie less than 0.1 mm apart.
+    /// Whether sizes agree and the corners lie less than a tenth of a voxel apart.
     public var isSameGrid: Bool
-    /// What differs, by 0.01 mm or more; empty where ``isSameGrid``.
+    /// Whether the two show the same places, though their axes may be stored in another order or
+    /// direction: `sliceseg evaluate` and trainings then take them for one grid.
+    public var showsSamePlaces: Bool
+    /// What differs, by a hundredth of a voxel or more; empty where ``isSameGrid``.
     public var differences: [Difference]
     /// Voxels along the axes of the first one.
     public var firstSize: [Int]
@@ -63,13 +67,14 @@ public struct GridComparison: Sendable, Codable, Hashable {
             return atan2(a.cross(b).length, a.dot(b))
         }
         largestAxisAngleDegrees = (angles.max() ?? 0) * 180 / .pi
-        isSameGrid = distance.map { $0 < gridToleranceMillimeters } ?? false
+        isSameGrid = one.coincides(with: other)
+        showsSamePlaces = AxisPermutation(from: one, onto: other) != nil
         guard !isSameGrid else {
             differences = []
             return
         }
         // Each by how far it moves the voxel at the end of an axis.
-        let threshold = gridToleranceMillimeters / 10
+        let threshold = one.toleranceMillimeters(with: other) / 10
         let steps = (0..<3).map { Double(max(one.size[$0], other.size[$0]) - 1) }
         func anyAxis(_ shift: (Int) -> Double) -> Bool {
             (0..<3).contains { shift($0) * steps[$0] >= threshold }
@@ -100,7 +105,8 @@ public struct GridComparison: Sendable, Codable, Hashable {
         let places = largestCornerDistanceMillimeters == nil ? "centers" : "corners up to"
         return
             "'\(first)' and '\(second)' lie on different grids: they differ in \(names)\(sizes); "
-            + "\(places) \(apart) mm apart, axes up to \(angle) degrees."
+            + "\(places) \(apart) mm apart, axes up to \(angle) degrees"
+            + (showsSamePlaces ? "; both show the same places, stored in another order." : ".")
     }
 
     /// The same as a JSON object on one line.

@@ -23,7 +23,7 @@ struct GridComparisonTests {
     }
 
     @Test(arguments: [(0.0999, true), (0.1001, false), (3, false)])
-    func `a shift counts from a tenth of a millimetre on`(shift: Double, isSame: Bool) {
+    func `a shift counts from a tenth of a voxel on`(shift: Double, isSame: Bool) {
         var moved = plain
         moved.affine[1, 3] += shift
         let result = comparison(of: plain, with: moved)
@@ -31,6 +31,17 @@ struct GridComparisonTests {
         #expect(result.differences == (isSame ? [] : [.origin]))
         #expect(abs((result.largestCornerDistanceMillimeters ?? -1) - shift) < 1e-9)
         #expect(abs(result.centerDistanceMillimeters - shift) < 1e-9)
+    }
+
+    @Test(arguments: [(0.08, false), (0.0039, true), (0.0041, false)])
+    func `small voxels have a small tolerance`(shift: Double, isSame: Bool) {
+        let small = Grid(size: size, affine: Affine(spacing: SIMD3(0.04, 0.04, 0.1)))
+        var moved = small
+        moved.affine[1, 3] += shift
+        let result = comparison(of: small, with: moved)
+        #expect(result.isSameGrid == isSame)
+        #expect(result.showsSamePlaces == isSame)
+        #expect(result.differences == (isSame ? [] : [.origin]))
     }
 
     /// About the origin's axis the far corner of voxel centers moves by 2 r sin(angle / 2).
@@ -62,6 +73,8 @@ struct GridComparisonTests {
         let result = comparison(of: plain, with: mirrored)
         #expect(result.largestAxisAngleDegrees == 180)
         #expect(result.centerDistanceMillimeters == 0)
+        #expect(!result.isSameGrid)
+        #expect(result.showsSamePlaces)
         #expect(result.differences == [.orientation, .origin])
         #expect(
             result.sentence.contains("they differ in orientation, origin; corners up to 10.000"))
