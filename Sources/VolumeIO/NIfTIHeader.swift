@@ -60,6 +60,8 @@ func niftiHeader(
             "fetch or convert it again")
     default: return nil
     }
+    let unit = SpatialUnit(niftiCode: fields.xyzt_units)
+    fields.scaleLengths(by: unit.millimeters)
     let headerSize = fields.version == 1 ? CNIFTI_HEADER_1_BYTES : CNIFTI_HEADER_2_BYTES
 
     let (dimensions, volumes, type) = try imageSizeAndType(fields, path: path)
@@ -68,7 +70,7 @@ func niftiHeader(
     let skipped = volumeNumber * size.count * type.byteCount
     let scaling = try scaling(fields, path: path)
     let (affine, source) = try affine(fields, size: size, path: path)
-    let header = VolumeHeader(
+    var header = VolumeHeader(
         format: fields.version == 1 ? .nifti1 : .nifti2, storedType: type,
         grid: Grid(size: size, affine: affine), volumeCount: Int(volumes), affineSource: source,
         sformCode: Int(fields.sform_code), qformCode: Int(fields.qform_code),
@@ -77,6 +79,11 @@ func niftiHeader(
         dataPath: try dataPath(fields, headerPath: path, userPath: userPath),
         volumeNumber: volumeNumber,
         dataOffset: try dataOffset(fields, headerSize: headerSize, path: path) + skipped)
+    header.niftiGeometry = NIfTIGeometry(
+        unit: unit, pixdimMillimeters: fields.edgeLengths,
+        sform: fields.sform_code > 0 ? Affine(rowMajor: fields.sformElements) : nil,
+        qform: fields.qform_code > 0 ? qform(of: fields) : nil, size: size,
+        sformCode: header.sformCode, qformCode: header.qformCode)
     if header.dataPath == path { try checkSize(of: stream, header: header, path: path) }
     return header
 }
@@ -147,6 +154,10 @@ private func scaling(
     return (fields.slope, fields.intercept)
 }
 
+/// The most that the squares of a quaternion's b, c and d may add up to: a float's rounding makes
+/// them longer than 1 by some 1e-7; far more is no rotation.
+private let quaternionLimit = 1 + 1e-4
+
 /// The sform where its code is positive, else the qform where its code is, else an assumption
 /// from the voxels' edge lengths.
 private func affine(
@@ -177,23 +188,29 @@ private func affine(
         return (affine, .assumed)
     }
     let (b, c, d) = fields.quaternion
-    // A float's rounding makes b, c, d longer than 1 by some 1e-7; far more is no rotation.
-    guard b * b + c * c + d * d <= 1 + 1e-4 else {
+    guard b * b + c * c + d * d <= quaternionLimit else {
         throw VolumeIOError(
             .invalidGeometry, path,
             "has a qform whose quaternion (\(b), \(c), \(d)) is no rotation", repair)
     }
-    var elements = [Double](repeating: 0, count: 12)
-    unsafe withUnsafePointer(to: fields) { pointer in
-        unsafe cnifti_header_qform(pointer, &elements)
-    }
-    let affine = Affine(rowMajor: elements)
-    guard isUsable(affine) else {
+    guard let affine = qform(of: fields) else {
         throw VolumeIOError(
             .invalidGeometry, path,
             "has a qform that is flat or not finite (code \(fields.qform_code))", repair)
     }
     return (affine, .qform)
+}
+
+/// The qform, or `nil` where it is flat, not finite or no rotation.
+private func qform(of fields: CNIfTIHeader) -> Affine? {
+    let (b, c, d) = fields.quaternion
+    guard b * b + c * c + d * d <= quaternionLimit else { return nil }
+    var elements = [Double](repeating: 0, count: 12)
+    unsafe withUnsafePointer(to: fields) { pointer in
+        unsafe cnifti_header_qform(pointer, &elements)
+    }
+    let affine = Affine(rowMajor: elements)
+    return isUsable(affine) ? affine : nil
 }
 
 /// The file that holds the voxels.
@@ -244,4 +261,19 @@ extension CNIfTIHeader {
     }
 
     fileprivate var edgeLengths: SIMD3<Double> { SIMD3(pixdim.1, pixdim.2, pixdim.3) }
+
+    /// Turns all lengths from the header's unit into millimetres.
+    fileprivate mutating func scaleLengths(by factor: Double) {
+        guard factor != 1 else { return }
+        pixdim = (
+            pixdim.0, pixdim.1 * factor, pixdim.2 * factor, pixdim.3 * factor, pixdim.4, pixdim.5,
+            pixdim.6, pixdim.7
+        )
+        offset = (offset.0 * factor, offset.1 * factor, offset.2 * factor)
+        let rows = sformElements.map { $0 * factor }
+        srow = (
+            rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], rows[7], rows[8],
+            rows[9], rows[10], rows[11]
+        )
+    }
 }

@@ -31,7 +31,7 @@ public struct VolumeHeader: Sendable {
     public let format: VolumeFormat
     /// The type of the numbers in the file.
     public let storedType: StoredType
-    /// How many voxels there are and where they lie.
+    /// How many voxels there are and where they lie, in millimetres whatever the header's unit.
     public let grid: Grid
     /// How many volumes the file holds: 1, or more where it is a 4-D series.
     public let volumeCount: Int
@@ -48,6 +48,8 @@ public struct VolumeHeader: Sendable {
     /// The header as it stands in the file, in the file's byte order: 348 bytes of NIfTI-1, 540 of
     /// NIfTI-2, 284 of MGH.
     public let bytes: [UInt8]
+    /// All that a NIfTI header says of the voxels' places, used or not; `nil` for MGH.
+    public internal(set) var niftiGeometry: NIfTIGeometry?
 
     /// Whether the file's byte order is not this machine's.
     let isSwapped: Bool

@@ -109,11 +109,11 @@ private func write(
     like header: VolumeHeader?, encode: Encoder
 ) throws {
     if let header {
-        let distance = grid.largestCornerDistanceMillimeters(from: header.grid)
         precondition(
-            (distance ?? .infinity) <= 1e-3,
+            grid.coincides(with: header.grid),
             "grids differ: \(grid.size) and \(header.grid.size), "
-                + "\(distance ?? .infinity) mm apart")
+                + "\(grid.largestCornerDistanceMillimeters(from: header.grid) ?? .infinity) mm apart"
+        )
     }
     let start =
         format.isMGH

@@ -313,8 +313,9 @@ struct Info: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Tells size, spacing, affine, orientation, datatype and range of volumes.",
         discussion: """
-            Of a 4-D series the intensities of the first volume count. Label maps also tell the \
-            names that their header holds.
+            Of a 4-D series the intensities of the first volume count. Of a NIfTI header both \
+            forms are told, with their codes, pixdim, unit and the contradictions between them; \
+            of a label map the names that its header holds.
 
             EXAMPLE
               sliceseg info t1.nii.gz --json
@@ -346,7 +347,8 @@ struct Verify: ParsableCommand {
         abstract: "Tells whether two volumes lie on the same grid.",
         discussion: """
             Tells how far apart they lie in mm and degrees, and what differs: size, spacing, \
-            orientation or origin. Exit status: 0 same grid (corners within 0.1 mm), 1 not.
+            orientation or origin. Exit status: 0 same grid (corners within a tenth of a \
+            voxel), 1 not.
 
             EXAMPLE
               sliceseg verify t1.nii.gz t1_dseg.nii.gz

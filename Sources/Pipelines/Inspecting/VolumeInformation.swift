@@ -21,6 +21,10 @@ public struct VolumeInformation: Sendable, Codable, Hashable {
     public var affine: [[Double]]
     /// What of the header the affine was taken from.
     public var affineSource: String
+    /// What else a NIfTI header says of the voxels' places; `nil` for MGH.
+    public var header: Placement?
+    /// The ways in which the header contradicts itself, a clause each.
+    public var contradictions: [String]
     /// The type of the stored numbers.
     public var datatype: String
     /// The smallest intensity, scaled; `nil` where no voxel is finite.
@@ -31,8 +35,35 @@ public struct VolumeInformation: Sendable, Codable, Hashable {
     public var mean: Double?
     /// Voxels that are not a number.
     public var nanVoxels: Int
+    /// Voxels that are infinite.
+    public var infiniteVoxels: Int
     /// The label table in the file's header, where it has one.
     public var labels: LabelTable?
+
+    /// All that a NIfTI header says of the voxels' places, in millimetres.
+    public struct Placement: Sendable, Codable, Hashable {
+        /// The declared unit of lengths: `unknown`, `meter`, `millimeter` or `micron`.
+        public var unit: String
+        /// The edge lengths in `pixdim`.
+        public var pixdim: [Double]
+        /// The sform's code.
+        public var sformCode: Int
+        /// The rows of the sform, where its code is not 0.
+        public var sform: [[Double]]?
+        /// The qform's code.
+        public var qformCode: Int
+        /// The rows of the qform, where its code is not 0 and it is usable.
+        public var qform: [[Double]]?
+
+        init(_ geometry: NIfTIGeometry, of header: VolumeHeader) {
+            unit = geometry.unit.rawValue
+            pixdim = (0..<3).map { geometry.pixdimMillimeters[$0] }
+            sformCode = header.sformCode
+            sform = geometry.sform.map(rows)
+            qformCode = header.qformCode
+            qform = geometry.qform.map(rows)
+        }
+    }
 
     /// Reads a volume, of a 4-D series the first one.
     ///
@@ -48,10 +79,13 @@ public struct VolumeInformation: Sendable, Codable, Hashable {
         size = [grid.size.x, grid.size.y, grid.size.z]
         spacing = (0..<3).map { grid.spacing[$0] }
         orientation = grid.orientation.description
-        affine = (0..<3).map { row in (0..<4).map { grid.affine[row, $0] } }
+        affine = rows(of: grid.affine)
         affineSource = header.affineSource.rawValue
+        self.header = header.niftiGeometry.map { Placement($0, of: header) }
+        contradictions = header.niftiGeometry?.contradictions.map(\.description) ?? []
         datatype = header.storedType.rawValue
         nanVoxels = loaded.nanVoxelCount
+        infiniteVoxels = loaded.infiniteVoxelCount
         labels = try embeddedLabelTable(at: path)
         var smallest = Float.infinity
         var largest = -Float.infinity
@@ -80,22 +114,26 @@ public struct VolumeInformation: Sendable, Codable, Hashable {
             "  spacing      \(list(spacing)) mm",
             "  orientation  \(orientation)",
         ]
-        for (position, row) in affine.enumerated() {
-            let numbers = row.map { value in
-                let text = decimals(value, 4)
-                return String(repeating: " ", count: max(0, 11 - text.count)) + text
-            }
-            let title = position == 0 ? "affine     " : "           "
-            lines.append("  \(title)" + numbers.joined())
-        }
+        lines += matrix(affine, titled: "affine")
         func number(_ value: Double?) -> String { value.map(shortest) ?? "n/a" }
         lines += [
-            "               from \(affineSource)",
+            "               from \(affineSource)"
+        ]
+        if let header {
+            lines += form(header.sform, code: header.sformCode, titled: "sform")
+            lines += form(header.qform, code: header.qformCode, titled: "qform")
+            lines += [
+                "  pixdim       \(list(header.pixdim)) mm", "  unit         \(header.unit)",
+            ]
+        }
+        lines += contradictions.map { "  contradiction: \($0)" }
+        lines += [
             "  datatype     \(datatype) in \(format)",
             "  minimum      \(number(minimum))", "  maximum      \(number(maximum))",
             "  mean         \(number(mean))",
         ]
         if nanVoxels > 0 { lines.append("  not a number \(nanVoxels) voxels") }
+        if infiniteVoxels > 0 { lines.append("  infinite     \(infiniteVoxels) voxels") }
         if volumes > 1 {
             lines.append("  volumes      \(volumes), of which the intensities are the first one's")
         }
@@ -110,6 +148,32 @@ public struct VolumeInformation: Sendable, Codable, Hashable {
     public var json: String {
         get throws { try jsonLine(self) }
     }
+}
+
+/// The rows of an affine.
+private func rows(of affine: Affine) -> [[Double]] {
+    (0..<3).map { row in (0..<4).map { affine[row, $0] } }
+}
+
+/// An affine's rows as lines under a title.
+private func matrix(_ rows: [[Double]], titled title: String) -> [String] {
+    rows.enumerated().map { position, row in
+        let numbers = row.map { value in
+            let text = decimals(value, 4)
+            return String(repeating: " ", count: max(0, 11 - text.count)) + text
+        }
+        let start = position == 0 ? title : ""
+        return "  " + start + String(repeating: " ", count: 11 - start.count) + numbers.joined()
+    }
+}
+
+/// A form of a NIfTI header as lines, its code after them.
+private func form(_ rows: [[Double]]?, code: Int, titled title: String) -> [String] {
+    let padded = title + String(repeating: " ", count: 13 - title.count)
+    guard let rows else {
+        return ["  \(padded)\(code == 0 ? "none" : "unusable"), code \(code)"]
+    }
+    return matrix(rows, titled: title) + ["               code \(code)"]
 }
 
 /// A number with at most four decimals.

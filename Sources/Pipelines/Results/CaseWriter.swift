@@ -186,15 +186,7 @@ struct CaseWriter: Sendable {
     }
 
     private func warnings(of loaded: LoadedVolume, volumes: [StructureVolume]) -> [String] {
-        var warnings: [String] = []
-        if loaded.nanVoxelCount > 0 {
-            warnings.append("\(loaded.nanVoxelCount) voxels are not a number and counted as 0")
-        }
-        if loaded.header.affineSource == .assumed {
-            warnings.append(
-                "the header gives no orientation, so left and right are an assumption; "
-                    + "check them in the picture")
-        }
+        var warnings = loaded.warnings
         if volumes.allSatisfy({ $0.voxelCount == 0 }) {
             warnings.append("no structure was found; look at the picture and at the model's card")
         }

@@ -57,6 +57,24 @@ struct VolumeInformationTests {
         #expect(try !other.json.contains("labels"))
     }
 
+    @Test func `both forms of a header, their codes, pixdim and unit are told`() throws {
+        let path = fixturePath("volumes/both-forms.nii")
+        let information = try VolumeInformation(path: path)
+        let header = try #require(information.header)
+        #expect((header.sformCode, header.qformCode) == (4, 1))
+        #expect(header.sform == information.affine)
+        #expect(header.qform != nil && header.qform != header.sform)
+        for line in ["  sform  ", "code 4\n", "  qform  ", "code 1\n", "  pixdim  ", "  unit  "] {
+            #expect(information.text.contains(line), "\(line)")
+        }
+        #expect(try information.json.contains(#""sformCode":4"#))
+        // The sform of these fixtures is sheared, and no pixdim goes with it.
+        #expect(!information.contradictions.isEmpty)
+        #expect(information.text.contains("contradiction: its sform makes voxels of"))
+        let bare = try VolumeInformation(path: fixturePath("volumes/no-forms.nii"))
+        #expect(bare.text.contains("  sform        none, code 0\n"))
+    }
+
     @Test func `a series is told to be one`() throws {
         let information = try VolumeInformation(path: fixturePath("volumes/series-int16.nii.gz"))
         #expect(information.text.contains("  volumes      3, of which"))

@@ -1,0 +1,22 @@
+import VolumeIO
+
+extension LoadedVolume {
+    /// What is odd about a scan's file, a clause each: its voxels, and what its header says of their
+    /// places.
+    var warnings: [String] {
+        var warnings: [String] = []
+        if nanVoxelCount > 0 {
+            warnings.append("\(nanVoxelCount) voxels are not a number and counted as 0")
+        }
+        if infiniteVoxelCount > 0 {
+            warnings.append("\(infiniteVoxelCount) voxels are infinite and counted as 0")
+        }
+        if header.affineSource == .assumed {
+            warnings.append(
+                "the header gives no orientation, so left and right are an assumption; "
+                    + "check them in the picture")
+        }
+        let contradictions = header.niftiGeometry?.contradictions ?? []
+        return warnings + contradictions.map { "the header contradicts itself: \($0)" }
+    }
+}
