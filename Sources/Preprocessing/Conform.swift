@@ -85,12 +85,24 @@ public struct ConformedScan: Sendable {
     /// Whether every conformed voxel is one of the scan's own: axes were permuted and nothing was
     /// interpolated.
     public let isExact: Bool
+    /// 1 for each voxel of ``volume`` that holds a measurement and 0 for the others, where a rule tells
+    /// them apart; `nil` where all hold one.
+    package let measured: [UInt8]?
 
     /// Makes a conformed scan of its parts.
     ///
     /// - Precondition: `volume` lies on the box of `conformedGrid`.
     public init(
         volume: Volume, conformedGrid: Grid, box: VoxelBox, scanGrid: Grid, isExact: Bool
+    ) {
+        self.init(
+            volume: volume, conformedGrid: conformedGrid, box: box, scanGrid: scanGrid,
+            isExact: isExact, measured: nil)
+    }
+
+    init(
+        volume: Volume, conformedGrid: Grid, box: VoxelBox, scanGrid: Grid, isExact: Bool,
+        measured: [UInt8]?
     ) {
         precondition(
             volume.grid.size == box.size, "volume \(volume.grid.size) in a box of \(box.size)")
@@ -99,6 +111,7 @@ public struct ConformedScan: Sendable {
         self.box = box
         self.scanGrid = scanGrid
         self.isExact = isExact
+        self.measured = measured
     }
 
     /// Carries labels from the box back to the scan's own grid.
@@ -133,50 +146,142 @@ public struct ConformedScan: Sendable {
 /// mm), voxels are only reordered. Otherwise the scan is interpolated once, on a grid along the
 /// world's axes that covers its whole field of view; along axes on which the model is coarser, the
 /// scan is averaged so that it does not alias. What lies outside the scan gets the background level.
-/// Voxels that are not finite numbers count as 0.
+///
+/// Voxels hold no measurement where they are not finite numbers, and where they have a value that
+/// fills a tenth of the scan and of its outer faces, as around stripped brains. They count as
+/// background, whatever the value is; under the rule `percentile` they become 0.
 ///
 /// A scan stored in another order of axes gives the same result. So does a scan multiplied by a
 /// positive number, bit for bit, where that rounds no voxel and the rule is not a window: both are
-/// first divided by their largest magnitude, and a quotient depends on no common factor.
+/// first divided by their largest magnitude, and a quotient depends on no common factor. A scan that
+/// is shifted, too, gives the same but for rounding.
+///
+/// The box is that of the foreground and the card's margin; under the rule `percentile` that of all
+/// voxels that hold a measurement.
 ///
 /// - Parameters:
 ///   - scan: Any scan.
 ///   - specification: What the model needs.
-/// - Returns: The normalised foreground box and what leads back to the scan's grid.
+/// - Returns: The normalised box and what leads back to the scan's grid.
 /// - Throws: `PreprocessingError` where the scan shows nothing, has no usable affine, or would
 ///   take more than ``largestConformedVoxelCount`` voxels.
 public func conform(
     _ scan: Volume, to specification: ConformSpecification
 ) throws(PreprocessingError) -> ConformedScan {
+    try conform(scan, to: specification, brain: nil)
+}
+
+/// Brings the brain of a scan into the orientation, spacing and intensities of a model.
+///
+/// As ``conform(_:to:)``, but the box is that of the brain and the card's margin, intensities are
+/// measured inside the brain, and voxels farther from it than the region's dilation are background:
+/// under the rule `percentile` exactly 0.
+///
+/// - Parameters:
+///   - scan: Any scan.
+///   - specification: What the model needs.
+///   - region: The brain and how much around it the network sees.
+/// - Returns: The normalised box and what leads back to the scan's grid.
+/// - Throws: `PreprocessingError` also where the scan holds no brain.
+public func conform(
+    _ scan: Volume, to specification: ConformSpecification, within region: BrainRegion
+) throws(PreprocessingError) -> ConformedScan {
+    try conform(scan, to: specification, brain: region)
+}
+
+private func conform(
+    _ scan: Volume, to specification: ConformSpecification, brain region: BrainRegion?
+) throws(PreprocessingError) -> ConformedScan {
     guard scan.grid.affine.isInvertible else { throw .unusableAffine }
+    let rule = specification.intensity
     let toModel = AxisPermutation(from: scan.grid.orientation, to: specification.orientation)
     let permutedGrid = toModel.applied(to: scan.grid)
     let isExact = isExact(permutedGrid, specification.spacingMillimeters)
     let conformedGrid = try conformedGrid(
         of: permutedGrid, spacing: specification.spacingMillimeters, isExact: isExact)
+    let scanRange = try finiteRange(of: scan.voxels)
+    let noData = rule.hasFixedUnit ? .none : NoDataValues(of: scan.voxels, size: scan.grid.size)
+    let level =
+        rule.hasFixedUnit
+        ? Foreground.backgroundLevel(
+            of: scan.voxels, minimum: scanRange.lowerBound, maximum: scanRange.upperBound)
+        : SignalLevel(of: scan.voxels, size: scan.grid.size, noData: noData).level
 
-    var conformed = toModel.applied(to: scan)
-    var range = try replaceNonFinite(in: &conformed.voxels)
-    if !specification.intensity.hasFixedUnit { range = divideByMagnitude(&conformed.voxels, range) }
-    if !isExact {
-        let background = Foreground.backgroundLevel(
-            of: conformed.voxels, minimum: range.lowerBound, maximum: range.upperBound)
+    var wanted = VoxelBox(all: conformedGrid.size)
+    if let region {
+        guard let brain = region.mask.box(on: conformedGrid) else { throw .noBrain }
+        wanted = brain.expanded(by: specification.marginVoxels, within: conformedGrid.size)
+    }
+    let wantedGrid = conformedGrid.cropped(to: wanted)
+    var conformed = permutedPart(
+        of: scan, around: wantedGrid, toModel, isExact: isExact,
+        interpolation: specification.interpolation)
+    var measured = rule.zeroesNoData ? measuredVoxels(of: conformed, noData) : nil
+    // From here on the background is 0, but where intensities have a unit.
+    let background = rule.hasFixedUnit ? level : 0
+    removeNoData(from: &conformed.voxels, noData, level: level, background: background)
+    if !rule.hasFixedUnit { divideByMagnitude(&conformed.voxels) }
+    if conformed.grid != wantedGrid, !isExact {
+        if let map = measured {
+            measured = resampled(
+                LabelMap(grid: conformed.grid, labels: map.map(UInt16.init)), to: wantedGrid
+            ).labels.map { UInt8($0) }
+        }
         conformed = resampled(
-            conformed, to: conformedGrid, outside: background,
+            conformed, to: wantedGrid, outside: background,
             interpolation: specification.interpolation)
-        range = try replaceNonFinite(in: &conformed.voxels)
     }
 
-    let foreground = Foreground(
-        of: conformed.voxels, minimum: range.lowerBound, maximum: range.upperBound)
+    var inBrain: VoxelMask?
+    if let region {
+        let mask = region.mask.mask(on: wantedGrid)
+        let near = mask.dilated(
+            byMillimeters: region.dilationMillimeters, spacing: wantedGrid.spacing)
+        for index in near.values.indices where near.values[index] == 0 {
+            conformed.voxels[index] = background
+        }
+        if rule.zeroesNoData {
+            let all = measured ?? near.values
+            measured = zip(all, near.values).map { $0 & $1 }
+            inBrain = VoxelMask(
+                size: mask.size, values: zip(all, mask.values).map { $0 & $1 })
+        }
+    }
+    precondition(conformed.voxels.count == wanted.size.count, "a part of \(conformed.grid.size)")
+    let range = try finiteRange(of: conformed.voxels)
+    guard rule.hasFixedUnit || range.upperBound > background else {
+        throw .noContrast(value: range.upperBound)
+    }
+    let foreground =
+        rule.hasFixedUnit
+        ? Foreground(
+            of: conformed.voxels, minimum: range.lowerBound, maximum: range.upperBound)
+        : Foreground(of: conformed.voxels, backgroundLevel: background)
     let scale = IntensityScale(
-        specification.intensity, of: conformed.voxels, foreground: foreground, range: range)
-    let box = foreground.box(of: conformed.voxels, size: conformedGrid.size)
-        .expanded(by: specification.marginVoxels, within: conformedGrid.size)
-    let voxels = cropped(conformed.voxels, size: conformedGrid.size, to: box)
+        rule, of: conformed.voxels, foreground: foreground, range: range,
+        measured: inBrain?.values ?? measured)
+    let box =
+        region != nil
+        ? VoxelBox(all: wanted.size)
+        : box(of: conformed, foreground, measured: measured)
+            .expanded(by: specification.marginVoxels, within: wanted.size)
+    var voxels = scale.applied(to: croppedValues(conformed.voxels, size: wanted.size, to: box))
+    measured = measured.map { croppedValues($0, size: wanted.size, to: box) }
+    if let measured {
+        for index in voxels.indices where measured[index] == 0 { voxels[index] = 0 }
+    }
+    let placed = VoxelBox(lower: wanted.lower &+ box.lower, upper: wanted.lower &+ box.upper)
     return ConformedScan(
-        volume: Volume(grid: conformedGrid.cropped(to: box), voxels: scale.applied(to: voxels)),
-        conformedGrid: conformedGrid, box: box, scanGrid: scan.grid, isExact: isExact)
+        volume: Volume(grid: conformedGrid.cropped(to: placed), voxels: voxels),
+        conformedGrid: conformedGrid, box: placed, scanGrid: scan.grid, isExact: isExact,
+        measured: measured)
+}
+
+/// The box that is segmented, without its margin.
+private func box(of volume: Volume, _ foreground: Foreground, measured: [UInt8]?) -> VoxelBox {
+    guard let measured else { return foreground.box(of: volume.voxels, size: volume.grid.size) }
+    return VoxelMask(size: volume.grid.size, values: measured).boundingBox
+        ?? VoxelBox(all: volume.grid.size)
 }
 
 /// Carries a scan's labels to the box of its conformed scan, as training needs them.
@@ -199,7 +304,7 @@ public func conformLabels(_ labels: LabelMap, like conformed: ConformedScan) -> 
     guard conformed.isExact else { return resampled(permuted, to: boxGrid) }
     return LabelMap(
         grid: boxGrid,
-        labels: cropped(permuted.labels, size: permuted.grid.size, to: conformed.box))
+        labels: croppedValues(permuted.labels, size: permuted.grid.size, to: conformed.box))
 }
 
 // MARK: - The conformed grid
@@ -266,52 +371,76 @@ private func conformedGrid(
 
 // MARK: - Voxels
 
-/// Sets voxels that are not finite to 0.
+/// The smallest and the largest finite intensity.
 ///
-/// - Returns: The smallest and the largest intensity.
 /// - Throws: `PreprocessingError` where no voxel is finite or all finite voxels are equal.
-private func replaceNonFinite(
-    in voxels: inout [Float]
-) throws(PreprocessingError) -> ClosedRange<Float> {
+private func finiteRange(of voxels: [Float]) throws(PreprocessingError) -> ClosedRange<Float> {
     var minimum = Float.infinity
     var maximum = -Float.infinity
-    var finiteCount = 0
-    let count = voxels.count
     voxels.withUnsafeBufferPointer { voxels in
         for voxel in voxels {
             let isFinite = voxel.magnitude <= Float.greatestFiniteMagnitude
             minimum = isFinite && voxel < minimum ? voxel : minimum
             maximum = isFinite && voxel > maximum ? voxel : maximum
-            finiteCount += isFinite ? 1 : 0
         }
     }
-    guard finiteCount > 0 else { throw .noFiniteVoxel }
+    guard minimum <= maximum else { throw .noFiniteVoxel }
     guard minimum < maximum else { throw .noContrast(value: minimum) }
-    if finiteCount < count {
-        voxels.withUnsafeMutableBufferPointer { voxels in
-            for index in voxels.indices where !voxels[index].isFinite { voxels[index] = 0 }
-        }
-        minimum = min(minimum, 0)
-        maximum = max(maximum, 0)
-    }
     return minimum...maximum
 }
 
-/// Divides intensities by the largest magnitude among them.
-///
-/// - Returns: Their new range.
-private func divideByMagnitude(
-    _ voxels: inout [Float], _ range: ClosedRange<Float>
-) -> ClosedRange<Float> {
-    let magnitude = max(range.lowerBound.magnitude, range.upperBound.magnitude)
+/// The part of a scan, in the model's order of axes, that a part of the conformed grid needs.
+private func permutedPart(
+    of scan: Volume, around wanted: Grid, _ toModel: AxisPermutation, isExact: Bool,
+    interpolation: Interpolation
+) -> Volume {
+    let size = scan.grid.size
+    let map = scan.grid.affine.inverse * wanted.affine
+    // Where the model is coarser, a voxel is made of those within two of its own widths; a spline
+    // forgets what is 16 voxels away.
+    let taps = 2.0
+    guard
+        var box = VoxelBox(
+            of: VoxelBox(all: wanted.size), margin: isExact ? 0 : taps, map: map, within: size)
+    else { return toModel.applied(to: scan) }
+    if !isExact { box = box.expanded(by: interpolation == .cubic ? 16 : 2, within: size) }
+    if box == VoxelBox(all: size) { return toModel.applied(to: scan) }
+    let part = Volume(
+        grid: scan.grid.cropped(to: box), voxels: croppedValues(scan.voxels, size: size, to: box))
+    return toModel.applied(to: part)
+}
+
+/// 1 where a voxel holds a measurement, or `nil` where all do.
+private func measuredVoxels(of volume: Volume, _ noData: NoDataValues) -> [UInt8]? {
+    let measured = volume.voxels.map { noData.contains($0) ? UInt8(0) : 1 }
+    return measured.contains(0) ? measured : nil
+}
+
+/// Sets voxels that hold no measurement to the background and, where that is 0, the level of no signal
+/// to 0.
+private func removeNoData(
+    from voxels: inout [Float], _ noData: NoDataValues, level: Float, background: Float
+) {
+    let shift = level - background
     voxels.withUnsafeMutableBufferPointer { voxels in
+        for index in voxels.indices {
+            let voxel = voxels[index]
+            voxels[index] = noData.contains(voxel) ? background : voxel - shift
+        }
+    }
+}
+
+/// Divides intensities by the largest magnitude among them.
+private func divideByMagnitude(_ voxels: inout [Float]) {
+    voxels.withUnsafeMutableBufferPointer { voxels in
+        let magnitude = voxels.reduce(Float(0)) { max($0, $1.magnitude) }
+        if magnitude == 0 { return }
         for index in voxels.indices { voxels[index] /= magnitude }
     }
-    return range.lowerBound / magnitude...range.upperBound / magnitude
 }
 
 /// The values of a box, x fastest.
-private func cropped<Value: BitwiseCopyable>(
+func croppedValues<Value: BitwiseCopyable>(
     _ values: [Value], size: GridSize, to box: VoxelBox
 ) -> [Value] {
     if box == VoxelBox(all: size) { return values }

@@ -2,8 +2,8 @@ package import Volumes
 
 /// Which voxels of a scan show the head or body, by intensity alone.
 ///
-/// The *background level* is 0, or the 1st percentile where that is negative (CT, and scans that
-/// were shifted). The *bright level* is the 99th percentile of the voxels above it, which a hot
+/// The *background level* is known, or else 0, or the 1st percentile where that is negative (CT). The
+/// *bright level* is the 99th percentile of the voxels above it, which a hot
 /// voxel does not move. The foreground is what lies above the background by more than an eighth
 /// of the way to the bright level: above the noise of air, below nearly all tissue.
 ///
@@ -22,7 +22,17 @@ package struct Foreground: Sendable, Hashable {
     ///   - minimum: The smallest of them.
     ///   - maximum: The largest of them.
     package init(of voxels: [Float], minimum: Float, maximum: Float) {
-        let background = Self.backgroundLevel(of: voxels, minimum: minimum, maximum: maximum)
+        self.init(
+            of: voxels,
+            backgroundLevel: Self.backgroundLevel(of: voxels, minimum: minimum, maximum: maximum))
+    }
+
+    /// Finds the threshold above a known background.
+    ///
+    /// - Parameters:
+    ///   - voxels: Finite intensities, at least one above the background.
+    ///   - background: The intensity of air.
+    init(of voxels: [Float], backgroundLevel background: Float) {
         let above = IntensityHistogram(of: voxels, above: background)
         let rank = Int((Double(above.count - 1) * 0.99).rounded(.down))
         let bright = above.values(atRanks: [rank], in: voxels)[0]

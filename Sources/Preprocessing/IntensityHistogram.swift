@@ -6,17 +6,19 @@ package struct IntensityHistogram {
     /// How many intensities were counted.
     package let count: Int
     private let threshold: Float
+    private let noData: NoDataValues
     private let binCounts: [Int]
 
-    /// Counts the intensities above a threshold.
-    ///
-    /// - Precondition: all are finite.
-    package init(of voxels: [Float], above threshold: Float = -.infinity) {
+    /// Counts the intensities above a threshold that hold a measurement.
+    package init(
+        of voxels: [Float], above threshold: Float = -.infinity,
+        excluding noData: NoDataValues = .none
+    ) {
         var bins = [Int](repeating: 0, count: 1 << 16)
         var total = 0
         voxels.withUnsafeBufferPointer { voxels in
             bins.withUnsafeMutableBufferPointer { bins in
-                for voxel in voxels where voxel > threshold {
+                for voxel in voxels where voxel > threshold && !noData.contains(voxel) {
                     bins[Int(orderedBits(voxel) >> 16)] += 1
                     total += 1
                 }
@@ -25,6 +27,7 @@ package struct IntensityHistogram {
         count = total
         binCounts = bins
         self.threshold = threshold
+        self.noData = noData
     }
 
     /// The intensities at ranks (0 is the smallest) among those counted.
@@ -65,7 +68,7 @@ package struct IntensityHistogram {
         voxels.withUnsafeBufferPointer { voxels in
             slotOfBin.withUnsafeBufferPointer { slotOfBin in
                 fineCounts.withUnsafeMutableBufferPointer { fineCounts in
-                    for voxel in voxels where voxel > threshold {
+                    for voxel in voxels where voxel > threshold && !noData.contains(voxel) {
                         let bits = orderedBits(voxel)
                         let slot = Int(slotOfBin[Int(bits >> 16)])
                         if slot > 0 { fineCounts[(slot - 1) << 16 + Int(bits & 0xffff)] += 1 }

@@ -1,9 +1,10 @@
 /// How the intensities of a scan become the numbers that a network sees.
 ///
-/// All rules but ``window(lower:upper:)`` give the same numbers for a scan and the same scan
-/// multiplied by a positive number. *Foreground* is what lies clearly above the background: by
-/// more than an eighth of the way from the background level (0, or the 1st percentile where that
-/// is negative) to the 99th percentile of all that is above it.
+/// All rules but ``window(lower:upper:)`` give the same numbers for a scan and the same scan with its
+/// intensities multiplied by a positive number and shifted, and whatever value fills voxels that hold no
+/// measurement. *Foreground* is what lies clearly above the background: by more than an eighth of
+/// the way from the background level (that of no signal) to the 99th percentile of all that is
+/// above it.
 public enum IntensityRule: Sendable, Hashable {
     /// The smallest intensity becomes 0 and the largest 1, as in QuickNAT's preprocessing.
     ///
@@ -15,6 +16,13 @@ public enum IntensityRule: Sendable, Hashable {
     /// Percentiles are in `0...100` and interpolated as by numpy. Where both are the same
     /// intensity, the background level takes the place of the lower.
     case robustPercentile(lower: Double, upper: Double)
+
+    /// Two percentiles of all voxels that hold a measurement become 0 and 1, what lies beyond is
+    /// clipped, and voxels that hold none become 0.
+    ///
+    /// Within a brain mask, where there is one; else air counts, too. Percentiles are in `0...100` and
+    /// interpolated as by numpy.
+    case percentile(lower: Double, upper: Double)
 
     /// The foreground gets mean 0 and standard deviation 1; what lies beyond ±10 is clipped.
     ///
@@ -32,6 +40,7 @@ public enum IntensityRule: Sendable, Hashable {
         switch self {
         case .minMax: Name.minMax.rawValue
         case .robustPercentile: Name.robustPercentile.rawValue
+        case .percentile: Name.percentile.rawValue
         case .zScoreInForeground: Name.zScoreInForeground.rawValue
         case .window: Name.window.rawValue
         }
@@ -40,6 +49,7 @@ public enum IntensityRule: Sendable, Hashable {
     fileprivate enum Name: String, CaseIterable {
         case minMax = "min-max"
         case robustPercentile = "robust-percentile"
+        case percentile
         case zScoreInForeground = "z-score-in-foreground"
         case window
     }
@@ -49,11 +59,17 @@ public enum IntensityRule: Sendable, Hashable {
         if case .window = self { true } else { false }
     }
 
+    /// Whether voxels that hold no measurement become 0, whatever 0 stands for else.
+    var zeroesNoData: Bool {
+        if case .percentile = self { true } else { false }
+    }
+
     /// Whether the rule's limits are finite, in order, and percentages where they must be.
     public var isValid: Bool {
         switch self {
         case .minMax, .zScoreInForeground: true
-        case .robustPercentile(let lower, let upper): 0 <= lower && lower < upper && upper <= 100
+        case .robustPercentile(let lower, let upper), .percentile(let lower, let upper):
+            0 <= lower && lower < upper && upper <= 100
         case .window(let lower, let upper): lower.isFinite && upper.isFinite && lower < upper
         }
     }
@@ -70,7 +86,8 @@ extension IntensityRule: Codable {
         try container.encode(name, forKey: .rule)
         switch self {
         case .minMax, .zScoreInForeground: break
-        case .robustPercentile(let lower, let upper), .window(let lower, let upper):
+        case .robustPercentile(let lower, let upper), .percentile(let lower, let upper),
+            .window(let lower, let upper):
             try container.encode(lower, forKey: .lower)
             try container.encode(upper, forKey: .upper)
         }
@@ -91,6 +108,10 @@ extension IntensityRule: Codable {
         case .zScoreInForeground: self = .zScoreInForeground
         case .robustPercentile:
             self = .robustPercentile(
+                lower: try container.decode(Double.self, forKey: .lower),
+                upper: try container.decode(Double.self, forKey: .upper))
+        case .percentile:
+            self = .percentile(
                 lower: try container.decode(Double.self, forKey: .lower),
                 upper: try container.decode(Double.self, forKey: .upper))
         case .window:
@@ -119,9 +140,11 @@ struct IntensityScale {
     ///   - voxels: Finite intensities, not all equal.
     ///   - foreground: Their foreground.
     ///   - range: The smallest and the largest of them.
+    ///   - measured: 1 where a voxel holds a measurement, within the brain mask where there is one; `nil`
+    ///     for all voxels.
     init(
         _ rule: IntensityRule, of voxels: [Float], foreground: Foreground,
-        range: ClosedRange<Float>
+        range: ClosedRange<Float>, measured: [UInt8]?
     ) {
         precondition(rule.isValid, "the limits of \(rule) are not in order")
         switch rule {
@@ -135,6 +158,18 @@ struct IntensityScale {
             let isFlat = limits[0] == limits[1]
             self.init(
                 from: isFlat ? Double(foreground.backgroundLevel) : limits[0], to: limits[1])
+        case .percentile(let lower, let upper):
+            let chosen =
+                measured.map { measured in
+                    zip(voxels, measured).compactMap { $1 == 1 ? $0 : nil }
+                } ?? voxels
+            let limits =
+                chosen.isEmpty
+                ? [0, 1]
+                : IntensityHistogram(of: chosen).percentiles([lower, upper], in: chosen)
+            var lowest = limits[0]
+            if lowest == limits[1] { lowest = Double(foreground.backgroundLevel) }
+            self.init(from: lowest, to: limits[1] > lowest ? limits[1] : lowest + 1)
         case .zScoreInForeground:
             let histogram = IntensityHistogram(of: voxels, above: foreground.threshold)
             let excluded = (histogram.count - 1) / 1000

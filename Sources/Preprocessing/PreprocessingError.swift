@@ -6,6 +6,8 @@ public enum PreprocessingError: Error, Hashable, CustomStringConvertible {
     case noContrast(value: Float)
     /// No voxel is a finite number.
     case noFiniteVoxel
+    /// The mask holds no brain inside the scan's field of view.
+    case noBrain
     /// The affine cannot be inverted or is not finite.
     case unusableAffine
     /// The scan would fill more voxels in the model's spacing than ``largestConformedVoxelCount``.
@@ -19,6 +21,9 @@ public enum PreprocessingError: Error, Hashable, CustomStringConvertible {
                 + "check that the file holds an image."
         case .noFiniteVoxel:
             return "no voxel of the scan is a finite number; export the scan again."
+        case .noBrain:
+            return "no brain was found in the scan; check that it shows a head, and in its picture "
+                + "that the affine turns it the right way."
         case .unusableAffine:
             return "the scan's affine does not place its voxels in space; "
                 + "repair its sform or qform."

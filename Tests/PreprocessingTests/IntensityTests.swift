@@ -39,7 +39,7 @@ struct IntensityTests {
 
     static let rules: [IntensityRule] = [
         .minMax, .robustPercentile(lower: 0.5, upper: 99.5), .zScoreInForeground,
-        .window(lower: -1000, upper: 500),
+        .window(lower: -1000, upper: 500), .percentile(lower: 0.5, upper: 99.5),
     ]
 
     static let factors: [Float] = [1000, 1.0 / 400, 1e-30, 1e25]
@@ -108,7 +108,7 @@ struct IntensityTests {
         }
     }
 
-    @Test(arguments: [rules[0], rules[1], rules[2]], factors)
+    @Test(arguments: [rules[0], rules[1], rules[2], rules[4]], factors)
     func `a scan multiplied by a number gives the same intensities`(
         rule: IntensityRule, factor: Float
     ) throws {
@@ -125,7 +125,7 @@ struct IntensityTests {
         ("in 0...1e6", { $0 * 2048 }),
     ]
 
-    @Test(arguments: [rules[0], rules[1], rules[2]], Interpolation.allCases)
+    @Test(arguments: [rules[0], rules[1], rules[2], rules[4]], Interpolation.allCases)
     func `a scan in other units gives the same bits, resampled or not`(
         rule: IntensityRule, interpolation: Interpolation
     ) throws {
@@ -180,7 +180,7 @@ struct IntensityTests {
         #expect(conformed.volume.grid.affine.translation == SIMD3(4, 3, 1))
     }
 
-    @Test func `voxels that are not numbers count as zero`() throws {
+    @Test func `voxels that are not numbers count as background`() throws {
         var scan = smallHead(on: Self.grid).scan.voxels
         let clean = try conformed(scan, .robustPercentile(lower: 0.5, upper: 99.5))
         #expect(scan[0] == 0 && scan[1] == 0)
@@ -206,6 +206,7 @@ struct IntensityTests {
                 #"{"rule":"min-max"}"#, #"{"lower":0.5,"rule":"robust-percentile","upper":99.5}"#,
                 #"{"rule":"z-score-in-foreground"}"#,
                 #"{"lower":-1000,"rule":"window","upper":500}"#,
+                #"{"lower":0.5,"rule":"percentile","upper":99.5}"#,
             ]))
     func `a rule is written by name and read back`(rule: IntensityRule, json: String) throws {
         let encoder = JSONEncoder()
@@ -219,6 +220,7 @@ struct IntensityTests {
         #"{"rule":"window","lower":5,"upper":5}"#,
         #"{"rule":"robust-percentile","lower":-1,"upper":99}"#,
         #"{"rule":"robust-percentile","lower":1,"upper":101}"#,
+        #"{"rule":"percentile","lower":60,"upper":40}"#,
     ])
     func `a rule that makes no sense is not read`(json: String) {
         #expect(throws: DecodingError.self) {

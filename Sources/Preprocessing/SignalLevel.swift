@@ -1,0 +1,48 @@
+import Volumes
+
+/// The intensity that stands for no signal in a scan, whatever its unit and wherever its zero is.
+///
+/// It is, of the measured intensities alone, what no affine change of them moves:
+/// - a value that holds no measurement, where one lies at the bottom of the measured range or just
+///   below (0 around a stripped brain, the air of many heads); of two the lower;
+/// - else the 1st percentile, where the box of all measured voxels has dark ones on a quarter of its
+///   faces or more: there is air among them;
+/// - else a sixth of the range below the darkest, so that all of it counts as tissue.
+///
+/// *Range* is from the darkest to the 99th percentile; *dark* is the lowest eighth of it.
+struct SignalLevel {
+    let level: Float
+
+    /// Finds the level.
+    ///
+    /// - Parameters:
+    ///   - voxels: The scan.
+    ///   - size: The scan's extents.
+    ///   - noData: Its values that hold no measurement; others must remain.
+    init(of voxels: [Float], size: GridSize, noData: NoDataValues) {
+        let histogram = IntensityHistogram(of: voxels, excluding: noData)
+        let last = Double(histogram.count - 1)
+        let levels = histogram.values(
+            atRanks: [0, Int(last / 1000), Int(last / 100), Int(last * 0.99)], in: voxels)
+        let (minimum, low, first, bright) = (levels[0], levels[1], levels[2], levels[3])
+        // A few voxels far below all others do not count.
+        let floor = low - minimum <= (bright - low) / 4 ? minimum : low
+        let range = bright - floor
+        guard range > 0 else {
+            level = noData.values.last { $0 < floor } ?? floor - max(floor.magnitude, 1)
+            return
+        }
+        if let known = noData.values.first(where: {
+            $0 >= floor - range / 2 && $0 <= floor + range / 8
+        }) {
+            level = known
+            return
+        }
+        let limit = floor + range / 8
+        let box = noData.measuredBox(of: voxels, size: size) ?? VoxelBox(all: size)
+        let darkShare = voxels.withUnsafeBufferPointer { voxels in
+            Faces(of: box, size: size).share { voxels[$0] <= limit && !noData.contains(voxels[$0]) }
+        }
+        level = darkShare >= 0.25 ? first : floor - range / 6
+    }
+}
