@@ -34,7 +34,7 @@ public final class InferencePlan {
         /// Normalisations that became part of another step.
         public var foldedNormalizationCount: Int
         /// Multiplications and additions of the convolutions for one slice; see
-        /// `Architecture.operationCount(height:width:)`.
+        /// `SegmentationNetwork.operationCount(height:width:)`.
         public var operationsPerSlice: Double
         /// Scratch memory of each thread.
         public var scratchBytesPerThread: Int
@@ -99,8 +99,7 @@ public final class InferencePlan {
             winogradConvolutionCount: plan.winogradCount,
             packedConvolutionCount: plan.packedCount, passCount: compiled.passCount,
             foldedNormalizationCount: compiled.foldedCount,
-            operationsPerSlice: Double(
-                network.architecture.operationCount(height: height, width: width)),
+            operationsPerSlice: Double(compiled.operationCount),
             scratchBytesPerThread: plan.byteCount)
     }
 

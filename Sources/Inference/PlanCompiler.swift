@@ -8,16 +8,20 @@ struct PlanError: Error, CustomStringConvertible {
     var description: String
 }
 
-/// Turns a network into the steps of a plan.
+/// Turns the graph of a network into the steps of a plan, several nodes to a step.
 ///
-/// What is computed is what `SegmentationNetwork` computes in inference, layer by layer, found by
-/// the architecture and by the names of the weights.
+/// Folded into a convolution are the normalization and the rectifier that alone read its output.
+/// Concatenation, normalization, rectifiers and unpooling are not computed where they stand: they
+/// are noted, and the next step that reads the value applies them. Pooling happens as the pooled
+/// value is written.
 struct PlanCompiler {
     private(set) var buffers: [PlanBuffer] = []
     private(set) var steps: [PlanStep] = []
     /// The convolutions in the order of their steps, by the names of their layers.
     private(set) var convolutions: [Convolution] = []
     private(set) var foldedCount = 0
+    /// Multiplications and additions of the convolutions for one slice.
+    let operationCount: Int
     /// Steps that are not convolutions.
     var passCount: Int { steps.count - convolutions.count }
 
@@ -30,22 +34,46 @@ struct PlanCompiler {
         var isHeavy: Bool
     }
 
-    private let architecture: Architecture
-    private let weights: [String: Tensor]
+    /// A value as the next step may read it: sources side by side, a factor and a summand for each
+    /// channel, a rectifier.
+    private struct Pending {
+        var sources: [PlanSource]
+        var affine: PlanAffine?
+        var slope = 1.0
+
+        init(_ sources: [PlanSource]) { self.sources = sources }
+
+        /// The place where the value lies as it is, if it lies anywhere.
+        var place: PlanPlace? {
+            guard sources.count == 1, sources[0].indices == nil, affine == nil, slope == 1 else {
+                return nil
+            }
+            return sources[0].place
+        }
+    }
+
+    /// What is compiled at once: a node, or the nodes of a recalibration block.
+    private enum Unit {
+        case node(NetworkGraph.Node)
+        case recalibration(NetworkGraph.Recalibrated)
+    }
+
+    private let graph: NetworkGraph
+    private let logits: Int
     private let inputRanges: [String: ClosedRange<Double>]
-
-    /// The output of a block: a buffer, and a normalisation that its next reader has to apply.
-    private struct BlockOutput {
-        var buffer: Int
-        var pending: PlanAffine?
-    }
-
-    /// What an encoder leaves for its decoder.
-    private struct Level {
-        /// The skip connection, in the lower channels of the decoder's input where that is joined.
-        var skip: PlanPlace
-        var indices: Int?
-    }
+    private var units: [Unit] = []
+    /// By value, the units that read it.
+    private var readers: [Int: [Int]] = [:]
+    /// By dropped value, the value itself.
+    private var aliases: [Int: Int] = [:]
+    /// Units that an earlier step has done.
+    private var done: Set<Int> = []
+    private var pending: [Int: Pending] = [:]
+    /// Copies of values that lie in memory as they are.
+    private var places: [Int: PlanPlace] = [:]
+    /// By value, the concatenation that is to lie in memory, and the value's first channel in it.
+    private var joinedAt: [Int: (joined: Int, channel: Int)] = [:]
+    private var joinedBuffers: [Int: Int] = [:]
 
     /// Compiles a network for slices of one size; the convolutions with an input range in 8-bit
     /// integers.
@@ -53,282 +81,380 @@ struct PlanCompiler {
         _ network: SegmentationNetwork, height: Int, width: Int,
         inputRanges: [String: ClosedRange<Double>] = [:]
     ) throws -> PlanCompiler {
-        var compiler = try PlanCompiler(network, inputRanges)
-        try compiler.compile(height: height, width: width)
+        let (graph, logits) = try network.graph(height: height, width: width)
+        var compiler = PlanCompiler(graph, logits: logits.position, inputRanges)
+        compiler.findReaders()
+        compiler.findJoined()
+        for position in compiler.units.indices where !compiler.done.contains(position) {
+            try compiler.compile(position)
+        }
         return compiler
     }
 
     private init(
-        _ network: SegmentationNetwork, _ inputRanges: [String: ClosedRange<Double>]
-    ) throws {
-        architecture = network.architecture
+        _ graph: NetworkGraph, logits: Int, _ inputRanges: [String: ClosedRange<Double>]
+    ) {
+        self.graph = graph
+        self.logits = logits
         self.inputRanges = inputRanges
-        weights = try Dictionary(
-            network.namedParameters.map { ($0.name, try $0.parameter.value.detached()) },
-            uniquingKeysWith: { first, _ in first })
+        operationCount = graph.convolutionOperationCount
     }
 
-    private mutating func compile(height: Int, width: Int) throws {
-        let multiple = 1 << architecture.depth
-        var size = (
-            height: (height + multiple - 1) / multiple * multiple,
-            width: (width + multiple - 1) / multiple * multiple
-        )
-        let input = makeBuffer(architecture.contextSlices, size)
-        steps.append(.input(target: whole(input)))
-        var hidden = whole(input)
-        var levels: [Level] = []
-        for depth in 0..<architecture.depth {
-            let half = (height: size.height / 2, width: size.width / 2)
-            let (level, pooled) = try encode(hidden, "encoders.\(depth)", size: size, half: half)
-            levels.append(level)
-            hidden = pooled
-            size = half
-        }
-        let bottom = try block([PlanSource(hidden)], "bottleneck.block", size: size)
-        hidden = settled(bottom, size: size)
-        for depth in 0..<architecture.depth {
-            guard let level = levels.popLast() else { break }
-            size = (height: 2 * size.height, width: 2 * size.width)
-            hidden = try decode(hidden, level, "decoders.\(depth)", size: size)
-        }
-        let classifier = try layer("classifier")
-        steps.append(.classify(source: hidden, classifier))
+    // MARK: Who reads what
+
+    private func position(_ value: NetworkGraph.Value) -> Int {
+        aliases[value.position] ?? value.position
     }
 
-    // MARK: Encoder and decoder
-
-    /// Whether blocks read their sources through a normalisation and so need no joined input.
-    private var joinsInBlock: Bool { architecture.family == .denseNet }
-    private var unpools: Bool { architecture.family != .uNet }
-
-    private mutating func encode(
-        _ input: PlanPlace, _ name: String, size: (height: Int, width: Int),
-        half: (height: Int, width: Int)
-    ) throws -> (Level, pooled: PlanPlace) {
-        let channels = architecture.channels
-        let output = try block([PlanSource(input)], name + ".block", size: size)
-        let source = whole(output.buffer)
-        let joined = makeBuffer(joinsInBlock ? channels : 2 * channels, size)
-        let skip = PlanPlace(buffer: joined, channel: 0, channels: channels)
-        let pooled = makePlace(channels, half)
-        let indices = unpools ? makeBuffer(channels, half, holdsIndices: true) : nil
-        let level = Level(skip: skip, indices: indices)
-        let pooling = PlanPooling(target: pooled, indices: indices)
-        let recalibration = name + ".recalibration"
-        switch architecture.placement {
-        case .endOfBlock:
-            try recalibrate(
-                source, to: skip, output.pending, recalibration, pooling, size: size)
-        case .beforePooling:
-            steps.append(.join([PlanSource(source)], target: skip, output.pending, slope: 1, nil))
-            let unpooled = makePlace(channels, size)
-            try recalibrate(
-                source, to: unpooled, output.pending, recalibration, pooling, size: size)
-        case .afterPoolingAndUpsampling:
-            steps.append(
-                .join([PlanSource(source)], target: skip, output.pending, slope: 1, pooling))
-            guard architecture.recalibration != .none else { break }
-            let recalibrated = makePlace(channels, half)
-            try recalibrate(pooled, to: recalibrated, nil, recalibration, nil, size: half)
-            return (level, recalibrated)
-        }
-        return (level, pooled)
-    }
-
-    private mutating func decode(
-        _ input: PlanPlace, _ level: Level, _ name: String, size: (height: Int, width: Int)
-    ) throws -> PlanPlace {
-        let channels = architecture.channels
-        let recalibration = name + ".recalibration"
-        let recalibratesInput =
-            architecture.placement == .afterPoolingAndUpsampling
-            && architecture.recalibration != .none
-        var sources = [PlanSource(level.skip)]
-        if joinsInBlock && !recalibratesInput {
-            sources.append(PlanSource(input, indices: level.indices))
-        } else {
-            // Into the upper channels of the joined input, or where the block can read it.
-            let grown =
-                joinsInBlock
-                ? makePlace(channels, size)
-                : PlanPlace(buffer: level.skip.buffer, channel: channels, channels: channels)
-            if recalibratesInput {
-                let raw = makePlace(channels, size)
-                try grow(input, to: raw, level, name, size: size)
-                try recalibrate(raw, to: grown, nil, recalibration, nil, size: size)
-            } else {
-                try grow(input, to: grown, level, name, size: size)
+    private mutating func findReaders() {
+        var blocks = graph.recalibrations[...]
+        var node = 0
+        while node < graph.nodes.count {
+            if let block = blocks.first, block.nodes.lowerBound == node {
+                blocks.removeFirst()
+                readers[position(block.input), default: []].append(units.count)
+                units.append(.recalibration(block))
+                node = block.nodes.upperBound
+                continue
             }
-            sources.append(PlanSource(grown))
+            let current = graph.nodes[node]
+            node += 1
+            if case .dropout = current.operation {
+                aliases[current.outputs[0].position] = position(current.inputs[0])
+                continue
+            }
+            for input in current.inputs {
+                readers[position(input), default: []].append(units.count)
+            }
+            units.append(.node(current))
         }
-        if !joinsInBlock { sources = [PlanSource(whole(level.skip.buffer))] }
-        let output = try block(sources, name + ".block", size: size)
-        guard architecture.placement != .afterPoolingAndUpsampling,
-            architecture.recalibration != .none
-        else { return settled(output, size: size) }
-        let target = makePlace(channels, size)
-        try recalibrate(
-            whole(output.buffer), to: target, output.pending, recalibration, nil, size: size)
-        return target
     }
 
-    private mutating func grow(
-        _ input: PlanPlace, to target: PlanPlace, _ level: Level, _ name: String,
-        size: (height: Int, width: Int)
-    ) throws {
-        if unpools {
+    /// Finds the concatenations that a convolution reads as one buffer; the others are never
+    /// written.
+    private mutating func findJoined() {
+        for case .node(let node) in units {
+            guard case .concatenation = node.operation,
+                readersOf(node.outputs[0]).contains(where: { !appliesPending($0) })
+            else { continue }
+            var channel = 0
+            for input in node.inputs {
+                let part = position(input)
+                if joinedAt[part] == nil {
+                    joinedAt[part] = (node.outputs[0].position, channel)
+                }
+                channel += graph.shape(of: input).channels
+            }
+        }
+    }
+
+    private func readersOf(_ value: NetworkGraph.Value) -> [Int] {
+        readers[position(value)] ?? []
+    }
+
+    /// Whether a unit only notes what is to be done with what it reads.
+    private func appliesPending(_ unit: Int) -> Bool {
+        guard case .node(let node) = units[unit] else { return false }
+        switch node.operation {
+        case .normalization, .rectification, .learnedRectification: return true
+        case .concatenation:
+            return readersOf(node.outputs[0]).allSatisfy { appliesPending($0) }
+        default: return false
+        }
+    }
+
+    // MARK: Units
+
+    private mutating func compile(_ unit: Int) throws {
+        switch units[unit] {
+        case .recalibration(let block): try recalibrate(block)
+        case .node(let node): try compile(node)
+        }
+    }
+
+    private mutating func compile(_ node: NetworkGraph.Node) throws {
+        let output = node.outputs[0]
+        let inputs = node.inputs
+        switch node.operation {
+        case .input:
+            let image = makePlace(graph.shape(of: output))
+            steps.append(.input(target: image))
+            try hold(output, Pending([PlanSource(image)]))
+        case .convolution(let layer): try convolve(inputs[0], layer, node)
+        case .transposedConvolution(let layer): try convolveTransposed(inputs[0], layer, node)
+        case .normalization(let layer):
+            var value = try readable(inputs[0])
+            if value.affine != nil || value.slope != 1 {
+                value = Pending([PlanSource(try place(of: inputs[0]))])
+            }
+            value.affine = try affine(of: layer)
+            foldedCount += 1
+            try hold(output, value)
+        case .rectification: try rectify(inputs[0], slope: 0, output)
+        case .learnedRectification(let layer):
+            try rectify(inputs[0], slope: try slope(of: layer), output)
+        case .concatenation:
+            if readersOf(output).allSatisfy({ appliesPending($0) }) {
+                try hold(output, Pending(try inputs.flatMap { try sources(of: $0) }))
+                return
+            }
+            let buffer = joinedBuffer(output.position)
+            for input in inputs { try join(input, in: output.position) }
+            try hold(output, Pending([PlanSource(whole(buffer))]))
+        case .addition:
+            let joined = makePlace(doubled(graph.shape(of: output)))
             steps.append(
                 .join(
-                    [PlanSource(input, indices: level.indices)], target: target, nil, slope: 1, nil)
-            )
-            return
-        }
-        switch architecture.upsampling {
-        case .bilinear: steps.append(.interpolate(source: input, target: target))
-        case .nearest: steps.append(.repeat(source: input, target: target))
-        case .transposedConvolution:
-            // Its squares do not overlap: a 1x1 convolution to each pixel of the square.
-            let half = (height: size.height / 2, width: size.width / 2)
-            let transposed = try layer(name + ".upsampling")
-            let channels = architecture.channels
-            let weight = try transposed.weight.permuted([2, 3, 1, 0]).contiguous()
-                .reshaped([4 * channels, channels, 1, 1])
-            let bias = try transposed.bias.elements(as: Float.self)
-            let squares = PlanWeights(
-                weight: weight, bias: try vector(bias + bias + bias + bias))
-            let output = convolve(
-                input.buffer, squares, name + ".upsampling", slope: 1, size: half)
-            steps.append(.spread(source: whole(output), target: target))
+                    try inputs.flatMap { try sources(of: $0) }, target: joined, nil, slope: 1, nil))
+            try convolve(
+                joined.buffer, try sum(channels: joined.channels / 2), name: "", into: output,
+                after: node)
+        case .pooling, .poolingWithIndices:
+            // A pooling that can be is done when what it reads is written.
+            throw PlanError(description: "plans have no such pooling as that of this network")
+        case .unpooling:
+            let indices = places[inputs[1].position]
+            try hold(
+                output, Pending([PlanSource(try place(of: inputs[0]), indices: indices?.buffer)]))
+        case .interpolation(let interpolation):
+            let source = try place(of: inputs[0])
+            let finer = graph.shape(of: output)
+            guard finer.height == 2 * graph.shape(of: inputs[0]).height else {
+                throw PlanError(description: "plans upsample by two only")
+            }
+            let target = targetPlace(of: output)
+            switch interpolation {
+            case .bilinear: steps.append(.interpolate(source: source, target: target))
+            case .nearest: steps.append(.repeat(source: source, target: target))
+            }
+            try hold(output, Pending([PlanSource(target)]))
+        case .dropout: break
+        case .maximum, .product, .scaling, .average, .connection, .sigmoid:
+            throw PlanError(
+                description: "plans have no step for '\(node.operation)' outside of recalibration")
         }
     }
 
-    /// The place of a block's output with its pending normalisation applied.
-    private mutating func settled(
-        _ output: BlockOutput, size: (height: Int, width: Int)
-    ) -> PlanPlace {
-        guard output.pending != nil else { return whole(output.buffer) }
-        let target = makePlace(architecture.channels, size)
+    private mutating func rectify(
+        _ input: NetworkGraph.Value, slope: Double, _ output: NetworkGraph.Value
+    ) throws {
+        var value = try readable(input)
+        if value.slope != 1 { value = Pending([PlanSource(try place(of: input))]) }
+        value.slope = slope
+        try hold(output, value)
+    }
+
+    // MARK: Values
+
+    /// Keeps a value, and writes it where a concatenation wants it or where it is pooled.
+    private mutating func hold(_ output: NetworkGraph.Value, _ value: Pending) throws {
+        let position = position(output)
+        pending[position] = value
+        if let place = value.place { places[position] = places[position] ?? place }
+        let isPooled = readersOf(output).contains { !done.contains($0) && pooling($0) != nil }
+        guard isPooled || joinedAt[position].map({ !lies(value.place, at: $0) }) ?? false else {
+            return
+        }
+        let target = targetPlace(of: output)
         steps.append(
-            .join([PlanSource(whole(output.buffer))], target: target, output.pending, slope: 1, nil)
-        )
+            .join(
+                value.sources, target: target, value.affine, slope: value.slope,
+                makePooling(of: output)))
+        places[position] = target
+    }
+
+    /// Whether a place is the part of a concatenation that it was made for.
+    private func lies(_ place: PlanPlace?, at part: (joined: Int, channel: Int)) -> Bool {
+        guard let place, let buffer = joinedBuffers[part.joined] else { return false }
+        return place.buffer == buffer && place.channel == part.channel
+    }
+
+    /// Writes a part of a concatenation that does not lie in it yet.
+    private mutating func join(_ input: NetworkGraph.Value, in joined: Int) throws {
+        let position = position(input)
+        if let part = joinedAt[position], part.joined == joined, lies(places[position], at: part) {
+            return
+        }
+        var channel = 0
+        for case .node(let node) in units where node.outputs[0].position == joined {
+            for other in node.inputs {
+                if self.position(other) == position { break }
+                channel += graph.shape(of: other).channels
+            }
+        }
+        let target = PlanPlace(
+            buffer: joinedBuffer(joined), channel: channel,
+            channels: graph.shape(of: input).channels)
+        let value = try readable(input)
+        steps.append(
+            .join(value.sources, target: target, value.affine, slope: value.slope, nil))
+    }
+
+    /// The value as a step may read it: where it lies in memory if it does.
+    private func readable(_ value: NetworkGraph.Value) throws -> Pending {
+        let position = position(value)
+        if let place = places[position] { return Pending([PlanSource(place)]) }
+        guard let pending = pending[position] else {
+            throw PlanError(description: "a layer reads what was not computed")
+        }
+        return pending
+    }
+
+    /// The sources to read a value by, without normalization or rectifier.
+    private mutating func sources(of value: NetworkGraph.Value) throws -> [PlanSource] {
+        let readable = try readable(value)
+        if readable.affine == nil, readable.slope == 1 { return readable.sources }
+        return [PlanSource(try place(of: value))]
+    }
+
+    /// A place in memory that holds the value as it is.
+    private mutating func place(of value: NetworkGraph.Value) throws -> PlanPlace {
+        let position = position(value)
+        if let place = places[position] { return place }
+        let readable = try readable(value)
+        let target = makePlace(graph.shape(of: value))
+        steps.append(
+            .join(readable.sources, target: target, readable.affine, slope: readable.slope, nil))
+        places[position] = target
         return target
     }
 
-    // MARK: Blocks
-
-    /// A block on what it sees side by side: one whole buffer, but for dense blocks.
-    private mutating func block(
-        _ sources: [PlanSource], _ name: String, size: (height: Int, width: Int)
-    ) throws -> BlockOutput {
-        switch architecture.family {
-        case .uNet:
-            var buffer = sources[0].place.buffer
-            for position in 1...2 {
-                var convolution = try layer("\(name).convolution\(position)")
-                if architecture.normalization == .batch {
-                    convolution = try folded(
-                        convolution, try normalization("\(name).normalization\(position)"))
-                }
-                buffer = convolve(
-                    buffer, convolution, "\(name).convolution\(position)", slope: 0, size: size)
-            }
-            return BlockOutput(buffer: buffer)
-        case .sdNet:
-            let buffer = convolve(
-                sources[0].place.buffer, try layer(name + ".convolution"), name + ".convolution",
-                slope: try slope(name + ".activation"), size: size)
-            foldedCount += 1
-            return BlockOutput(buffer: buffer, pending: try normalization(name + ".normalization"))
-        case .denseNet:
-            let slope = try slope(name + ".activation")
-            var collected = sources
-            var buffer = 0
-            for position in 1...3 {
-                let channels = collected.reduce(0) { $0 + $1.place.channels }
-                let joined = makeBuffer(channels, size)
-                steps.append(
-                    .join(
-                        collected, target: whole(joined),
-                        try normalization("\(name).normalization\(position)"), slope: slope, nil))
-                foldedCount += 1
-                let layerName = "\(name).convolution\(position)"
-                buffer = convolve(
-                    joined, try layer(layerName), layerName, slope: 1, size: size)
-                collected.append(PlanSource(whole(buffer)))
-            }
-            return BlockOutput(buffer: buffer)
+    /// A buffer that holds the value and nothing else.
+    private mutating func buffer(of value: NetworkGraph.Value) throws -> Int {
+        let position = position(value)
+        for place in [pending[position]?.place, places[position]] {
+            if let place, place.channels == buffers[place.buffer].channels { return place.buffer }
         }
-    }
-
-    private mutating func recalibrate(
-        _ source: PlanPlace, to target: PlanPlace, _ pending: PlanAffine?, _ name: String,
-        _ pooling: PlanPooling?, size: (height: Int, width: Int)
-    ) throws {
-        let kind = architecture.recalibration
-        guard kind != .none else {
-            steps.append(.join([PlanSource(source)], target: target, pending, slope: 1, pooling))
-            return
-        }
-        let hasChannel = kind != .spatial
-        let hasSpatial = kind != .channel
-        let reduce = hasChannel ? try layer(name + ".channel.reduce") : nil
-        let expand = hasChannel ? try layer(name + ".channel.expand") : nil
-        let spatial = hasSpatial ? try layer(name + ".spatial.squeeze") : nil
-        let combination: PlanCombination =
-            switch architecture.combination {
-            case .addition: .addition
-            case .maximum: .maximum
-            case .product: .product
-            case .concatenation: .concatenation
-            }
-        guard kind == .channelAndSpatial, combination == .concatenation else {
-            steps.append(
-                .recalibrate(
-                    source: source, target: target, pending, reduce: reduce, expand: expand,
-                    spatial: spatial, combination, pooling))
-            return
-        }
-        let both = makeBuffer(2 * architecture.channels, size)
+        let readable = try readable(value)
+        let target = makePlace(graph.shape(of: value))
         steps.append(
-            .recalibrate(
-                source: source, target: whole(both), pending, reduce: reduce, expand: expand,
-                spatial: spatial, combination, nil))
-        let fused = convolve(
-            both, try layer(name + ".fuse"), name + ".fuse", slope: 1, size: size)
-        steps.append(.join([PlanSource(whole(fused))], target: target, nil, slope: 1, pooling))
+            .join(readable.sources, target: target, readable.affine, slope: readable.slope, nil))
+        return target.buffer
     }
 
-    // MARK: Pieces
-
-    private mutating func makeBuffer(
-        _ channels: Int, _ size: (height: Int, width: Int), holdsIndices: Bool = false
-    ) -> Int {
-        buffers.append(
-            PlanBuffer(
-                channels: channels, height: size.height, width: size.width,
-                holdsIndices: holdsIndices))
-        return buffers.count - 1
+    /// Where a step is to write a value: into the concatenation that it is a part of, or anywhere.
+    private mutating func targetPlace(of value: NetworkGraph.Value) -> PlanPlace {
+        let shape = graph.shape(of: value)
+        guard let part = joinedAt[position(value)] else { return makePlace(shape) }
+        return PlanPlace(
+            buffer: joinedBuffer(part.joined), channel: part.channel, channels: shape.channels)
     }
 
-    /// A new buffer, all of it.
-    private mutating func makePlace(
-        _ channels: Int, _ size: (height: Int, width: Int)
-    ) -> PlanPlace {
-        let buffer = makeBuffer(channels, size)
-        return whole(buffer)
+    private mutating func joinedBuffer(_ joined: Int) -> Int {
+        if let buffer = joinedBuffers[joined] { return buffer }
+        let buffer = makeBuffer(graph.shape(of: NetworkGraph.Value(position: joined)))
+        joinedBuffers[joined] = buffer
+        return buffer
     }
 
-    private func whole(_ buffer: Int) -> PlanPlace {
-        PlanPlace(buffer: buffer, channel: 0, channels: buffers[buffer].channels)
+    /// The pooling that a unit is, where a step can do it beside another.
+    private func pooling(_ unit: Int) -> NetworkGraph.Node? {
+        guard case .node(let node) = units[unit] else { return nil }
+        switch node.operation {
+        case .poolingWithIndices: return node
+        case .pooling(let layer)
+        where layer.reduction == .maximum && layer.kernel == 2 && layer.stride == 2
+            && layer.padding == 0 && graph.shape(of: node.inputs[0]).height % 2 == 0
+            && graph.shape(of: node.inputs[0]).width % 2 == 0:
+            return node
+        default: return nil
+        }
+    }
+
+    /// The pooling of a value that is about to be written.
+    private mutating func makePooling(of value: NetworkGraph.Value) -> PlanPooling? {
+        guard
+            let unit = readersOf(value).first(where: { !done.contains($0) && pooling($0) != nil }),
+            let node = pooling(unit)
+        else { return nil }
+        done.insert(unit)
+        let shape = graph.shape(of: node.outputs[0])
+        let target = makePlace(shape)
+        places[node.outputs[0].position] = target
+        guard node.outputs.count == 2 else { return PlanPooling(target: target) }
+        let indices = makeBuffer(shape, holdsIndices: true)
+        places[node.outputs[1].position] = PlanPlace(
+            buffer: indices, channel: 0, channels: shape.channels)
+        return PlanPooling(target: target, indices: indices)
+    }
+
+    // MARK: Convolutions
+
+    /// The normalization and the rectifier that alone read a convolution, and what they make.
+    private func followers(
+        of node: NetworkGraph.Node
+    ) -> (
+        normalization: BatchNorm2d?, rectifier: NetworkGraph.Node?, output: NetworkGraph.Value,
+        units: [Int]
+    ) {
+        var output = node.outputs[0]
+        var found: [Int] = []
+        func only() -> (Int, NetworkGraph.Node)? {
+            let readers = readersOf(output)
+            guard readers.count == 1, case .node(let node) = units[readers[0]] else { return nil }
+            return (readers[0], node)
+        }
+        var normalization: BatchNorm2d?
+        if let (unit, node) = only(), case .normalization(let layer) = node.operation {
+            normalization = layer
+            output = node.outputs[0]
+            found.append(unit)
+        }
+        guard let (unit, next) = only() else { return (normalization, nil, output, found) }
+        switch next.operation {
+        case .learnedRectification(let layer) where layer.weight.value.count > 1:
+            return (normalization, nil, output, found)
+        case .rectification, .learnedRectification:
+            return (normalization, next, next.outputs[0], found + [unit])
+        default: return (normalization, nil, output, found)
+        }
     }
 
     private mutating func convolve(
-        _ source: Int, _ weights: PlanWeights, _ name: String, slope: Double,
-        size: (height: Int, width: Int)
+        _ input: NetworkGraph.Value, _ layer: Conv2d, _ node: NetworkGraph.Node
+    ) throws {
+        guard layer.stride == 1 else {
+            throw PlanError(
+                description:
+                    "plans have no convolution of stride \(layer.stride), as '\(node.name)'")
+        }
+        let weights = try dense(layer, node.name)
+        if node.outputs[0].position == logits, weights.weight.shape[2] == 1 {
+            steps.append(.classify(source: try place(of: input), weights))
+            return
+        }
+        try convolve(
+            try buffer(of: input), weights, name: node.name, into: node.outputs[0], after: node)
+    }
+
+    private mutating func convolve(
+        _ source: Int, _ weights: PlanWeights, name: String, into output: NetworkGraph.Value,
+        after node: NetworkGraph.Node
+    ) throws {
+        var weights = weights
+        let (normalization, rectifier, result, followers) = followers(of: node)
+        if let normalization {
+            let affine = try affine(of: normalization)
+            foldedCount += 1
+            weights = PlanWeights(
+                weight: try weights.weight
+                    * affine.scale.reshaped([affine.scale.count, 1, 1, 1]),
+                bias: try weights.bias * affine.scale + affine.shift)
+        }
+        done.formUnion(followers)
+        let target = step(
+            source, weights, name, slope: try rectifier.map { try slope(of: $0) } ?? 1,
+            graph.shape(of: output))
+        try hold(result, Pending([PlanSource(whole(target))]))
+    }
+
+    /// A convolution's step.
+    private mutating func step(
+        _ source: Int, _ weights: PlanWeights, _ name: String, slope: Double, _ size: FeatureShape
     ) -> Int {
         let shape = weights.weight.shape
-        let target = makeBuffer(shape[0], size)
+        let target = makeBuffer(
+            FeatureShape(channels: shape[0], height: size.height, width: size.width))
         let isHeavy = shape[1] >= 16 && shape[2] > 1
         steps.append(
             .convolve(
@@ -338,48 +464,176 @@ struct PlanCompiler {
         return target
     }
 
-    private func parameter(_ name: String) throws -> Tensor {
-        guard let tensor = weights[name] else {
-            throw PlanError(description: "the network has no '\(name)'")
+    /// A transposed convolution of 2x2 squares, which do not overlap: a 1x1 convolution to each pixel
+    /// of the square.
+    private mutating func convolveTransposed(
+        _ input: NetworkGraph.Value, _ layer: ConvTranspose2d, _ node: NetworkGraph.Node
+    ) throws {
+        let weight = try exact(layer.weight)
+        guard layer.stride == 2, layer.padding == 0, layer.outputPadding == 0,
+            weight.shape[2] == 2
+        else {
+            throw PlanError(description: "plans have no transposed convolution as '\(node.name)'")
         }
-        return try tensor.converted(to: .float32, on: .cpu)
+        let (inputs, outputs) = (weight.shape[0], weight.shape[1])
+        let bias = try exact(layer.bias).elements(as: Float.self)
+        let squares = PlanWeights(
+            weight: try weight.permuted([2, 3, 1, 0]).contiguous()
+                .reshaped([4 * outputs, inputs, 1, 1]),
+            bias: try vector(bias + bias + bias + bias))
+        let spread = step(
+            try buffer(of: input), squares, node.name, slope: 1, graph.shape(of: input))
+        let target = targetPlace(of: node.outputs[0])
+        steps.append(.spread(source: whole(spread), target: target))
+        try hold(node.outputs[0], Pending([PlanSource(target)]))
     }
 
-    private func layer(_ name: String) throws -> PlanWeights {
-        PlanWeights(
-            weight: try parameter(name + ".weight"), bias: try parameter(name + ".bias"))
-    }
+    // MARK: Recalibration
 
-    private func slope(_ name: String) throws -> Double {
-        try parameter(name + ".weight").item()
-    }
-
-    private func vector(_ values: [Float]) throws -> Tensor {
-        try Tensor(values, shape: [values.count])
-    }
-
-    /// Normalisation by the running moments as a factor and a summand for each channel.
-    private func normalization(_ name: String) throws -> PlanAffine {
-        let weight = try parameter(name + ".weight").elements(as: Double.self)
-        let bias = try parameter(name + ".bias").elements(as: Double.self)
-        let mean = try parameter(name + ".running_mean").elements(as: Double.self)
-        let variance = try parameter(name + ".running_var").elements(as: Double.self)
-        let scale = zip(weight, variance).map { weight, variance in
-            weight / (variance + BatchNorm2d.standardEpsilon).squareRoot()
+    private mutating func recalibrate(_ recalibrated: NetworkGraph.Recalibrated) throws {
+        let block = recalibrated.block
+        var value = try pending[position(recalibrated.input)] ?? readable(recalibrated.input)
+        if value.sources.count != 1 || value.sources[0].indices != nil || value.slope != 1 {
+            value = Pending([PlanSource(try place(of: recalibrated.input))])
         }
-        let shift = zip(zip(bias, mean), scale).map { pair, scale in pair.0 - pair.1 * scale }
-        return PlanAffine(
-            scale: try vector(scale.map { Float($0) }), shift: try vector(shift.map { Float($0) }))
+        let reduce = try block.channel.map { try weights($0.reduce) }
+        let expand = try block.channel.map { try weights($0.expand) }
+        let spatial = try block.spatial.map { try dense($0.squeeze, "squeeze") }
+        var combination = PlanCombination.addition
+        if case .channelAndSpatial(_, let chosen) = block.kind {
+            combination =
+                switch chosen {
+                case .addition: .addition
+                case .maximum: .maximum
+                case .product: .product
+                case .concatenation: .concatenation
+                }
+        }
+        let source = value.sources[0].place
+        guard let fuse = block.fuse else {
+            let target = targetPlace(of: recalibrated.output)
+            steps.append(
+                .recalibrate(
+                    source: source, target: target, value.affine, reduce: reduce, expand: expand,
+                    spatial: spatial, combination, makePooling(of: recalibrated.output)))
+            try hold(recalibrated.output, Pending([PlanSource(target)]))
+            return
+        }
+        let both = makePlace(doubled(graph.shape(of: recalibrated.output)))
+        steps.append(
+            .recalibrate(
+                source: source, target: both, value.affine, reduce: reduce, expand: expand,
+                spatial: spatial, combination, nil))
+        let name = graph.nodes[recalibrated.nodes.upperBound - 1].name
+        let fused = step(
+            both.buffer, try dense(fuse, name), name, slope: 1,
+            graph.shape(of: recalibrated.output))
+        try hold(recalibrated.output, Pending([PlanSource(whole(fused))]))
     }
 
-    /// A convolution with the normalisation that follows it.
-    private mutating func folded(
-        _ convolution: PlanWeights, _ normalization: PlanAffine
-    ) throws -> PlanWeights {
-        foldedCount += 1
-        let scale = normalization.scale
-        return PlanWeights(
-            weight: try convolution.weight * scale.reshaped([scale.count, 1, 1, 1]),
-            bias: try convolution.bias * scale + normalization.shift)
+    // MARK: Buffers
+
+    private mutating func makeBuffer(_ shape: FeatureShape, holdsIndices: Bool = false) -> Int {
+        buffers.append(
+            PlanBuffer(
+                channels: shape.channels, height: shape.height, width: shape.width,
+                holdsIndices: holdsIndices))
+        return buffers.count - 1
     }
+
+    /// A new buffer, all of it.
+    private mutating func makePlace(_ shape: FeatureShape) -> PlanPlace {
+        PlanPlace(buffer: makeBuffer(shape), channel: 0, channels: shape.channels)
+    }
+
+    private func whole(_ buffer: Int) -> PlanPlace {
+        PlanPlace(buffer: buffer, channel: 0, channels: buffers[buffer].channels)
+    }
+
+    private func doubled(_ shape: FeatureShape) -> FeatureShape {
+        FeatureShape(channels: 2 * shape.channels, height: shape.height, width: shape.width)
+    }
+}
+
+// MARK: - Weights
+
+private func exact(_ parameter: Parameter) throws -> Tensor {
+    try parameter.value.detached().converted(to: .float32, on: .cpu)
+}
+
+private func vector(_ values: [Float]) throws -> Tensor {
+    try Tensor(values, shape: [values.count])
+}
+
+private func weights(_ layer: Linear) throws -> PlanWeights {
+    PlanWeights(weight: try exact(layer.weight), bias: try exact(layer.bias))
+}
+
+private func slope(of layer: PReLU) throws -> Double {
+    guard layer.weight.value.count == 1 else {
+        throw PlanError(description: "plans have no rectifier with a slope for each channel")
+    }
+    return try exact(layer.weight).item()
+}
+
+private func slope(of rectifier: NetworkGraph.Node) throws -> Double {
+    if case .learnedRectification(let layer) = rectifier.operation { return try slope(of: layer) }
+    return 0
+}
+
+/// A convolution's weights as one of all channels and without gaps between its taps: those that it
+/// leaves out are zeros.
+private func dense(_ layer: Conv2d, _ name: String) throws -> PlanWeights {
+    var weight = try exact(layer.weight)
+    let shape = weight.shape
+    let bias = try layer.bias.map { try exact($0) } ?? Tensor.zeros([shape[0]])
+    guard layer.padding == layer.dilation * (shape[2] - 1) / 2, shape[2] % 2 == 1 else {
+        throw PlanError(
+            description: "plans have no convolution that changes the size, as '\(name)'")
+    }
+    if layer.groups > 1 {
+        let (outputs, inputs) = (shape[0] / layer.groups, shape[1])
+        weight = try .concatenated(
+            (0..<layer.groups).map { group in
+                // (before, after) of kernel columns, kernel rows, input channels.
+                try weight.narrowed(dimension: 0, start: group * outputs, length: outputs)
+                    .padded([0, 0, 0, 0, group * inputs, (layer.groups - 1 - group) * inputs])
+            }, dimension: 0)
+    }
+    if layer.dilation > 1 {
+        let (outputs, inputs, kernel) = (shape[0], shape[1] * layer.groups, shape[2])
+        let gap = layer.dilation - 1
+        // Each tap with the zeros after it, the last without them.
+        weight = try weight.reshaped([outputs, inputs, kernel, 1, kernel, 1])
+            .padded([0, gap, 0, 0, 0, gap])
+            .reshaped([outputs, inputs, kernel * layer.dilation, kernel * layer.dilation])
+            .padded([0, -gap, 0, -gap]).contiguous()
+    }
+    return PlanWeights(weight: weight, bias: bias)
+}
+
+/// The convolution that adds the halves of its channels.
+private func sum(channels: Int) throws -> PlanWeights {
+    var values = [Float](repeating: 0, count: 2 * channels * channels)
+    for channel in 0..<channels {
+        values[channel * 2 * channels + channel] = 1
+        values[channel * 2 * channels + channels + channel] = 1
+    }
+    return PlanWeights(
+        weight: try Tensor(values, shape: [channels, 2 * channels, 1, 1]),
+        bias: try .zeros([channels]))
+}
+
+/// Normalization by the running moments as a factor and a summand for each channel.
+private func affine(of layer: BatchNorm2d) throws -> PlanAffine {
+    let weight = try exact(layer.weight).elements(as: Double.self)
+    let bias = try exact(layer.bias).elements(as: Double.self)
+    let mean = try exact(layer.runningMean).elements(as: Double.self)
+    let variance = try exact(layer.runningVariance).elements(as: Double.self)
+    let scale = zip(weight, variance).map { weight, variance in
+        weight / (variance + layer.epsilon).squareRoot()
+    }
+    let shift = zip(zip(bias, mean), scale).map { pair, scale in pair.0 - pair.1 * scale }
+    return PlanAffine(
+        scale: try vector(scale.map { Float($0) }), shift: try vector(shift.map { Float($0) }))
 }

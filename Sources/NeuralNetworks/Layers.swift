@@ -9,10 +9,14 @@ public final class Conv2d: ImageLayer {
     public let weight: Parameter
     /// `[Cout]`, or none.
     public let bias: Parameter?
-    private let stride: Int
-    private let padding: Int
-    private let dilation: Int
-    private let groups: Int
+    /// Step between outputs.
+    public let stride: Int
+    /// Zeros around the input.
+    public let padding: Int
+    /// Step between the kernel's taps.
+    public let dilation: Int
+    /// Groups of channels that are convolved apart.
+    public let groups: Int
 
     /// Makes a convolution.
     ///
@@ -43,6 +47,11 @@ public final class Conv2d: ImageLayer {
         self.groups = groups
     }
 
+    /// The extent of the output for an extent of the input.
+    public func outputSize(_ size: Int) -> Int {
+        (size + 2 * padding - dilation * (weight.value.shape[2] - 1) - 1) / stride + 1
+    }
+
     /// Weight and bias.
     public var parts: [(name: String, part: LayerPart)] {
         [("weight", .parameter(weight))] + (bias.map { [("bias", .parameter($0))] } ?? [])
@@ -64,9 +73,12 @@ public final class ConvTranspose2d: ImageLayer {
     public let weight: Parameter
     /// `[Cout]`.
     public let bias: Parameter
-    private let stride: Int
-    private let padding: Int
-    private let outputPadding: Int
+    /// Step between the squares that inputs are spread to.
+    public let stride: Int
+    /// Pixels that are cut off around the output.
+    public let padding: Int
+    /// Pixels that are added below and to the right.
+    public let outputPadding: Int
 
     /// Makes a transposed convolution.
     public init(
@@ -78,6 +90,11 @@ public final class ConvTranspose2d: ImageLayer {
         self.stride = stride
         self.padding = padding
         self.outputPadding = outputPadding
+    }
+
+    /// The extent of the output for an extent of the input.
+    public func outputSize(_ size: Int) -> Int {
+        (size - 1) * stride - 2 * padding + weight.value.shape[2] + outputPadding
     }
 
     /// Weight and bias.
@@ -104,7 +121,8 @@ public final class BatchNorm2d: ImageLayer {
     /// Running variance `[C]`.
     public let runningVariance: Parameter
     private let momentum: Double
-    private let epsilon: Double
+    /// The number that is added to variances.
+    public let epsilon: Double
     /// What is added to variances unless a layer is made otherwise; PyTorch's.
     public static let standardEpsilon = 1e-5
 
@@ -193,7 +211,8 @@ public final class Linear: Layer {
 
 /// Dropout of whole channels (Tompson et al., arXiv:1411.4280).
 public final class Dropout2d: ImageLayer {
-    private let probability: Double
+    /// The probability with which a channel is dropped.
+    public let probability: Double
 
     /// Makes a dropout.
     ///

@@ -1,8 +1,8 @@
 internal import NeuralNetworks
 internal import Tensors
 
-/// U-Net's block: twice convolution, normalisation where asked for, ReLU.
-final class UNetBlock: ImageLayer {
+/// U-Net's block: twice convolution, normalization where asked for, ReLU.
+final class UNetBlock: Block {
     private let convolution1: Conv2d
     private let convolution2: Conv2d
     private let normalization1: BatchNorm2d?
@@ -24,16 +24,26 @@ final class UNetBlock: ImageLayer {
         return parts
     }
 
-    func callAsFunction(_ input: Tensor, mode: LayerMode) throws -> Tensor {
-        var hidden = try convolution1(input)
-        hidden = try normalization1?.rectified(hidden, mode: mode) ?? hidden.relu()
-        hidden = try convolution2(hidden)
-        return try normalization2?.rectified(hidden, mode: mode) ?? hidden.relu()
+    func forward<Pass: ForwardPass>(
+        _ input: Pass.Value, _ pass: inout Pass
+    ) throws -> Pass.Value {
+        var hidden = input
+        for (convolution, normalization) in [
+            (convolution1, normalization1), (convolution2, normalization2),
+        ] {
+            hidden = try pass.convolve(hidden, by: convolution)
+            if let normalization {
+                hidden = try pass.normalizeAndRectify(hidden, by: normalization)
+            } else {
+                hidden = try pass.rectify(hidden)
+            }
+        }
+        return hidden
     }
 }
 
-/// SD-Net's block: convolution, PReLU, batch normalisation (the order of the authors' code).
-final class SDNetBlock: ImageLayer {
+/// SD-Net's block: convolution, PReLU, batch normalization (the order of the authors' code).
+final class SDNetBlock: Block {
     private let convolution: Conv2d
     private let activation: PReLU
     private let normalization: BatchNorm2d
@@ -51,16 +61,19 @@ final class SDNetBlock: ImageLayer {
         ]
     }
 
-    func callAsFunction(_ input: Tensor, mode: LayerMode) throws -> Tensor {
-        try normalization(activation(convolution(input)), mode: mode)
+    func forward<Pass: ForwardPass>(
+        _ input: Pass.Value, _ pass: inout Pass
+    ) throws -> Pass.Value {
+        let convolved = try pass.convolve(input, by: convolution)
+        return try pass.normalize(pass.rectify(convolved, by: activation), by: normalization)
     }
 }
 
-/// QuickNAT's dense block: three times batch normalisation, PReLU, convolution (the last 1x1), each
+/// QuickNAT's dense block: three times batch normalization, PReLU, convolution (the last 1x1), each
 /// on the input and all that came before it.
 ///
 /// One slope serves the block's three rectifiers. Source: Roy et al., arXiv:1801.04161, section 2.1.
-final class DenseBlock: ImageLayer {
+final class DenseBlock: Block {
     private let normalizations: [BatchNorm2d]
     private let convolutions: [Conv2d]
     private let activation: PReLU
@@ -83,14 +96,16 @@ final class DenseBlock: ImageLayer {
         } + [("activation", .layer(activation))]
     }
 
-    func callAsFunction(_ input: Tensor, mode: LayerMode) throws -> Tensor {
+    func forward<Pass: ForwardPass>(
+        _ input: Pass.Value, _ pass: inout Pass
+    ) throws -> Pass.Value {
         var collected = [input]
         var output = input
         for (normalization, convolution) in zip(normalizations, convolutions) {
-            let all =
-                collected.count == 1
-                ? input : try Tensor.concatenated(collected, dimension: 1)
-            output = try convolution(activation(normalization(all, mode: mode)))
+            let all = try collected.count == 1 ? input : pass.concatenate(collected)
+            let normalized = try pass.normalize(all, by: normalization)
+            output = try pass.convolve(
+                pass.rectify(normalized, by: activation), by: convolution)
             collected.append(output)
         }
         return output

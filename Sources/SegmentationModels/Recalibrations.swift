@@ -6,9 +6,9 @@ public import Tensors
 /// `z = mean of x over H, W; s = σ(W₂ ReLU(W₁ z + b₁) + b₂); output = s x`, channel by channel.
 /// Source: Roy et al., arXiv:1803.02579, section 2.1, after Hu et al., arXiv:1709.01507. The weights
 /// have biases, as in the authors' code; the paper's formula has none.
-public final class ChannelRecalibration: ImageLayer {
-    fileprivate let reduce: Linear
-    fileprivate let expand: Linear
+public final class ChannelRecalibration: Block {
+    package let reduce: Linear
+    package let expand: Linear
 
     /// Makes a block for `channels` channels whose hidden layer is `reductionRatio` times narrower.
     public init(channels: Int, reductionRatio: Int) throws {
@@ -22,11 +22,13 @@ public final class ChannelRecalibration: ImageLayer {
         [("reduce", .layer(reduce)), ("expand", .layer(expand))]
     }
 
-    /// Scales each channel of `[N, C, H, W]`.
-    public func callAsFunction(_ input: Tensor, mode: LayerMode = .inference) throws -> Tensor {
-        let squeezed = try input.mean(over: [2, 3])
-        let excitation = try expand(reduce(squeezed).relu()).sigmoid()
-        return try input * excitation.reshaped(excitation.shape + [1, 1])
+    /// Scales each channel.
+    public func forward<Pass: ForwardPass>(
+        _ input: Pass.Value, _ pass: inout Pass
+    ) throws -> Pass.Value {
+        let squeezed = try pass.average(input)
+        let hidden = try pass.rectify(pass.connect(squeezed, by: reduce))
+        return try pass.scale(input, by: pass.squash(pass.connect(hidden, by: expand)))
     }
 }
 
@@ -34,8 +36,8 @@ public final class ChannelRecalibration: ImageLayer {
 ///
 /// `output = σ(w * x + b) x` with a 1x1 convolution from C channels to one. Source: Roy et al.,
 /// arXiv:1803.02579, section 2.2.
-public final class SpatialRecalibration: ImageLayer {
-    fileprivate let squeeze: Conv2d
+public final class SpatialRecalibration: Block {
+    package let squeeze: Conv2d
 
     /// Makes a block for `channels` channels.
     public init(channels: Int) throws {
@@ -45,9 +47,11 @@ public final class SpatialRecalibration: ImageLayer {
     /// The 1x1 convolution.
     public var parts: [(name: String, part: LayerPart)] { [("squeeze", .layer(squeeze))] }
 
-    /// Scales each pixel of `[N, C, H, W]`.
-    public func callAsFunction(_ input: Tensor, mode: LayerMode = .inference) throws -> Tensor {
-        try input * squeeze(input).sigmoid()
+    /// Scales each pixel.
+    public func forward<Pass: ForwardPass>(
+        _ input: Pass.Value, _ pass: inout Pass
+    ) throws -> Pass.Value {
+        try pass.scale(input, by: pass.squash(pass.convolve(input, by: squeeze)))
     }
 }
 
@@ -55,26 +59,31 @@ public final class SpatialRecalibration: ImageLayer {
 ///
 /// scSE combines cSE and sSE of the same input as ``Combination`` says. Source: Roy et al.,
 /// arXiv:1803.02579, section 2.3, and arXiv:1808.08127, section III-C.
-public final class RecalibrationBlock: ImageLayer {
-    private let channel: ChannelRecalibration?
-    private let spatial: SpatialRecalibration?
-    private let combination: Combination
-    private let fuse: Conv2d?
+public final class RecalibrationBlock: Block {
+    /// The kind it was built as.
+    public let kind: Recalibration
+    package let channel: ChannelRecalibration?
+    package let spatial: SpatialRecalibration?
+    package let fuse: Conv2d?
 
-    /// Makes a block.
-    public init(
-        _ kind: Recalibration, channels: Int, reductionRatio: Int, combination: Combination
-    ) throws {
-        let hasChannel = kind == .channel || kind == .channelAndSpatial
-        let hasSpatial = kind == .spatial || kind == .channelAndSpatial
-        channel =
-            hasChannel
-            ? try ChannelRecalibration(channels: channels, reductionRatio: reductionRatio) : nil
-        spatial = hasSpatial ? try SpatialRecalibration(channels: channels) : nil
-        self.combination = combination
-        fuse =
-            kind == .channelAndSpatial && combination == .concatenation
-            ? try Conv2d(2 * channels, channels, kernel: 1) : nil
+    /// Makes a block for `channels` channels.
+    public init(_ kind: Recalibration, channels: Int) throws {
+        self.kind = kind
+        switch kind {
+        case .none: (channel, spatial, fuse) = (nil, nil, nil)
+        case .channel(let ratio):
+            channel = try ChannelRecalibration(channels: channels, reductionRatio: ratio)
+            (spatial, fuse) = (nil, nil)
+        case .spatial:
+            spatial = try SpatialRecalibration(channels: channels)
+            (channel, fuse) = (nil, nil)
+        case .channelAndSpatial(let ratio, let combination):
+            channel = try ChannelRecalibration(channels: channels, reductionRatio: ratio)
+            spatial = try SpatialRecalibration(channels: channels)
+            fuse =
+                combination == .concatenation
+                ? try Conv2d(2 * channels, channels, kernel: 1) : nil
+        }
     }
 
     /// The halves there are, and the convolution that joins them.
@@ -88,25 +97,37 @@ public final class RecalibrationBlock: ImageLayer {
 
     /// Recalibrates `[N, C, H, W]`.
     public func callAsFunction(_ input: Tensor, mode: LayerMode = .inference) throws -> Tensor {
-        guard let channel else { return try spatial?(input) ?? input }
-        if mode == .training, combination == .addition, let spatial,
-            let bias = spatial.squeeze.bias,
-            input.allowsJoinedOperators
-        {
-            return try input.recalibrated(
-                reduce: (channel.reduce.weight.value, channel.reduce.bias.value),
-                expand: (channel.expand.weight.value, channel.expand.bias.value),
-                squeeze: (spatial.squeeze.weight.value, bias.value))
-        }
-        let byChannel = try channel(input)
-        guard let bySpace = try spatial?(input) else { return byChannel }
+        var pass = EagerPass(mode: mode)
+        return try pass.recalibrate(input, by: self)
+    }
+
+    /// Recalibrates features.
+    public func forward<Pass: ForwardPass>(
+        _ input: Pass.Value, _ pass: inout Pass
+    ) throws -> Pass.Value {
+        guard let channel else { return try spatial?.forward(input, &pass) ?? input }
+        let byChannel = try channel.forward(input, &pass)
+        guard let bySpace = try spatial?.forward(input, &pass),
+            case .channelAndSpatial(_, let combination) = kind
+        else { return byChannel }
         switch combination {
-        case .addition: return try byChannel + bySpace
-        case .maximum: return try .maximum(byChannel, bySpace)
-        case .product: return try byChannel * bySpace
+        case .addition: return try pass.add(byChannel, bySpace)
+        case .maximum: return try pass.maximum(byChannel, bySpace)
+        case .product: return try pass.multiply(byChannel, bySpace)
         case .concatenation:
-            let both = try Tensor.concatenated([byChannel, bySpace], dimension: 1)
-            return try fuse?(both) ?? both
+            let both = try pass.concatenate([byChannel, bySpace])
+            return try fuse.map { try pass.convolve(both, by: $0) } ?? both
         }
+    }
+
+    /// scSE by one operator, or `nil` where there is none for this block and this image.
+    func joined(_ input: Tensor) throws -> Tensor? {
+        guard case .channelAndSpatial(_, .addition) = kind, let channel, let spatial,
+            let bias = spatial.squeeze.bias, input.allowsJoinedOperators
+        else { return nil }
+        return try input.recalibrated(
+            reduce: (channel.reduce.weight.value, channel.reduce.bias.value),
+            expand: (channel.expand.weight.value, channel.expand.bias.value),
+            squeeze: (spatial.squeeze.weight.value, bias.value))
     }
 }

@@ -92,17 +92,30 @@ extension Tensor {
     }
 
     /// The largest value of each window.
-    public func maxPooled(kernel: Int = 2, stride: Int = 2) throws(TensorError) -> Tensor {
+    public func maxPooled(
+        kernel: Int = 2, stride: Int = 2, padding: Int = 0, roundsUp: Bool = false
+    ) throws(TensorError) -> Tensor {
         try dispatchOne(
             "max_pool2d", "", .tensor(self), .integers([kernel, kernel]),
-            .integers([stride, stride]))
+            .integers([stride, stride]), .integers([padding, padding]), .integers([1, 1]),
+            .boolean(roundsUp))
     }
 
-    /// The mean of each window.
-    public func averagePooled(kernel: Int = 2, stride: Int = 2) throws(TensorError) -> Tensor {
+    /// The mean of each window; zeros around the image do not count.
+    public func averagePooled(
+        kernel: Int = 2, stride: Int = 2, padding: Int = 0, roundsUp: Bool = false
+    ) throws(TensorError) -> Tensor {
         try dispatchOne(
             "avg_pool2d", "", .tensor(self), .integers([kernel, kernel]),
-            .integers([stride, stride]))
+            .integers([stride, stride]), .integers([padding, padding]), .boolean(roundsUp),
+            .boolean(false))
+    }
+
+    /// A column of each row of `[P, K]`, drawn with probability in proportion to its entry, as
+    /// `int64` from the engine's seeded generator.
+    public func drawn() throws(TensorError) -> Tensor {
+        try dispatchOne("multinomial", "", .tensor(self), .integer(1), .boolean(true))
+            .reshaped([-1])
     }
 
     /// Puts each value back where its maximum was, in an image of zeros of `[height, width]`.

@@ -107,7 +107,7 @@ public final class PlaneTrainer {
         let options = configuration.optimization
         let dataset = SliceDataset(
             cases: cases, plane: plane, context: architecture.contextSlices,
-            outputOfClass: outputOfClass.map(UInt8.init), multiple: 1 << architecture.depth)
+            outputOfClass: outputOfClass.map(UInt8.init), multiple: architecture.sizeMultiple)
         try Engine.keepFreedMemory()
         try Engine.setSeed(options.seed)
         let network = try SegmentationNetwork(architecture)

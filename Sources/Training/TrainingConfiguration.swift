@@ -238,7 +238,7 @@ public struct TrainingConfiguration: Sendable, Codable {
             in: container.superDecoder(forKey: .cases),
             known: CaseSource.CodingKeys.allCases.map(\.rawValue))
         try rejectUnknownKeys(
-            in: container.superDecoder(forKey: .architecture), known: architectureOptions)
+            in: container.superDecoder(forKey: .architecture), known: Architecture.optionNames)
         if planes.isEmpty || Set(planes.map(\.plane)).count != planes.count {
             throw DecodingError.dataCorruptedError(
                 forKey: .planes, in: container,
@@ -256,12 +256,6 @@ public struct TrainingConfiguration: Sendable, Codable {
         }
     }
 }
-
-/// The options of an architecture; it decodes itself and leaves others unread.
-private let architectureOptions = [
-    "family", "classes", "channels", "kernel", "depth", "contextSlices", "recalibration",
-    "reductionRatio", "combination", "placement", "normalization", "upsampling", "dropout",
-]
 
 /// Any key of a file.
 private struct AnyKey: CodingKey {

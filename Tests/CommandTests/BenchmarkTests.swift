@@ -19,8 +19,8 @@ import Testing
         let report = try JSONDecoder().decode(
             BenchmarkReport.self, from: Data(result.output.utf8))
         #expect(report.subject == "random weights")
-        #expect(report.architecture.channels == 4)
-        #expect(report.architecture.recalibration == .channelAndSpatial)
+        #expect(report.architecture.widths.allSatisfy { $0 == 4 })
+        #expect(report.architecture.recalibration == .channelAndSpatial())
         #expect(report.slicesPerScan == 3 * 256)
         #expect(report.notes.isEmpty)
         #expect(

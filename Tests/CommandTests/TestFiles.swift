@@ -85,7 +85,7 @@ func writeHead(
 /// Writes a model of random weights with a coronal and an axial network.
 func writeTinyModel(to folder: String, seed: UInt64 = 1) throws {
     let architecture = Architecture(
-        family: .uNet, classes: phantomLabelTable.structures.count + 1, channels: 4, kernel: 3,
+        family: .uNet(), classes: phantomLabelTable.structures.count + 1, channels: 4, kernel: 3,
         depth: 1)
     let card = ModelCard(
         name: "tiny", summary: "Random weights for tests.", architecture: architecture,

@@ -47,23 +47,26 @@ private func difference(_ a: Tensor, _ b: Tensor) throws -> (mean: Double, unlik
 /// Every choice that an architecture offers, with odd widths and depths among them.
 private let architectures: [Architecture] = {
     var all: [Architecture] = []
-    let recalibrations: [(Recalibration, Combination)] =
-        [(.none, .addition), (.channel, .addition), (.spatial, .addition)]
-        + Combination.allCases.map { (.channelAndSpatial, $0) }
+    let recalibrations: [Recalibration] =
+        [.none, .channel(), .spatial]
+        + Combination.allCases.map { .channelAndSpatial(combination: $0) }
     var turn = 0
     for family in NetworkFamily.allCases {
-        for (recalibration, combination) in recalibrations {
+        for recalibration in recalibrations {
             for placement in RecalibrationPlacement.allCases {
                 turn += 1
+                var family = family
+                if case .uNet = family {
+                    family = .uNet(
+                        normalization: Normalization.allCases[turn % 2],
+                        upsampling: Upsampling.allCases[turn % 3])
+                }
                 all.append(
                     Architecture(
                         family: family, classes: [3, 5, 17, 28][turn % 4],
                         channels: [6, 16, 5, 24][turn / 3 % 4], kernel: [3, 5][turn % 2],
                         depth: [2, 3][turn / 2 % 2], contextSlices: [1, 3][turn / 4 % 2],
-                        recalibration: recalibration, combination: combination,
-                        placement: placement,
-                        normalization: Normalization.allCases[turn % 2],
-                        upsampling: Upsampling.allCases[turn % 3]))
+                        recalibration: recalibration, placement: placement))
             }
         }
     }
@@ -71,8 +74,22 @@ private let architectures: [Architecture] = {
         for upsampling in Upsampling.allCases {
             all.append(
                 Architecture(
-                    family: .uNet, classes: 4, channels: 8, kernel: 3, depth: 2,
-                    normalization: normalization, upsampling: upsampling))
+                    family: .uNet(normalization: normalization, upsampling: upsampling),
+                    classes: 4, channels: 8, kernel: 3, depth: 2))
+        }
+    }
+    // Residual stages, and encoders and decoders of unequal widths, mixed.
+    for (encoder, decoder) in [
+        (EncoderKind.residual, DecoderKind.uNet(normalization: .batch)), (.residual, .sdNet),
+        (.residual, .denseNet), (.uNet(), .sdNet),
+        (.sdNet, .uNet(upsampling: .transposedConvolution)),
+        (.denseNet, .uNet(upsampling: .nearest)), (.sdNet, .denseNet),
+    ] {
+        for placement in RecalibrationPlacement.allCases {
+            all.append(
+                Architecture(
+                    encoder: encoder, decoder: decoder, classes: 4, widths: [6, 10, 14], kernel: 3,
+                    contextSlices: 3, placement: placement, dropout: 0.1))
         }
     }
     return all
@@ -83,8 +100,8 @@ private struct Choice: CustomTestStringConvertible, Sendable {
     var architecture: Architecture
     var testDescription: String {
         let a = architecture
-        return "\(a.family) \(a.recalibration) \(a.combination) \(a.placement) "
-            + "\(a.normalization) \(a.upsampling) \(a.channels)x\(a.depth) k\(a.kernel)"
+        return
+            "\(a.encoder) \(a.decoder) \(a.recalibration) \(a.placement) \(a.widths) k\(a.kernel)"
     }
 }
 
@@ -104,7 +121,8 @@ struct InferencePlanTests {
                     network: network, precision: .fp32, height: height, width: width)
                 // A near tie between two pixels of a pooling window may be decided otherwise, which
                 // moves the value when it is unpooled.
-                let tolerated = architecture.family == .uNet ? 0 : 0.05
+                let unpools = [.sdNet, .denseNet].contains(architecture.decoder)
+                let tolerated = unpools ? 0.05 : 0
                 #expect(try difference(plan(images), expected).unlike <= tolerated)
                 #expect(plan.summary.precision == .fp32)
 
@@ -182,8 +200,8 @@ struct InferencePlanTests {
         // Two convolutions a block of 9 x 16 x C_in weights, 64 x 64 pixels at the finest level.
         let network = try SegmentationNetwork(
             Architecture(
-                family: .uNet, classes: 4, channels: 16, kernel: 3, depth: 1,
-                recalibration: .none, normalization: .batch))
+                family: .uNet(normalization: .batch), classes: 4, channels: 16, kernel: 3,
+                depth: 1, recalibration: .none))
         let plan = try InferencePlan(network: network, precision: .fp32, height: 64, width: 64)
         let summary = plan.summary
         #expect(summary.convolutionCount == 6)

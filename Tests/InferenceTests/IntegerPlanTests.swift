@@ -183,7 +183,7 @@ struct IntegerPlanTests {
                 let scale = expected.map(abs).max() ?? 1
                 let mean = zip(logits, expected).map { abs($0 - $1) }.reduce(0, +)
                 // A maximum that lies elsewhere in its window is unpooled to elsewhere.
-                let tolerated = family == .uNet ? 0.02 : 0.06
+                let tolerated = family == .uNet() ? 0.02 : 0.06
                 #expect(mean / Double(expected.count) < tolerated * scale)
                 #expect(mean > 0)
             }

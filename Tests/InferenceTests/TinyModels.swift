@@ -14,8 +14,8 @@ func makeTinyNetwork(
 ) throws -> SegmentationNetwork {
     let network = try SegmentationNetwork(
         Architecture(
-            family: .uNet, classes: classes, channels: channels, kernel: 3, depth: depth,
-            contextSlices: context, normalization: normalization))
+            family: .uNet(normalization: normalization), classes: classes, channels: channels,
+            kernel: 3, depth: depth, contextSlices: context))
     // From a generator of our own: the engine's is shared with all tests that run meanwhile.
     var generator = SeededGenerator(seed: seed)
     try withoutGradients {

@@ -23,7 +23,7 @@ import Volumes
     @Test func `a card written by hand is read, and what it leaves out takes its default`() throws {
         let card = try ModelCard.read(at: fixturePath("safetensors/bundle/model.json"))
         #expect(card.name == "tiny")
-        #expect(card.architecture.family == .sdNet && card.architecture.dropout == 0)
+        #expect(card.architecture.encoder == .sdNet && card.architecture.dropout == 0)
         #expect(card.labels.structures.map(\.index) == [17, 53, 16])
         #expect(card.training.seed == .max)
         #expect(card[.axial] == nil && card.architecture(of: .axial) == nil)

@@ -13,18 +13,17 @@ private func decode(_ text: String) throws -> Architecture {
             architecture
                 == Architecture(
                     family: .denseNet, classes: 28, channels: 64, kernel: 5, depth: 4,
-                    contextSlices: 1, recalibration: .channelAndSpatial, reductionRatio: 2,
-                    combination: .addition, placement: .endOfBlock, normalization: .none,
-                    upsampling: .bilinear, dropout: 0))
+                    contextSlices: 1,
+                    recalibration: .channelAndSpatial(reductionRatio: 2, combination: .addition),
+                    placement: .endOfBlock, dropout: 0))
         #expect(architecture.problem == nil)
     }
 
     @Test func `comes back from JSON as it was`() throws {
         let architecture = Architecture(
-            family: .uNet, classes: 5, channels: 16, kernel: 3, depth: 3, contextSlices: 7,
-            recalibration: .channel, reductionRatio: 4, combination: .maximum,
-            placement: .beforePooling, normalization: .batch, upsampling: .transposedConvolution,
-            dropout: 0.25)
+            family: .uNet(normalization: .batch, upsampling: .transposedConvolution), classes: 5,
+            channels: 16, kernel: 3, depth: 3, contextSlices: 7,
+            recalibration: .channel(reductionRatio: 4), placement: .beforePooling, dropout: 0.25)
         let data = try JSONEncoder().encode(architecture)
         #expect(try JSONDecoder().decode(Architecture.self, from: data) == architecture)
     }

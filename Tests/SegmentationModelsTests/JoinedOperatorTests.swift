@@ -53,8 +53,7 @@ struct JoinedOperatorTests {
         type: ElementType, tolerance: Double
     ) throws {
         let image = try Tensor.randomNormal(Self.shape).converted(to: .bfloat16)
-        let block = try RecalibrationBlock(
-            .channelAndSpatial, channels: 19, reductionRatio: 2, combination: .addition)
+        let block = try RecalibrationBlock(.channelAndSpatial(), channels: 19)
         let parameters = try block.namedParameters.map {
             try Tensor.randomNormal($0.parameter.value.shape).elements(as: Double.self)
         }
@@ -140,8 +139,7 @@ struct JoinedOperatorTests {
 
     @Test func `the threads do not change a bit`() throws {
         let image = try Tensor.randomNormal(Self.shape).converted(to: .bfloat16)
-        let block = try RecalibrationBlock(
-            .channelAndSpatial, channels: 19, reductionRatio: 2, combination: .addition)
+        let block = try RecalibrationBlock(.channelAndSpatial(), channels: 19)
         let layer = try BatchNorm2d(19)
         let threads = try Engine.threadCount()
         defer { try? Engine.setThreadCount(threads) }

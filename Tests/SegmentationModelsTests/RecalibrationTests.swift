@@ -65,7 +65,7 @@ private func isClose(_ tensor: Tensor, _ expected: [Float]) throws -> Bool {
     @Test(arguments: Combination.allCases)
     func `of both joins them as it is told`(_ combination: Combination) throws {
         let block = try RecalibrationBlock(
-            .channelAndSpatial, channels: 2, reductionRatio: 2, combination: combination)
+            .channelAndSpatial(combination: combination), channels: 2)
         try block.setChannelWeights("channel.")
         // Every pixel is scaled by 1/2.
         try block.set("spatial.squeeze.weight", [0, 0])
@@ -86,8 +86,7 @@ private func isClose(_ tensor: Tensor, _ expected: [Float]) throws -> Bool {
     }
 
     @Test func `of neither hands the image on`() throws {
-        let block = try RecalibrationBlock(
-            .none, channels: 2, reductionRatio: 2, combination: .addition)
+        let block = try RecalibrationBlock(.none, channels: 2)
         #expect(block.namedParameters.isEmpty)
         #expect(try block(makeImage()).elements(as: Float.self) == image)
     }
@@ -97,7 +96,7 @@ private func isClose(_ tensor: Tensor, _ expected: [Float]) throws -> Bool {
         _ combination: Combination
     ) throws {
         let block = try RecalibrationBlock(
-            .channelAndSpatial, channels: 6, reductionRatio: 2, combination: combination)
+            .channelAndSpatial(combination: combination), channels: 6)
         try block.move(to: .cpu, type: .float64)
         let input = try Parameter(Tensor.randomNormal([2, 6, 3, 4]).converted(to: .float64))
         let probe = try Tensor.randomNormal([2, 6, 3, 4]).converted(to: .float64)

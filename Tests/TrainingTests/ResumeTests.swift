@@ -120,7 +120,7 @@ struct ResumeTests {
         try withTemporaryDirectory { directory in
             var configuration = try makeConfiguration(#"{"steps": 1, "batchSize": 1}"#)
             try train(configuration, in: directory)
-            configuration.architecture.channels = 4
+            configuration.architecture.widths = [4, 4, 4]
             let error = try #require(throws: (any Error).self) {
                 try train(configuration, in: directory, resume: true)
             }

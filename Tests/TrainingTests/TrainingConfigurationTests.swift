@@ -52,7 +52,7 @@ struct TrainingConfigurationTests {
         #expect(configuration.cases.phantoms == nil)
         #expect(configuration.conform.orientation.description == "LIA")
         #expect(configuration.conform.spacingMillimeters == SIMD3(1, 2, 3))
-        #expect(configuration.architecture.channels == 6)
+        #expect(configuration.architecture.widths == [6, 6, 6, 6, 6])
         #expect(configuration.architecture.depth == 4)
         #expect(configuration.planes.map(\.plane) == [.axial, .sagittal])
         #expect(configuration.planes.map(\.weight) == [1, 0.5])

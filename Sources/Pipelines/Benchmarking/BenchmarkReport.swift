@@ -125,8 +125,11 @@ extension Architecture {
     /// The network in a line, such as `uNet, 64 channels, 5x5, channelAndSpatial, 28 classes`.
     var summary: String {
         let context = contextSlices == 1 ? "" : "\(contextSlices) slices as channels, "
-        return "\(family.rawValue), \(channels) channels, \(kernel)x\(kernel), "
-            + "\(recalibration.rawValue) recalibration, \(context)\(classes) classes"
+        let channels =
+            Set(widths).count == 1
+            ? "\(widths[0])" : widths.map(String.init).joined(separator: ", ")
+        return "\(encoder.name), \(channels) channels, \(kernel)x\(kernel), "
+            + "\(recalibration.name) recalibration, \(context)\(classes) classes"
     }
 }
 

@@ -187,7 +187,7 @@ private final class InferenceBenchmark {
         _ contenders: [Contender], _ convolutionRates: [Double]
     ) throws -> BenchmarkReport {
         let architecture = subject.network.architecture
-        let operations = architecture.operationCount(
+        let operations = try subject.network.operationCount(
             height: request.slices.height, width: request.slices.width)
         let slicesPerScan = 256 * subject.planes
         let measurements = contenders.map { contender in

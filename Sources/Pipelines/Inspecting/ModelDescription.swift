@@ -97,22 +97,38 @@ public struct ArchitectureChoices: Sendable, Hashable {
     func architecture(
         familyOption: String = "--architecture"
     ) throws(UsageError) -> Architecture {
+        let combination =
+            try combination.map { (name) throws(UsageError) in
+                try choice(name, among: Combination.allCases, named: \.rawValue, "--combination")
+            } ?? .addition
+        let normalization =
+            try normalization.map { (name) throws(UsageError) in
+                try choice(
+                    name, among: Normalization.allCases, named: \.rawValue, "--normalization")
+            } ?? .none
+        let upsampling =
+            try upsampling.map { (name) throws(UsageError) in
+                try choice(name, among: Upsampling.allCases, named: \.rawValue, "--upsampling")
+            } ?? .bilinear
+        let encoder = try choice(
+            family, among: EncoderKind.all(normalization: normalization), named: \.name,
+            familyOption)
         var result = Architecture(
-            family: try choice(family, option: familyOption), classes: classes)
-        if let channels { result.channels = channels }
+            encoder: encoder,
+            decoder: encoder.usualDecoder(normalization: normalization, upsampling: upsampling),
+            classes: classes,
+            widths: Array(repeating: channels ?? 64, count: max(0, min(depth ?? 4, 99)) + 1))
         if let kernel { result.kernel = kernel }
-        if let depth { result.depth = depth }
         if let contextSlices { result.contextSlices = contextSlices }
-        if let reductionRatio { result.reductionRatio = reductionRatio }
-        if let recalibration {
-            result.recalibration = try choice(recalibration, option: "--recalibration")
+        result.recalibration = try choice(
+            recalibration ?? "channelAndSpatial",
+            among: Recalibration.all(reductionRatio: reductionRatio, combination: combination),
+            named: \.name, "--recalibration")
+        if let placement {
+            result.placement = try choice(
+                placement, among: RecalibrationPlacement.allCases, named: \.rawValue,
+                "--placement")
         }
-        if let combination { result.combination = try choice(combination, option: "--combination") }
-        if let placement { result.placement = try choice(placement, option: "--placement") }
-        if let normalization {
-            result.normalization = try choice(normalization, option: "--normalization")
-        }
-        if let upsampling { result.upsampling = try choice(upsampling, option: "--upsampling") }
         if let problem = result.problem {
             throw UsageError("no such network can be built: \(problem)")
         }
@@ -121,17 +137,16 @@ public struct ArchitectureChoices: Sendable, Hashable {
 
     /// The blocks as the papers write them.
     private static let longNames = [
-        "cse": Recalibration.channel.rawValue, "sse": Recalibration.spatial.rawValue,
-        "scse": Recalibration.channelAndSpatial.rawValue,
+        "cse": "channel", "sse": "spatial", "scse": "channelandspatial",
     ]
 
-    private func choice<Value: RawRepresentable<String> & CaseIterable>(
-        _ text: String, option: String
+    private func choice<Value>(
+        _ text: String, among known: [Value], named: (Value) -> String, _ option: String
     ) throws(UsageError) -> Value {
         let lowercased = text.lowercased()
-        let name = Self.longNames[lowercased]?.lowercased() ?? lowercased
-        guard let value = Value.allCases.first(where: { $0.rawValue.lowercased() == name }) else {
-            let names = Value.allCases.map(\.rawValue).joined(separator: ", ")
+        let name = Self.longNames[lowercased] ?? lowercased
+        guard let value = known.first(where: { named($0).lowercased() == name }) else {
+            let names = known.map(named).joined(separator: ", ")
             throw UsageError("'\(text)' is unknown to \(option); choose from \(names)")
         }
         return value

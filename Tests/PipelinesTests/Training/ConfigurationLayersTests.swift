@@ -60,7 +60,7 @@ struct ConfigurationLayersTests {
             #expect(configuration.planes.map(\.plane) == [.sagittal])
             #expect(configuration.cases.validation == ["3"])
             #expect(configuration.cases.directory == "scans")
-            #expect(configuration.architecture.channels == 16)
+            #expect(configuration.architecture.widths[0] == 16)
             #expect(configuration.architecture.kernel == 3)
             #expect(configuration.optimization.steps == 9)
             #expect(configuration.optimization.learningRate == 0.5)

@@ -1,0 +1,92 @@
+public import Tensors
+
+/// A reduction of windows of pixels to one: `[N, C, H, W]` to `[N, C, H', W']`.
+///
+/// `H' = (H + 2 padding - kernel) / stride + 1`, rounded up where `roundsUp` is set, and `W'` likewise.
+public final class Pooling2d: ImageLayer {
+    /// What becomes of a window.
+    public enum Reduction: String, Sendable, Hashable, Codable, CaseIterable {
+        /// Its largest value.
+        case maximum
+        /// Its mean; zeros around the image do not count.
+        case average
+        /// In training a value drawn with probability in proportion to it, in use the mean by those
+        /// probabilities (Zeiler and Fergus, arXiv:1301.3557). Values are to be positive, as after
+        /// a rectifier; negative ones are drawn only where there is nothing else.
+        case stochastic
+    }
+
+    /// What becomes of a window.
+    public let reduction: Reduction
+    /// Edge length of the windows.
+    public let kernel: Int
+    /// Step between windows.
+    public let stride: Int
+    /// Pixels around the image that windows may reach into.
+    public let padding: Int
+    /// Whether a window that reaches beyond the image at its lower or right edge counts.
+    public let roundsUp: Bool
+
+    /// Makes a pooling, of 2x2 squares by default.
+    ///
+    /// - Precondition: Stochastic pooling is of 2x2 squares.
+    public init(
+        _ reduction: Reduction, kernel: Int = 2, stride: Int = 2, padding: Int = 0,
+        roundsUp: Bool = false
+    ) {
+        precondition(
+            reduction != .stochastic || (kernel, stride, padding, roundsUp) == (2, 2, 0, false),
+            "stochastic pooling of \(kernel)x\(kernel), stride \(stride)")
+        self.reduction = reduction
+        self.kernel = kernel
+        self.stride = stride
+        self.padding = padding
+        self.roundsUp = roundsUp
+    }
+
+    /// Nothing is learned.
+    public var parts: [(name: String, part: LayerPart)] { [] }
+
+    /// The extent of the output for an extent of the input.
+    public func outputSize(_ size: Int) -> Int {
+        let room = size + 2 * padding - kernel
+        guard roundsUp else { return room / stride + 1 }
+        let count = (room + stride - 1) / stride + 1
+        // As in PyTorch, the last window starts inside the image.
+        return (count - 1) * stride >= size + padding ? count - 1 : count
+    }
+
+    /// Pools.
+    public func callAsFunction(_ input: Tensor, mode: LayerMode) throws -> Tensor {
+        switch reduction {
+        case .maximum:
+            try input.maxPooled(
+                kernel: kernel, stride: stride, padding: padding, roundsUp: roundsUp)
+        case .average:
+            try input.averagePooled(
+                kernel: kernel, stride: stride, padding: padding, roundsUp: roundsUp)
+        case .stochastic:
+            try stochastic(input, draws: mode == .training)
+        }
+    }
+
+    private func stochastic(_ input: Tensor, draws: Bool) throws -> Tensor {
+        let shape = input.shape
+        let (rows, columns) = (shape[2] / 2, shape[3] / 2)
+        let even = try input.narrowed(dimension: 2, start: 0, length: 2 * rows)
+            .narrowed(dimension: 3, start: 0, length: 2 * columns)
+        let windows = try even.reshaped([shape[0], shape[1], rows, 2, columns, 2])
+            .permuted([0, 1, 2, 4, 3, 5]).reshaped([-1, 4])
+        // A window without positive values is drawn from evenly.
+        let weights = try windows.relu() + 1e-30
+        let chances = try weights / weights.sum(over: [1], keepDimensions: true)
+        let reduced: Tensor
+        if draws {
+            let drawn = try chances.detached().drawn()
+            reduced = try windows.entries(columns: drawn)
+        } else {
+            reduced = try (windows * chances).sum(over: [1])
+        }
+        return try reduced.reshaped([shape[0], shape[1], rows, columns])
+    }
+}

@@ -1,0 +1,62 @@
+/// A kind of squeeze & excitation block with the options that it has.
+public enum Recalibration: Sendable, Hashable {
+    /// No block.
+    case none
+    /// cSE: squeeze over space, excite channels (Roy et al., arXiv:1803.02579). The hidden layer is
+    /// `reductionRatio` times narrower than the input.
+    case channel(reductionRatio: Int = 2)
+    /// sSE: squeeze over channels, excite pixels.
+    case spatial
+    /// scSE: both, combined.
+    case channelAndSpatial(reductionRatio: Int = 2, combination: Combination = .addition)
+
+    /// The kind's name in files, such as `channelAndSpatial`.
+    public var name: String {
+        switch self {
+        case .none: "none"
+        case .channel: "channel"
+        case .spatial: "spatial"
+        case .channelAndSpatial: "channelAndSpatial"
+        }
+    }
+
+    /// r: how much narrower the hidden layer is than the input, or `nil` where there is none.
+    public var reductionRatio: Int? {
+        switch self {
+        case .none, .spatial: nil
+        case .channel(let ratio), .channelAndSpatial(let ratio, _): ratio
+        }
+    }
+}
+
+extension Recalibration: CaseIterable {
+    /// Every kind with its default options.
+    public static var allCases: [Recalibration] {
+        [.none, .channel(), .spatial, .channelAndSpatial()]
+    }
+}
+
+/// A way in which scSE combines its two maps (Roy et al., arXiv:1808.08127, section III-C).
+public enum Combination: String, Sendable, Hashable, Codable, CaseIterable {
+    /// Their sum, as in the MICCAI paper (arXiv:1803.02579).
+    case addition
+    /// The larger of the two, place by place, which the journal paper keeps.
+    case maximum
+    /// Their product.
+    case product
+    /// Both side by side. Here a 1x1 convolution brings them back to C channels, where the paper
+    /// hands 2C channels on.
+    case concatenation
+}
+
+/// The place of the recalibration blocks.
+public enum RecalibrationPlacement: String, Sendable, Hashable, Codable, CaseIterable {
+    /// At the end of every encoder and decoder block, so that skip connections are recalibrated
+    /// too: as in the papers' code.
+    case endOfBlock
+    /// In the encoder only on the way into the pooling, so that skip connections are not; in the
+    /// decoder at the end of the block.
+    case beforePooling
+    /// On the output of every pooling and of every upsampling.
+    case afterPoolingAndUpsampling
+}
