@@ -52,10 +52,11 @@ CTORCH := Sources/CTorch/library
 CTORCH_OBJECTS := .deps/ctorch
 CXX_FLAGS := -std=c++20 -fPIC -fvisibility=hidden -Wall -Werror -I Sources/CTorch/include
 # The plans' own loops are compiled for each instruction set and chosen at run time.
-KERNELS := plan_kernels_baseline
+KERNELS := plan_kernels_baseline direct_convolution_baseline
 ifeq ($(shell uname -m),x86_64)
 KERNELS += plan_kernels_avx2 plan_kernels_avx512 winograd_avx2 winograd_avx512 \
-    winograd_avx512vnni winograd_gradient_avx2 winograd_gradient_avx512
+    winograd_avx512vnni winograd_gradient_avx2 winograd_gradient_avx512 \
+    direct_convolution_avx2 direct_convolution_avx512 direct_convolution_avx512vnni
 endif
 KERNEL_FLAGS_avx2 := -march=x86-64-v3
 KERNEL_FLAGS_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
@@ -83,12 +84,18 @@ $(CTORCH_OBJECTS)/plan_kernels_%.o: $(CTORCH)/plan_kernels.cpp $(CTORCH)/plan_ke
 	g++ $(CXX_FLAGS) -O3 -fopenmp-simd -Wno-psabi $(KERNEL_FLAGS_$*) -DPLAN_KERNELS=plan_kernels_$* \
 	    -c $< -o $@
 
-$(CTORCH_OBJECTS)/winograd_gradient_%.o: $(CTORCH)/winograd_gradient.cpp $(wildcard $(CTORCH)/winograd*.h)
+$(CTORCH_OBJECTS)/direct_convolution_%.o: $(CTORCH)/direct_convolution.cpp $(CTORCH)/direct_convolution.h \
+    $(CTORCH)/simd.h
+	@mkdir -p $(CTORCH_OBJECTS)
+	g++ $(CXX_FLAGS) -O3 -Wno-psabi $(KERNEL_FLAGS_$*) -DDIRECT_CONVOLUTION=direct_convolution_$* \
+	    -c $< -o $@
+
+$(CTORCH_OBJECTS)/winograd_gradient_%.o: $(CTORCH)/winograd_gradient.cpp $(wildcard $(CTORCH)/winograd*.h) $(CTORCH)/simd.h
 	@mkdir -p $(CTORCH_OBJECTS)
 	g++ $(CXX_FLAGS) -O3 -Wno-psabi $(KERNEL_FLAGS_$*) -DWINOGRAD_GRADIENT=winograd_gradient_$* \
 	    -c $< -o $@
 
-$(CTORCH_OBJECTS)/winograd_%.o: $(CTORCH)/winograd.cpp $(wildcard $(CTORCH)/winograd*.h)
+$(CTORCH_OBJECTS)/winograd_%.o: $(CTORCH)/winograd.cpp $(wildcard $(CTORCH)/winograd*.h) $(CTORCH)/simd.h
 	@mkdir -p $(CTORCH_OBJECTS)
 	g++ $(CXX_FLAGS) -O3 -Wno-psabi $(KERNEL_FLAGS_$*) -DWINOGRAD_KERNELS=winograd_$* \
 	    -c $< -o $@

@@ -1,4 +1,3 @@
-import Foundation
 public import Tensors
 
 /// The number format in which a network is computed.
@@ -35,9 +34,5 @@ public enum Precision: String, Sendable, Hashable, Codable, CaseIterable {
     /// Whether the processor multiplies bfloat16 in hardware.
     ///
     /// Without that, LibTorch would convert back and forth and be slower than in single precision.
-    private static let processorHasBfloat16: Bool = {
-        let description = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-        let words = Set(description.split(whereSeparator: \.isWhitespace))
-        return !words.isDisjoint(with: ["amx_bf16", "avx512_bf16", "bf16"])
-    }()
+    private static let processorHasBfloat16 = (try? Engine.hasBfloat16()) ?? false
 }

@@ -140,6 +140,13 @@ package enum PlanKernels: CaseIterable {
     case avx2
     /// AVX-512 F, BW, CD, DQ, VL.
     case avx512
+    /// AVX-512 as above, and its sums of products of integers.
+    case avx512vnni
+
+    /// Whether this processor can run it, and `SLICESEG_KERNELS` lets it.
+    package var isAvailable: Bool {
+        get throws(TensorError) { unsafe try Engine.functions().table.pointee.has_kernels(code) }
+    }
 
     fileprivate var code: CTorchKernels {
         switch self {
@@ -147,6 +154,7 @@ package enum PlanKernels: CaseIterable {
         case .baseline: CTORCH_KERNELS_BASELINE
         case .avx2: CTORCH_KERNELS_AVX2
         case .avx512: CTORCH_KERNELS_AVX512
+        case .avx512vnni: CTORCH_KERNELS_AVX512VNNI
         }
     }
 }
@@ -234,6 +242,11 @@ extension Engine {
     /// `AVX512`, `AVX2` or nothing.
     public static func convolutionCapability() throws(TensorError) -> String {
         unsafe String(cString: try functions().table.pointee.convolution_capability())
+    }
+
+    /// Whether this processor multiplies bfloat16 in hardware.
+    public static func hasBfloat16() throws(TensorError) -> Bool {
+        unsafe try functions().table.pointee.has_bfloat16()
     }
 }
 

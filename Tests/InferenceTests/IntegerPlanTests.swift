@@ -30,15 +30,18 @@ private struct Example {
     var weights: [[Double]] = []
     var biases: [[Double]] = []
 
-    init(layers: Int, seed: UInt64) {
+    /// With `isLargest` all products are as large as they can be, and pairs of them beyond 16 bits.
+    init(layers: Int, seed: UInt64, isLargest: Bool = false) {
         var generator = SeededGenerator(seed: seed)
         func random(_ count: Int, _ range: ClosedRange<Double>) -> [Double] {
             (0..<count).map { _ in Double(Float(Double.random(in: range, using: &generator))) }
         }
         image = random(channels * height * width, -2...3)
+        if isLargest { image = image.map { _ in 3 } }
         for _ in 0..<layers {
             weights.append(random(channels * channels * kernel * kernel, -0.2...0.2))
             biases.append(random(channels, -1...1))
+            if isLargest { weights[weights.count - 1] = weights[weights.count - 1].map { _ in 0.2 } }
         }
     }
 
@@ -139,6 +142,14 @@ struct IntegerPlanTests {
         #expect(plan.integerCount == 1)
         let expected = example.convolved(example.image, layer: 0, range: range, slope: slope)
         #expect(largestDifference(try example.computed(plan), expected) < 2e-5)
+    }
+
+    @Test func `sums of the largest integers do not saturate`() throws {
+        let example = Example(layers: 1, seed: 3, isLargest: true)
+        let plan = try example.plan([0...3], slopes: [1])
+        #expect(plan.integerCount == 1)
+        let expected = example.convolved(example.image, layer: 0, range: 0...3, slope: 1)
+        #expect(largestDifference(try example.computed(plan), expected) < 2e-5 * 86)
     }
 
     /// What lies between the two is rounded once, for the second.

@@ -109,26 +109,25 @@ private func exactImage(_ count: Int) -> [Float] {
     return (0..<count).map { _ in Float(Int.random(in: 0...128, using: &generator)) / 64 }
 }
 
+/// The instruction sets of this processor, of those that Winograd's algorithm is written for.
+private let instructionSets = [PlanKernels.avx2, .avx512, .avx512vnni].filter {
+    (try? $0.isAvailable) ?? false
+}
+
 /// Whether Winograd's products are sums of integers in bfloat16 plans.
-private let multipliesIntegers: Bool = {
-    let description = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-    let words = Set(description.split(whereSeparator: \.isWhitespace))
-    return words.contains("avx512_vnni") && !words.contains("amx_bf16")
-}()
+private let multipliesIntegers =
+    instructionSets.contains(.avx512vnni) && (try? Engine.convolutionCapability()) != "AMX"
 
 struct WinogradTests {
     /// Smaller than a tile, of a tile's size, several tiles with and without a rest.
     private static let sizes = [(1, 1), (5, 3), (8, 8), (12, 24), (20, 29)]
 
     @Test(
-        .enabled(
-            if: (try? Engine.convolutionCapability().hasPrefix("AVX")) ?? false,
-            "needs a processor with AVX2"),
-        arguments: [PlanKernels.avx2, .avx512], [(16, 16), (48, 48), (32, 64), (96, 112), (65, 64)])
+        .enabled(if: !instructionSets.isEmpty, "needs a processor with AVX2"),
+        arguments: instructionSets, [(16, 16), (48, 48), (32, 64), (96, 112), (65, 64)])
     func `a convolution is the sum that it stands for`(
         kernels: PlanKernels, channels: (Int, Int)
     ) throws {
-        if kernels == .avx512, try !Engine.convolutionCapability().hasPrefix("AVX512") { return }
         let (inputs, outputs) = channels
         for kernel in [3, 5, 7] {
             for (height, width) in Self.sizes {
@@ -153,11 +152,10 @@ struct WinogradTests {
     }
 
     /// What is known of one flat part is taken for others that hold the same, and only for those.
-    @Test(arguments: [PlanKernels.avx2, .best], [3, 5, 7])
+    @Test(arguments: instructionSets, [3, 5, 7])
     func `flat parts of an image are convolved as the rest is`(
         kernels: PlanKernels, kernel: Int
     ) throws {
-        guard try Engine.convolutionCapability().hasPrefix("AVX") else { return }
         let (channels, outputs, height, width) = (32, 16, 48, 61)
         let step = try ConvolutionPlan(
             channels: channels, outputs: outputs, kernel: kernel, height: height, width: width,
@@ -178,11 +176,10 @@ struct WinogradTests {
     }
 
     /// What is joined lies in memory by bands of rows; rows this wide fit into several.
-    @Test(arguments: [PlanKernels.avx2, .best], [3, 5, 7])
+    @Test(arguments: instructionSets, [3, 5, 7])
     func `an image that is joined on its way is convolved as a whole`(
         kernels: PlanKernels, kernel: Int
     ) throws {
-        guard try Engine.convolutionCapability().hasPrefix("AVX") else { return }
         let (channels, height, width) = (16, 29, 2600)
         func step(joinedTimes factor: Float?) throws -> ConvolutionPlan {
             try ConvolutionPlan(
@@ -201,7 +198,7 @@ struct WinogradTests {
     }
 
     @Test func `bfloat16 is rounded as it is read and as it is written, not in between`() throws {
-        guard try Engine.convolutionCapability().hasPrefix("AVX") else { return }
+        guard try PlanKernels.avx2.isAvailable else { return }
         let (channels, height, width) = (32, 19, 22)
         let step = try ConvolutionPlan(
             channels: channels, outputs: 48, kernel: 5, height: height, width: width, slope: 1,
@@ -224,7 +221,7 @@ struct WinogradTests {
         for (height, width) in [(1, 1), (8, 8), (20, 29)] {
             let step = try ConvolutionPlan(
                 channels: inputs, outputs: outputs, kernel: kernel, height: height, width: width,
-                slope: 0.25, type: .bfloat16, kernels: .avx512)
+                slope: 0.25, type: .bfloat16, kernels: .avx512vnni)
             #expect(step.plan.kernels == "AVX-512 VNNI")
             let image = exactImage(inputs * height * width)
             let (found, expected) = (try step(image), step.expected(image))
@@ -252,7 +249,7 @@ struct WinogradTests {
         for value: Float in [1, 1024, 0.0009765625] {
             let step = try ConvolutionPlan(
                 channels: inputs, outputs: outputs, kernel: kernel, height: side, width: side,
-                slope: 1, type: .bfloat16, kernels: .avx512, constantWeight: 0.125)
+                slope: 1, type: .bfloat16, kernels: .avx512vnni, constantWeight: 0.125)
             let found = try step([Float](repeating: value, count: inputs * side * side))
             let sum = Double(value) * 0.125 * Double(inputs * kernel * kernel)
             for out in 0..<outputs {
@@ -277,11 +274,10 @@ struct WinogradTests {
     }
 
     /// Else it would be left to rounding where a maximum is unpooled to.
-    @Test(arguments: [PlanKernels.avx2, .best], [ElementType.float32, .bfloat16])
+    @Test(arguments: instructionSets, [ElementType.float32, .bfloat16])
     func `where an image is flat, so is the convolution`(
         kernels: PlanKernels, type: ElementType
     ) throws {
-        guard try Engine.convolutionCapability().hasPrefix("AVX") else { return }
         let (height, width, outputs) = (40, 43, 48)
         for kernel in [3, 5, 7] {
             let step = try ConvolutionPlan(

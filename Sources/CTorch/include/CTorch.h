@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 // A change of this table's layout or meaning changes this number; loading checks it.
-#define CTORCH_API_VERSION 6
+#define CTORCH_API_VERSION 7
 
 typedef struct CTorchTensorStorage *CTorchTensor;
 
@@ -157,6 +157,7 @@ typedef enum {
     CTORCH_KERNELS_BASELINE = 0,
     CTORCH_KERNELS_AVX2 = 1,
     CTORCH_KERNELS_AVX512 = 2,
+    CTORCH_KERNELS_AVX512VNNI = 3,
 } CTorchKernels;
 
 // An argument or a result of an operator.
@@ -263,12 +264,22 @@ typedef struct {
         CTorchTensor sums, uint8_t *CTORCH_NONNULL elected, int64_t voxel_count);
     // What LibTorch's convolutions find: "AMX", "AVX512_BF16", "AVX512", "AVX2" or "".
     const char *CTORCH_NONNULL (*CTORCH_NONNULL convolution_capability)(void);
+    // Whether bfloat16 is multiplied in hardware.
+    bool (*has_bfloat16)(void);
+    // Whether plans can be made with such kernels.
+    bool (*has_kernels)(CTorchKernels kernels);
+    // The highest kernels that are used from now on; `ctorch_load` calls it with what SLICESEG_KERNELS
+    // names. An error where the processor cannot run them.
+    CTorchStatus (*bound_kernels)(CTorchKernels most);
 } CTorchAPI;
 
 // Opens libCTorch and returns its functions, or NULL; then `*error` is one sentence that lives
 // until the next call. Looks at `path` where that is not NULL, otherwise at $SLICESEG_CTORCH, beside
 // the running program, in ../lib of it, and in `.deps/lib` of each folder above it.
 // The first success is kept; later calls return it.
+//
+// $SLICESEG_KERNELS may be `baseline`, `avx2`, `avx512` or `avx512vnni`: no higher instruction set is
+// used then, in the kernels of this package and in LibTorch's, as on a processor that has none.
 const CTorchAPI *CTORCH_NULLABLE ctorch_load(
     const char *CTORCH_NULLABLE path, const char *CTORCH_NULLABLE *CTORCH_NULLABLE error);
 

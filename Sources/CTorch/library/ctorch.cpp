@@ -3,6 +3,7 @@
 // Operators are called by their schema through LibTorch's dispatcher, so that one function serves
 // all of them, with gradients, autocast and every device. No exception leaves this file.
 
+#include "instruction_sets.h"
 #include "internal.h"
 #include "plan.h"
 #include "votes.h"
@@ -310,6 +311,10 @@ void release_memory(CTorchDeviceType type) {
     });
 }
 
+CTorchStatus bound_kernels(CTorchKernels most) {
+    return guarded([&] { bound_instruction_sets(most); });
+}
+
 const char *torch_version() { return TORCH_VERSION; }
 
 const char *cpu_capability() {
@@ -361,6 +366,9 @@ extern "C" __attribute__((visibility("default"))) const CTorchAPI *ctorch_api(in
         .votes_add = votes_add,
         .votes_elect = votes_elect,
         .convolution_capability = convolution_capability,
+        .has_bfloat16 = has_bfloat16,
+        .has_kernels = has_instruction_set,
+        .bound_kernels = bound_kernels,
     };
     return version == CTORCH_API_VERSION ? &table : nullptr;
 }

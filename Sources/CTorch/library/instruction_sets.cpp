@@ -1,12 +1,68 @@
 #include "instruction_sets.h"
 
-#include "plan.h"
-
 #include <c10/util/Exception.h>
 
-#include <string_view>
+#ifdef __x86_64__
+#include <cpuid.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
 
 namespace {
+
+// What this process may use.
+struct Processor {
+    CTorchKernels best = CTORCH_KERNELS_BASELINE;
+    bool has_bfloat16 = false;
+    bool has_matrices = false;  // for bfloat16
+};
+
+#ifdef __x86_64__
+// Whether there are matrix instructions, and the system lets this process use them: some that run on
+// such a processor do not.
+bool may_use_matrices() {
+#ifdef __linux__
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    constexpr unsigned bfloat16 = 1U << 22, tiles = 1U << 24;
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & bfloat16) == 0 || (d & tiles) == 0) {
+        return false;
+    }
+    constexpr long request_permission = 0x1023, tile_data = 18;  // arch_prctl(2)
+    return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+    return false;
+#endif
+}
+#endif
+
+Processor find_processor() {
+    Processor found;
+#ifdef __x86_64__
+    // What the compiler may use at x86-64-v4 and -v3.
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("x86-64-v4")) {
+        found.best = __builtin_cpu_supports("avx512vnni") ? CTORCH_KERNELS_AVX512VNNI
+                                                          : CTORCH_KERNELS_AVX512;
+        found.has_matrices = may_use_matrices();
+        found.has_bfloat16 = found.has_matrices || __builtin_cpu_supports("avx512bf16");
+    } else if (__builtin_cpu_supports("x86-64-v3")) {
+        found.best = CTORCH_KERNELS_AVX2;
+    }
+#elif defined(__aarch64__) && defined(__linux__)
+    constexpr unsigned long bfloat16 = 1UL << 14;  // HWCAP2_BF16
+    found.has_bfloat16 = (getauxval(AT_HWCAP2) & bfloat16) != 0;
+#endif
+    return found;
+}
+
+Processor &processor() {
+    static Processor found = find_processor();
+    return found;
+}
 
 InstructionSet baseline() {
 #if defined(__x86_64__)
@@ -20,33 +76,34 @@ InstructionSet baseline() {
         .names = {name, name},
         .kernels = {&plan_kernels_baseline[0], &plan_kernels_baseline[1]},
         .winograd = {},
+        .direct = &direct_convolution_baseline,
         .learning = {},
         .gradient = nullptr};
 }
 
 #ifdef __x86_64__
 // Matrix instructions for bfloat16 are faster than fewer multiplications without them.
-bool has_matrices() { return convolution_capability() == std::string_view("AMX"); }
-
 InstructionSet avx2() {
     const WinogradKernels *const winograd = &winograd_avx2;
-    const WinogradKernels *const half = has_matrices() ? nullptr : winograd;
+    const WinogradKernels *const half = processor().has_matrices ? nullptr : winograd;
     return {
         .names = {"AVX2", "AVX2"},
         .kernels = {&plan_kernels_avx2[0], &plan_kernels_avx2[1]},
         .winograd = {winograd, half},
+        .direct = &direct_convolution_avx2,
         .learning = {winograd, half},
         .gradient = &winograd_gradient_avx2};
 }
 
-InstructionSet avx512() {
+InstructionSet avx512(bool has_vnni) {
     const WinogradKernels *const winograd = &winograd_avx512;
-    const WinogradKernels *const half = has_matrices() ? nullptr : winograd;
-    const bool integers = half != nullptr && __builtin_cpu_supports("avx512vnni");
+    const WinogradKernels *const half = processor().has_matrices ? nullptr : winograd;
+    const bool integers = half != nullptr && has_vnni;
     return {
         .names = {"AVX-512", integers ? "AVX-512 VNNI" : "AVX-512"},
         .kernels = {&plan_kernels_avx512[0], &plan_kernels_avx512[1]},
         .winograd = {winograd, integers ? &winograd_avx512vnni : half},
+        .direct = has_vnni ? &direct_convolution_avx512vnni : &direct_convolution_avx512,
         .learning = {winograd, half},
         .gradient = &winograd_gradient_avx512};
 }
@@ -54,32 +111,47 @@ InstructionSet avx512() {
 
 }  // namespace
 
+void bound_instruction_sets(CTorchKernels most) {
+    if (most == CTORCH_KERNELS_BEST) return;
+    TORCH_CHECK(most <= processor().best, "this processor cannot run the kernels asked for");
+    // What else there is belongs to processors above the highest bound.
+    processor() = {.best = most};
+}
+
+bool has_instruction_set(CTorchKernels kind) { return kind <= processor().best; }
+
 const InstructionSet &instruction_set(CTorchKernels kind) {
-    static const InstructionSet least = baseline();
-#ifdef __x86_64__
-    // What the compiler may use at x86-64-v4 and -v3.
-    __builtin_cpu_init();
-    const bool v4 = __builtin_cpu_supports("x86-64-v4");
-    const bool v3 = __builtin_cpu_supports("x86-64-v3");
-    if (kind == CTORCH_KERNELS_BEST) {
-        kind = v4 ? CTORCH_KERNELS_AVX512 : v3 ? CTORCH_KERNELS_AVX2 : CTORCH_KERNELS_BASELINE;
-    }
+    if (kind == CTORCH_KERNELS_BEST) kind = processor().best;
     TORCH_CHECK(
-        kind == CTORCH_KERNELS_BASELINE || (kind == CTORCH_KERNELS_AVX2 && v3) ||
-            (kind == CTORCH_KERNELS_AVX512 && v4),
-        "this processor cannot run the kernels asked for");
-    if (kind == CTORCH_KERNELS_AVX512) {
-        static const InstructionSet set = avx512();
+        has_instruction_set(kind),
+        "this processor cannot run the kernels asked for, or SLICESEG_KERNELS excludes them");
+    switch (kind) {
+#ifdef __x86_64__
+    case CTORCH_KERNELS_AVX512VNNI: {
+        static const InstructionSet set = avx512(true);
         return set;
     }
-    if (kind == CTORCH_KERNELS_AVX2) {
+    case CTORCH_KERNELS_AVX512: {
+        static const InstructionSet set = avx512(false);
+        return set;
+    }
+    case CTORCH_KERNELS_AVX2: {
         static const InstructionSet set = avx2();
         return set;
     }
-#else
-    TORCH_CHECK(
-        kind == CTORCH_KERNELS_BEST || kind == CTORCH_KERNELS_BASELINE,
-        "this processor cannot run the kernels asked for");
 #endif
-    return least;
+    default: {
+        static const InstructionSet set = baseline();
+        return set;
+    }
+    }
 }
+
+const char *convolution_capability() {
+    const Processor &found = processor();
+    if (found.has_matrices) return "AMX";
+    if (found.best >= CTORCH_KERNELS_AVX512) return found.has_bfloat16 ? "AVX512_BF16" : "AVX512";
+    return found.best == CTORCH_KERNELS_AVX2 ? "AVX2" : "";
+}
+
+bool has_bfloat16() { return processor().has_bfloat16; }

@@ -1,9 +1,11 @@
-// Which of the loops that are compiled for several instruction sets this processor runs.
+// The one place that asks what the processor can: which of the loops that are compiled for several
+// instruction sets run, and what LibTorch's convolutions find.
 
 #ifndef INSTRUCTION_SETS_H
 #define INSTRUCTION_SETS_H
 
 #include "CTorch.h"
+#include "direct_convolution.h"
 #include "plan_kernels.h"
 #include "winograd_gradient.h"
 
@@ -12,12 +14,25 @@ struct InstructionSet {
     const char *names[2];
     const PlanKernels *kernels[2];
     const WinogradKernels *winograd[2];  // or null, where LibTorch's convolutions are faster
+    const DirectKernels *direct;
     // Of the convolutions that learn, of float32 and of bfloat16 images; null as above.
     const WinogradKernels *learning[2];
     const WinogradGradient *gradient;
 };
 
-// Throws where the processor lacks what is asked for.
+// No more than these are used from now on; the loader calls it before anything else. Throws where the
+// processor lacks them.
+void bound_instruction_sets(CTorchKernels most);
+
+bool has_instruction_set(CTorchKernels kind);
+
+// Throws where the processor lacks what is asked for, or it lies above the bound.
 const InstructionSet &instruction_set(CTorchKernels kind = CTORCH_KERNELS_BEST);
+
+// What LibTorch's convolutions find: "AMX", "AVX512_BF16", "AVX512", "AVX2" or "".
+const char *convolution_capability();
+
+// Whether bfloat16 is multiplied in hardware.
+bool has_bfloat16();
 
 #endif

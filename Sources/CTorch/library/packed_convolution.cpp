@@ -1,9 +1,6 @@
 #include "packed_convolution.h"
 
-#include "plan.h"
-
 #include <ATen/core/dispatch/Dispatcher.h>
-#include <ATen/cpu/Utils.h>
 
 #include <algorithm>
 #include <cmath>
@@ -63,26 +60,50 @@ std::optional<PackedConvolution> PackedConvolution::in_integers(
     const at::Tensor &given, const std::optional<at::Tensor> &bias, double slope,
     at::ScalarType type, Quantization input, int64_t height, int64_t width) {
     try {
-        const auto pack = c10::Dispatcher::singleton().findSchema({"onednn::qconv_prepack", ""});
-        if (!pack.has_value()) return std::nullopt;
         PackedConvolution made(given, bias, slope, type);
         made.input = input;
         const at::Tensor largest = given.abs().amax({1, 2, 3});
-        made.weight_scales = at::where(largest > 0, largest / 127, at::ones_like(largest));
-        made.weight_zeros = at::zeros({given.size(0)}, at::kInt);
-        const at::Tensor integers =
-            (given / made.weight_scales.view({-1, 1, 1, 1})).round().to(at::kChar);
-        torch::jit::Stack stack{
-            integers, made.weight_scales, static_cast<double>(input.scale),
-            static_cast<int64_t>(input.zero), ones, Integers{made.padding, made.padding}, ones,
-            int64_t{1}, Integers{1, given.size(1), height, width}};
-        pack->callBoxed(stack);
-        made.weight = stack[0].toTensor();
-        if (!made.works()) return std::nullopt;
+        const at::Tensor scales = at::where(largest > 0, largest / 127, at::ones_like(largest));
+        const at::Tensor integers = (given / scales.view({-1, 1, 1, 1})).round().to(at::kChar);
+        made.pack_integers(integers, scales, height, width);
+        if (!made.works() || !sums_exactly(given.sizes(), input)) return std::nullopt;
         return made;
     } catch (const c10::Error &) {
         return std::nullopt;
     }
+}
+
+// Weights of -127...127, each output channel's with its factor.
+void PackedConvolution::pack_integers(
+    const at::Tensor &integers, const at::Tensor &scales, int64_t height, int64_t width) {
+    static const auto pack =
+        c10::Dispatcher::singleton().findSchemaOrThrow("onednn::qconv_prepack", "");
+    weight_scales = scales;
+    weight_zeros = at::zeros({integers.size(0)}, at::kInt);
+    torch::jit::Stack stack{
+        integers, scales, static_cast<double>(input->scale), static_cast<int64_t>(input->zero),
+        ones, Integers{padding, padding}, ones, int64_t{1},
+        Integers{1, integers.size(1), height, width}};
+    pack.callBoxed(stack);
+    weight = stack[0].toTensor();
+}
+
+// Whether LibTorch adds the largest products of integers up right for weights of such sizes: where the
+// processor has no instruction for it, it saturates pairs of them in 16 bits. Throws where there is no
+// such convolution.
+bool PackedConvolution::sums_exactly(at::IntArrayRef sizes, Quantization input) {
+    PackedConvolution made(at::ones(sizes), std::nullopt, 1, at::kFloat);
+    made.input = input;
+    made.pack_integers(at::full(sizes, 127, at::kChar), at::ones({sizes[0]}), 8, 8);
+    const at::Tensor image = at::full({1, sizes[1], 8, 8}, 255, at::kByte)
+                                 .contiguous(at::MemoryFormat::ChannelsLast);
+    const at::Tensor taps = at::conv2d(
+        at::ones({1, 1, 8, 8}), at::ones({1, 1, sizes[2], sizes[3]}), {}, {1, 1},
+        {made.padding, made.padding});
+    const double product = 127.0 * input.scale * (255 - input.zero) * static_cast<double>(sizes[1]);
+    const double largest =
+        127.0 * 255 * input.scale * static_cast<double>(sizes[1] * sizes[2] * sizes[3]);
+    return (made(image) - taps * product).abs().max().item<double>() <= 1e-5 * largest;
 }
 
 // Whether it computes a small image.
@@ -131,20 +152,4 @@ at::Tensor PackedConvolution::in_integers(const at::Tensor &images) const {
     at::Tensor computed = stack[0].toTensor();
     if (!rectifies && slope != 1) at::leaky_relu_(computed, slope);
     return computed;
-}
-
-const char *convolution_capability() {
-    static const char *const capability = [] {
-        const auto found = at::cpu::get_cpu_capabilities();
-        const auto has = [&](const char *name) {
-            const auto entry = found.find(name);
-            return entry != found.end() && entry->second.isBool() && entry->second.toBool();
-        };
-        return has("amx_bf16") ? "AMX"
-            : has("avx512_bf16") ? "AVX512_BF16"
-            : has("avx512_f") ? "AVX512"
-            : has("avx2") ? "AVX2"
-                          : "";
-    }();
-    return capability;
 }

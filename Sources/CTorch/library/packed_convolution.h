@@ -26,7 +26,7 @@ struct PackedConvolution {
         at::ScalarType type, int64_t height, int64_t width);
 
     // The same of images in integers, and of weights in -127...127, the largest of each output channel
-    // the latter; nothing where LibTorch has no such convolution for this processor.
+    // the latter; nothing where LibTorch has no such convolution for this processor, or an inexact one.
     static std::optional<PackedConvolution> in_integers(
         const at::Tensor &weight, const std::optional<at::Tensor> &bias, double slope,
         at::ScalarType type, Quantization input, int64_t height, int64_t width);
@@ -52,6 +52,9 @@ private:
     std::optional<at::Tensor> bias;
 
     bool works() const;
+    void pack_integers(
+        const at::Tensor &integers, const at::Tensor &scales, int64_t height, int64_t width);
+    static bool sums_exactly(at::IntArrayRef sizes, Quantization input);
     at::Tensor in_own_type(const at::Tensor &images) const;
     at::Tensor in_integers(const at::Tensor &images) const;
 };

@@ -34,6 +34,7 @@ struct Workspace {
     Block<char> block;
     Block<float> winograd;
     Block<uint8_t> integers;
+    Block<char> direct;
     Block<char> joined;
     std::vector<at::Tensor> outputs;  // by buffer, of convolutions
     Floats sums, means, hidden, factors, row;
@@ -153,6 +154,7 @@ private:
         made.winograd = aligned_block<float>(numbers);
         std::fill_n(made.winograd.get(), numbers, 0.0F);
         made.integers = aligned_block<uint8_t>(integer_scratch());
+        made.direct = aligned_block<char>(direct_scratch());
         made.joined = aligned_block<char>(joined_scratch());
         made.outputs.resize(buffers.size());
         return made;
@@ -252,6 +254,15 @@ private:
             }
             return;
         }
+        if (step.direct) {
+            const int target = step.description.target.buffer;
+            const int result = step.direct->gives_integers ? 2 : type == at::kBFloat16 ? 1 : 0;
+            direct->convolve[result](
+                &step.direct->layer, static_cast<const uint8_t *>(integers(work, step)),
+                static_cast<int>(height), static_cast<int>(width), data(work, target),
+                buffers[target].size.channels, work.direct.get());
+            return;
+        }
         const auto image = [&](void *numbers, int64_t rows, at::ScalarType of) {
             return at::from_blob(
                 numbers, {1, channels, rows, width},
@@ -306,7 +317,7 @@ private:
         const int source = step.description.sources[0].buffer;
         const PlanBuffer &buffer = buffers[source];
         if (buffer.holds_integers) return data(work, source);
-        const Quantization input = *step.convolution->input;
+        const Quantization input = *step.integers();
         const float factor = 1 / input.scale;
         uint8_t *const target = work.integers.get();
         const int64_t row = static_cast<int64_t>(buffer.size.width) * buffer.size.channels;

@@ -16,6 +16,5 @@ int32_t plan_integer_count(CTorchPlan plan);
 int32_t plan_packed_count(CTorchPlan plan);
 int32_t plan_winograd_count(CTorchPlan plan);
 int64_t plan_byte_count(CTorchPlan plan);
-const char *convolution_capability();
 
 #endif

@@ -5,6 +5,8 @@
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
+#include <cmath>
+
 namespace {
 
 Floats floats_of(CTorchTensor handle) {
@@ -28,6 +30,7 @@ PlanLayout::PlanLayout(
     kernels_name = set.names[is_half];
     kernels = set.kernels[is_half];
     winograd = set.winograd[is_half];
+    direct = set.direct;
     element_size = type == at::kFloat ? 4 : 2;
     for (int32_t i = 0; i < buffer_count; i++) {
         PlanBuffer buffer{.size = given_buffers[i]};
@@ -134,9 +137,10 @@ void PlanLayout::pack(PlanStep &step) {
     }
     const int64_t rows = step.join >= 0 ? rows_at_once(source) : source.size.height;
     if (description.low < description.high) {
+        const Quantization input = Quantization::between(description.low, description.high);
         step.convolution = PackedConvolution::in_integers(
-            weight, bias, description.slope, type,
-            Quantization::between(description.low, description.high), rows, source.size.width);
+            weight, bias, description.slope, type, input, rows, source.size.width);
+        if (!step.convolution && packed_directly(step, weight, input)) return;
     }
     if (!step.convolution && packed_for_winograd(step, weight)) return;
     if (!step.convolution) {
@@ -162,7 +166,14 @@ void PlanLayout::chain_integers() {
         }
         const double slope = step.description.slope;
         if (readers != 1 || !reader->is_in_integers() || (slope != 0 && slope != 1)) continue;
-        step.convolution->output = reader->convolution->input;
+        const Quantization integers = *reader->integers();
+        if (step.direct) {
+            step.direct->gives_integers = true;
+            step.direct->layer.result_factor = 1 / integers.scale;
+            step.direct->layer.result_zero = static_cast<float>(integers.zero);
+        } else {
+            step.convolution->output = integers;
+        }
         buffers[target].holds_integers = true;
         buffers[target].byte_count = buffers[target].pixels() * buffers[target].size.channels;
     }
@@ -207,6 +218,48 @@ int64_t PlanLayout::integer_scratch() const {
     return most;
 }
 
+bool PlanLayout::packed_directly(
+    PlanStep &step, const at::Tensor &weight, Quantization input) const {
+    const int out = static_cast<int>(weight.size(0)), in = static_cast<int>(weight.size(1));
+    const int kernel = static_cast<int>(weight.size(2));
+    if (weight.size(3) != kernel || !direct_convolution_serves(kernel, in)) return false;
+    const Floats dense = floats_of(step.description.weight);
+    const Floats biases = floats_of(step.description.bias);
+    const size_t size = dense.size() / out;
+    DirectConvolution made{.input = input};
+    made.weights = aligned_block<int16_t>(direct->packed_count(kernel, in, out));
+    made.factors = aligned_block<float>(direct_padded(out));
+    made.bias = aligned_block<float>(direct_padded(out));
+    std::vector<int8_t> integers(dense.size());
+    for (int o = 0; o < direct_padded(out); o++) {
+        made.factors.get()[o] = 0;
+        made.bias.get()[o] = o < out && !biases.empty() ? biases[o] : 0;
+        if (o >= out) continue;
+        const float *const values = dense.data() + o * size;
+        float largest = 0;
+        for (size_t k = 0; k < size; k++) largest = std::max(largest, std::abs(values[k]));
+        const float scale = largest > 0 ? largest / 127 : 1;
+        for (size_t k = 0; k < size; k++) {
+            integers[o * size + k] = static_cast<int8_t>(std::nearbyint(values[k] / scale));
+        }
+        made.factors.get()[o] = scale * input.scale;
+    }
+    direct->pack(integers.data(), kernel, in, out, made.weights.get());
+    made.layer = DirectLayer{
+        .kernel = kernel,
+        .in_channels = in,
+        .out_channels = out,
+        .weights = made.weights.get(),
+        .factors = made.factors.get(),
+        .bias = made.bias.get(),
+        .slope = static_cast<float>(step.description.slope),
+        .zero = input.zero,
+        .result_factor = 1,
+        .result_zero = 0};
+    step.direct = std::move(made);
+    return true;
+}
+
 // Whether the convolution is one for Winograd's algorithm, which then has its weights.
 bool PlanLayout::packed_for_winograd(PlanStep &step, const at::Tensor &weight) const {
     const int64_t out = weight.size(0), in = weight.size(1), kernel = weight.size(2);
@@ -232,6 +285,16 @@ bool PlanLayout::packed_for_winograd(PlanStep &step, const at::Tensor &weight) c
         .bias = step.biases.data(),
         .slope = static_cast<float>(step.description.slope)};
     return true;
+}
+
+int64_t PlanLayout::direct_scratch() const {
+    int64_t most = 0;
+    for (const PlanStep &step : steps) {
+        if (!step.direct) continue;
+        const PlanBuffer &source = buffers[step.description.sources[0].buffer];
+        most = std::max(most, direct->scratch(&step.direct->layer, source.size.width));
+    }
+    return most;
 }
 
 int64_t PlanLayout::winograd_scratch() const {
@@ -338,5 +401,5 @@ int32_t PlanLayout::winograd_count() const {
 
 int64_t PlanLayout::byte_count() const {
     return arena_size + peak_of_outputs() + winograd_scratch() * sizeof(float) +
-        integer_scratch() + joined_scratch();
+        integer_scratch() + direct_scratch() + joined_scratch();
 }

@@ -33,11 +33,21 @@ Block<Element> aligned_block(int64_t count) {
     return block;
 }
 
+struct DirectConvolution {
+    DirectLayer layer;
+    Quantization input;
+    bool gives_integers = false;
+    std::shared_ptr<int16_t> weights;
+    std::shared_ptr<float> factors, bias;
+};
+
 struct PlanStep {
     CTorchPlanStep description;
     // Of a convolution by Winograd's algorithm.
     std::optional<WinogradLayer> winograd;
     std::shared_ptr<float> winograd_weights;
+    // Of one in integers where LibTorch's is inexact.
+    std::optional<DirectConvolution> direct;
     // Any other convolution.
     std::optional<PackedConvolution> convolution;
     // Of a convolution whose input is joined bit by bit as it is needed: the step that joins.
@@ -51,7 +61,13 @@ struct PlanStep {
     // Buffers of convolutions that no later step reads.
     std::vector<int> released;
 
-    bool is_in_integers() const { return convolution && convolution->input; }
+    // What integers stand for a convolution's input, or null where it is in the plan's own type.
+    const Quantization *integers() const {
+        if (direct) return &direct->input;
+        return convolution && convolution->input ? &*convolution->input : nullptr;
+    }
+
+    bool is_in_integers() const { return integers() != nullptr; }
 };
 
 struct PlanBuffer {
@@ -78,6 +94,7 @@ public:
     const char *kernels_name = "";
     const PlanKernels *kernels = nullptr;
     const WinogradKernels *winograd = nullptr;
+    const DirectKernels *direct = nullptr;
     int64_t element_size = 4;
     std::vector<PlanBuffer> buffers;
     std::vector<PlanStep> steps;
@@ -89,10 +106,11 @@ public:
     // How many rows a convolution by Winograd's algorithm joins and convolves at once.
     int band_of(const PlanStep &step) const;
 
-    // What a thread needs beside its buffers: bytes of rows that are joined and of integers, and
-    // numbers for Winograd's algorithm.
+    // What a thread needs beside its buffers: bytes of rows that are joined, of integers and for direct
+    // convolutions, and numbers for Winograd's algorithm.
     int64_t joined_scratch() const;
     int64_t integer_scratch() const;
+    int64_t direct_scratch() const;
     int64_t winograd_scratch() const;
 
     // Whether the next step joins its input itself.
@@ -116,6 +134,10 @@ private:
 
     // A convolution in integers writes integers where only another one reads them.
     void chain_integers();
+
+    // Whether the convolution is one of integers that can be computed directly, which then has its
+    // weights.
+    bool packed_directly(PlanStep &step, const at::Tensor &weight, Quantization input) const;
 
     // Whether the convolution is one for Winograd's algorithm, which then has its weights.
     bool packed_for_winograd(PlanStep &step, const at::Tensor &weight) const;

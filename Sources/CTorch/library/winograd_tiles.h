@@ -6,55 +6,13 @@
 
 #include "winograd.h"
 
-#include <immintrin.h>
-#include <stdint.h>
+#include "simd.h"
 
-namespace {
-
-#if defined(__AVX512F__)
-constexpr int lanes = 16;
-constexpr int vectors_of_block = 4;
-#elif defined(__AVX2__)
-constexpr int lanes = 8;
-constexpr int vectors_of_block = 2;
-#else
+#if !defined(__AVX2__)
 #error "these are for AVX2 and AVX-512"
 #endif
 
-typedef float Vector __attribute__((vector_size(lanes * 4)));
-typedef float UnalignedVector __attribute__((vector_size(lanes * 4), aligned(4)));
-typedef uint32_t Words __attribute__((vector_size(lanes * 4)));
-typedef uint16_t Halves __attribute__((vector_size(lanes * 2), aligned(2)));
-
-inline Vector load(const float *source) {
-    return *reinterpret_cast<const UnalignedVector *>(source);
-}
-
-inline Vector load(const uint16_t *source) {
-    // By name, as the compiler takes the conversion of a whole vector apart.
-#if defined(__AVX512F__)
-    const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(source));
-    const Words words = (Words)_mm512_maskz_cvtepu16_epi32(0xffff, halves);
-#else
-    const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i *>(source));
-    const Words words = (Words)_mm256_cvtepu16_epi32(halves);
-#endif
-    return (Vector)(words << 16);
-}
-
-inline void store(Vector value, float *target) {
-    *reinterpret_cast<UnalignedVector *>(target) = value;
-}
-
-// To nearest, of ties the even one.
-inline void store(Vector value, uint16_t *target) {
-    const Words words = (Words)value;
-    const Words rounded = (words + 0x7FFF + ((words >> 16) & 1)) >> 16;
-    *reinterpret_cast<Halves *>(target) = __builtin_convertvector(rounded, Halves);
-}
-
-inline int smaller(int a, int b) { return a < b ? a : b; }
-inline int larger(int a, int b) { return a < b ? b : a; }
+namespace {
 
 // MARK: Transforms
 
@@ -277,11 +235,6 @@ struct Kernel {
 template <typename Use>
 inline auto with_kernel(int kernel, Use use) {
     return kernel == 3 ? use(Kernel<3>{}) : kernel == 5 ? use(Kernel<5>{}) : use(Kernel<7>{});
-}
-
-// Output channels are taken in blocks as wide as the registers allow.
-inline int block_width(int channels_left) {
-    return smaller(channels_left, vectors_of_block * lanes);
 }
 
 // Input channels as whole vectors.
