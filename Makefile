@@ -5,6 +5,7 @@ LIBTORCH ?= $(CURDIR)/.deps/libtorch
 PACKAGES := libnifti-dev zlib1g-dev libdeflate-dev libpng-dev libssl-dev g++ python3 python3-pip
 
 BUILD := swift build -c release --explicit-target-dependency-import-check error
+TEST := swift test -c release --disable-testable-imports --explicit-target-dependency-import-check error
 BIN := .build/release
 DEMO := demo
 
@@ -19,25 +20,27 @@ demo: build
 # One thread an operation: tests run side by side. No testable imports: with them the two commands
 # would compile everything anew for each other.
 test: build browser
-	OMP_NUM_THREADS=1 swift test -c release --disable-testable-imports \
-	    --explicit-target-dependency-import-check error
+	OMP_NUM_THREADS=1 $(TEST)
+	OMP_NUM_THREADS=1 sh scripts/test-kernels.sh $(TEST)
 
 build: setup
 	$(BUILD)
 
-setup: packages .deps/lib/libCTorch.so
+# The library's objects are compiled side by side.
+setup: packages
+	@$(MAKE) --no-print-directory -j$(shell nproc) .deps/lib/libCTorch.so
 
 packages:
-	@sh Sources/CTorch/library/install-packages.sh $(PACKAGES)
+	@sh scripts/install-packages.sh $(PACKAGES)
 
 # For the tests of pages, which are skipped where this fails; under CI=true they fail then.
 browser:
-	@sh Sources/CTorch/library/install-packages.sh chromium python3-websocket || \
+	@sh scripts/install-packages.sh chromium python3-websocket || \
 	    echo "Pages are not tested in a browser: Chromium or python3-websocket is missing."
 
 # LibTorch from the wheel, unpacked once.
 $(CURDIR)/.deps/libtorch/version-$(TORCH_VERSION):
-	sh Sources/CTorch/library/fetch-libtorch.sh $(TORCH_VERSION) $(CURDIR)/.deps/libtorch
+	sh scripts/fetch-libtorch.sh $(TORCH_VERSION) $(CURDIR)/.deps/libtorch
 	touch $@
 
 ifeq ($(LIBTORCH),$(CURDIR)/.deps/libtorch)
@@ -50,55 +53,51 @@ CUDA_LIBRARIES := $(if $(wildcard $(LIBTORCH)/lib/libtorch_cuda.so),-ltorch_cuda
 # Its runtime is the one that LibTorch brings.
 CTORCH := Sources/CTorch/library
 CTORCH_OBJECTS := .deps/ctorch
-CXX_FLAGS := -std=c++20 -fPIC -fvisibility=hidden -Wall -Werror -I Sources/CTorch/include
-# The plans' own loops are compiled for each instruction set and chosen at run time.
-KERNELS := plan_kernels_baseline direct_convolution_baseline
+CXX_FLAGS := -std=c++20 -fPIC -fvisibility=hidden -Wall -Werror -I Sources/CTorch/include -I $(CTORCH)
+LIBTORCH_FLAGS := -fopenmp -isystem $(LIBTORCH)/include -isystem $(LIBTORCH)/include/torch/csrc/api/include
+
+# A file of kernels is compiled once for each instruction set, which names the table that it defines:
+# FILE+TABLE+INSTRUCTIONS. Which of them run is decided in kernels/dispatch.cpp.
+KERNELS := kernels/row_kernels+row_kernels+baseline kernels/view_kernels+view_kernels+baseline \
+    kernels/direct_convolution+direct_convolution+baseline training/training_kernels+training_kernels+baseline
 ifeq ($(shell uname -m),x86_64)
-KERNELS += plan_kernels_avx2 plan_kernels_avx512 winograd_avx2 winograd_avx512 \
-    winograd_avx512vnni winograd_gradient_avx2 winograd_gradient_avx512 \
-    direct_convolution_avx2 direct_convolution_avx512 direct_convolution_avx512vnni
+KERNELS += $(foreach set,avx2 avx512,kernels/row_kernels+row_kernels+$(set) \
+    kernels/view_kernels+view_kernels+$(set) training/training_kernels+training_kernels+$(set) \
+    winograd/gradient+winograd_gradient+$(set)) $(foreach set,avx2 avx512 avx512vnni, \
+    winograd/convolution+winograd+$(set) kernels/direct_convolution+direct_convolution+$(set))
 endif
 KERNEL_FLAGS_avx2 := -march=x86-64-v3
 KERNEL_FLAGS_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
 KERNEL_FLAGS_avx512vnni := $(KERNEL_FLAGS_avx512) -mavx512vnni
 
-.deps/lib/libCTorch.so: $(CTORCH_OBJECTS)/ctorch.o $(CTORCH_OBJECTS)/plan.o $(CTORCH_OBJECTS)/plan_layout.o \
-    $(CTORCH_OBJECTS)/packed_convolution.o $(CTORCH_OBJECTS)/instruction_sets.o \
-    $(CTORCH_OBJECTS)/votes.o $(CTORCH_OBJECTS)/output_pool.o $(CTORCH_OBJECTS)/training.o \
-    $(CTORCH_OBJECTS)/learning_convolution.o $(KERNELS:%=$(CTORCH_OBJECTS)/%.o)
+CTORCH_SOURCES := kernels/dispatch $(foreach folder,abi plan training, \
+    $(filter-out training/training_kernels,$(patsubst $(CTORCH)/%.cpp,%,$(wildcard $(CTORCH)/$(folder)/*.cpp))))
+CTORCH_LINKED := $(foreach object,$(CTORCH_SOURCES) $(KERNELS),$(CTORCH_OBJECTS)/$(subst /,.,$(object)).o)
+
+.deps/lib/libCTorch.so: $(CTORCH_LINKED)
 	@mkdir -p .deps/lib
 	g++ -shared -fopenmp $^ -o $@.tmp \
 	    -L $(LIBTORCH)/lib -Wl,-rpath,$(abspath $(LIBTORCH))/lib \
 	    -Wl,--no-as-needed -ltorch -ltorch_cpu -lc10 $(CUDA_LIBRARIES) -Wl,--as-needed
 	mv $@.tmp $@
 
-$(CTORCH_OBJECTS)/%.o: $(CTORCH)/%.cpp $(wildcard $(CTORCH)/*.h) Sources/CTorch/include/CTorch.h \
-    $(LIBTORCH_READY)
+define ctorch_object
+$(CTORCH_OBJECTS)/$(subst /,.,$(1)).o: $(CTORCH)/$(1).cpp $(LIBTORCH_READY)
 	@mkdir -p $(CTORCH_OBJECTS)
-	g++ $(CXX_FLAGS) -O2 -fopenmp -isystem $(LIBTORCH)/include \
-	    -isystem $(LIBTORCH)/include/torch/csrc/api/include -c $< -o $@
+	g++ $(CXX_FLAGS) -O2 $(LIBTORCH_FLAGS) -MMD -MP -c $$< -o $$@
+endef
+$(foreach source,$(CTORCH_SOURCES),$(eval $(call ctorch_object,$(source))))
 
 # How vectors are passed differs between the instruction sets, but none is passed between them.
-$(CTORCH_OBJECTS)/plan_kernels_%.o: $(CTORCH)/plan_kernels.cpp $(CTORCH)/plan_kernels.h
+define kernel_object
+$(CTORCH_OBJECTS)/$(subst /,.,$(1)+$(2)+$(3)).o: $(CTORCH)/$(1).cpp
 	@mkdir -p $(CTORCH_OBJECTS)
-	g++ $(CXX_FLAGS) -O3 -fopenmp-simd -Wno-psabi $(KERNEL_FLAGS_$*) -DPLAN_KERNELS=plan_kernels_$* \
-	    -c $< -o $@
+	g++ $(CXX_FLAGS) -O3 -fopenmp-simd -Wno-psabi $(KERNEL_FLAGS_$(3)) \
+	    -D$(shell echo $(2) | tr a-z A-Z)=$(2)_$(3) -MMD -MP -c $$< -o $$@
+endef
+$(foreach kernel,$(KERNELS),$(eval $(call kernel_object,$(word 1,$(subst +, ,$(kernel))),$(word 2,$(subst +, ,$(kernel))),$(word 3,$(subst +, ,$(kernel))))))
 
-$(CTORCH_OBJECTS)/direct_convolution_%.o: $(CTORCH)/direct_convolution.cpp $(CTORCH)/direct_convolution.h \
-    $(CTORCH)/simd.h
-	@mkdir -p $(CTORCH_OBJECTS)
-	g++ $(CXX_FLAGS) -O3 -Wno-psabi $(KERNEL_FLAGS_$*) -DDIRECT_CONVOLUTION=direct_convolution_$* \
-	    -c $< -o $@
-
-$(CTORCH_OBJECTS)/winograd_gradient_%.o: $(CTORCH)/winograd_gradient.cpp $(wildcard $(CTORCH)/winograd*.h) $(CTORCH)/simd.h
-	@mkdir -p $(CTORCH_OBJECTS)
-	g++ $(CXX_FLAGS) -O3 -Wno-psabi $(KERNEL_FLAGS_$*) -DWINOGRAD_GRADIENT=winograd_gradient_$* \
-	    -c $< -o $@
-
-$(CTORCH_OBJECTS)/winograd_%.o: $(CTORCH)/winograd.cpp $(wildcard $(CTORCH)/winograd*.h) $(CTORCH)/simd.h
-	@mkdir -p $(CTORCH_OBJECTS)
-	g++ $(CXX_FLAGS) -O3 -Wno-psabi $(KERNEL_FLAGS_$*) -DWINOGRAD_KERNELS=winograd_$* \
-	    -c $< -o $@
+-include $(wildcard $(CTORCH_OBJECTS)/*.d)
 
 format:
 	swift format --in-place --recursive Sources Tests Package.swift

@@ -299,7 +299,7 @@ extension PlanStep {
             precondition(
                 (1...Int(CTORCH_STEP_SOURCES)).contains(sources.count),
                 "\(sources.count) sources to join")
-            unsafe step.kind = CTORCH_STEP_JOIN
+            unsafe step.kind = CTORCH_STEP_CONCATENATE
             let places = sources.map(\.place.described)
             let indices = sources.map { Int32($0.indices ?? -1) }
             unsafe step.sources.0 = places[0]
@@ -322,15 +322,15 @@ extension PlanStep {
             setAffine(affine)
             setPooling(pooling)
         case .interpolate(let source, let target):
-            unsafe step.kind = CTORCH_STEP_INTERPOLATE
+            unsafe step.kind = CTORCH_STEP_UPSAMPLE_BILINEAR
             setSource(source)
             unsafe step.target = target.described
         case .repeat(let source, let target):
-            unsafe step.kind = CTORCH_STEP_REPEAT
+            unsafe step.kind = CTORCH_STEP_UPSAMPLE_NEAREST
             setSource(source)
             unsafe step.target = target.described
         case .spread(let source, let target):
-            unsafe step.kind = CTORCH_STEP_SPREAD
+            unsafe step.kind = CTORCH_STEP_DEPTH_TO_SPACE
             setSource(source)
             unsafe step.target = target.described
         case .recalibrate(

@@ -153,7 +153,7 @@ extension Tensor {
     }
 }
 
-/// What training does in fewer passes over memory; see `Sources/CTorch/library/training.cpp`.
+/// What training does in fewer passes over memory; see `Sources/CTorch/library/training`.
 extension Tensor {
     /// Whether the joined operators take this image: float32 or bfloat16, on the processor.
     public var allowsJoinedOperators: Bool {

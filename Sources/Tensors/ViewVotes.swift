@@ -44,7 +44,7 @@ extension Tensor {
         let outputs = outputOfClass.map { Int32($0) }
         let isAsked = !likeliest.isEmpty
         let status = unsafe likeliest.withUnsafeMutableBufferPointer { likeliest in
-            unsafe engine.table.pointee.votes_add(
+            unsafe engine.table.pointee.accumulate_views(
                 handle, sums?.handle, &places, Int64(firstSlice), outputs, Int32(outputs.count),
                 weight, isAsked ? likeliest.baseAddress : nil, Int64(voxelCount))
         }
@@ -59,7 +59,7 @@ extension Tensor {
         var classes = [UInt8](repeating: 0, count: voxelCount)
         let status = unsafe classes.withUnsafeMutableBufferPointer { classes -> CTorchStatus in
             guard let start = classes.baseAddress else { return CTORCH_OK }
-            return unsafe engine.table.pointee.votes_elect(handle, start, Int64(voxelCount))
+            return unsafe engine.table.pointee.argmax_views(handle, start, Int64(voxelCount))
         }
         try engine.check(status, "votes")
         return classes

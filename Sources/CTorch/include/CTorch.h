@@ -96,13 +96,13 @@ typedef enum {
     CTORCH_STEP_CONVOLVE,
     // The sources side by side, each unpooled where it has indices -> target, each value scaled,
     // shifted, and multiplied by `slope` where it is negative; and pooled where `pooled` is given.
-    CTORCH_STEP_JOIN,
-    // sources[0] at twice the size, by linear interpolation or (CTORCH_STEP_REPEAT) as it is
-    // -> target.
-    CTORCH_STEP_INTERPOLATE,
-    CTORCH_STEP_REPEAT,
+    CTORCH_STEP_CONCATENATE,
+    // sources[0] at twice the size, by linear interpolation between pixel centres, or each pixel four
+    // times -> target.
+    CTORCH_STEP_UPSAMPLE_BILINEAR,
+    CTORCH_STEP_UPSAMPLE_NEAREST,
     // sources[0], whose four quarters of channels are the pixels of a 2x2 square -> target.
-    CTORCH_STEP_SPREAD,
+    CTORCH_STEP_DEPTH_TO_SPACE,
     // Squeeze & excitation of the scaled and shifted sources[0] -> target; pooled where `pooled`
     // is given. `reduce_…` and `expand_…` for the channels, `spatial_…` for the pixels, both or
     // one of them.
@@ -252,16 +252,16 @@ typedef struct {
     int64_t (*plan_byte_count)(CTorchPlan plan);
     // Adds `weight` times the softmax of the logits [N, K, H, W] of slices from `first_slice` on to the
     // volume's sums, float16 with `classes` numbers a voxel (where not NULL), and writes each voxel's
-    // likeliest output to `likeliest` (where not NULL). Class c gets what output `output_of_class[c]`
-    // has. On the CPU.
-    CTorchStatus (*votes_add)(
+    // argmax over the outputs to `labels` (where not NULL; ties: the lowest index). Class c gets what
+    // output `output_of_class[c]` has. On the CPU.
+    CTorchStatus (*accumulate_views)(
         CTorchTensor logits, CTorchTensor CTORCH_NULLABLE sums,
         const CTorchSliceStrides *CTORCH_NONNULL strides, int64_t first_slice,
         const int32_t *CTORCH_NONNULL output_of_class, int32_t classes, double weight,
-        uint8_t *CTORCH_NULLABLE likeliest, int64_t voxel_count);
-    // The class with the largest sum of each voxel, of equals the first.
-    CTorchStatus (*votes_elect)(
-        CTorchTensor sums, uint8_t *CTORCH_NONNULL elected, int64_t voxel_count);
+        uint8_t *CTORCH_NULLABLE labels, int64_t voxel_count);
+    // The argmax over the classes of each voxel's sums (ties: the lowest index).
+    CTorchStatus (*argmax_views)(
+        CTorchTensor sums, uint8_t *CTORCH_NONNULL labels, int64_t voxel_count);
     // What LibTorch's convolutions find: "AMX", "AVX512_BF16", "AVX512", "AVX2" or "".
     const char *CTORCH_NONNULL (*CTORCH_NONNULL convolution_capability)(void);
     // Whether bfloat16 is multiplied in hardware.

@@ -1,4 +1,4 @@
-#include "packed_convolution.h"
+#include "plan/packed_convolution.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
 
@@ -49,7 +49,7 @@ PackedConvolution::PackedConvolution(
         reorder->callBoxed(stack);
         weight = stack[0].toTensor();
         is_packed = true;
-        is_packed = works();
+        is_packed = probe();
     } catch (const c10::Error &) {
         is_packed = false;
     }
@@ -66,7 +66,7 @@ std::optional<PackedConvolution> PackedConvolution::in_integers(
         const at::Tensor scales = at::where(largest > 0, largest / 127, at::ones_like(largest));
         const at::Tensor integers = (given / scales.view({-1, 1, 1, 1})).round().to(at::kChar);
         made.pack_integers(integers, scales, height, width);
-        if (!made.works() || !sums_exactly(given.sizes(), input)) return std::nullopt;
+        if (!made.probe() || !sums_exactly(given.sizes(), input)) return std::nullopt;
         return made;
     } catch (const c10::Error &) {
         return std::nullopt;
@@ -107,7 +107,7 @@ bool PackedConvolution::sums_exactly(at::IntArrayRef sizes, Quantization input) 
 }
 
 // Whether it computes a small image.
-bool PackedConvolution::works() const {
+bool PackedConvolution::probe() const {
     const at::Tensor image = at::zeros({1, channels[1], 8, 8}, input ? at::kByte : type)
                                  .contiguous(at::MemoryFormat::ChannelsLast);
     return (*this)(image).sizes() == at::IntArrayRef({1, channels[0], 8, 8});

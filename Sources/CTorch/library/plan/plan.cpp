@@ -4,11 +4,11 @@
 // in plan_kernels.cpp. A thread computes an image from beginning to end, so that no
 // result depends on the other threads.
 
-#include "plan.h"
+#include "plan/plan.h"
 
-#include "internal.h"
-#include "output_pool.h"
-#include "plan_layout.h"
+#include "abi/internal.h"
+#include "plan/output_pool.h"
+#include "plan/plan_layout.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -35,7 +35,7 @@ struct Workspace {
     Block<float> winograd;
     Block<uint8_t> integers;
     Block<char> direct;
-    Block<char> joined;
+    Block<char> concatenated;
     std::vector<at::Tensor> outputs;  // by buffer, of convolutions
     Floats sums, means, hidden, factors, row;
     std::shared_ptr<OutputPool> pool = make_output_pool();
@@ -155,7 +155,7 @@ private:
         std::fill_n(made.winograd.get(), numbers, 0.0F);
         made.integers = aligned_block<uint8_t>(integer_scratch());
         made.direct = aligned_block<char>(direct_scratch());
-        made.joined = aligned_block<char>(joined_scratch());
+        made.concatenated = aligned_block<char>(concatenated_scratch());
         made.outputs.resize(buffers.size());
         return made;
     }
@@ -196,9 +196,9 @@ private:
         int64_t *counts = nullptr) const {
         for (size_t i = 0; i < steps.size(); i++) {
             const PlanStep &step = steps[i];
-            if (is_joined_later(i)) continue;
+            if (is_concatenated_later(i)) continue;
             if (counts != nullptr && step.description.kind == CTORCH_STEP_CONVOLVE) {
-                if (step.join < 0) {
+                if (step.concatenation < 0) {
                     const Rows source = rows(work, step.description.sources[0]);
                     count_numbers(source[0], source.height * source.width * source.channels, counts);
                 }
@@ -209,10 +209,10 @@ private:
             case CTORCH_STEP_CONVOLVE:
                 convolve(work, step, counts == nullptr ? nullptr : counts - (1 << 16));
                 break;
-            case CTORCH_STEP_JOIN: join(work, step); break;
-            case CTORCH_STEP_INTERPOLATE:
-            case CTORCH_STEP_REPEAT:
-            case CTORCH_STEP_SPREAD: grow(work, step); break;
+            case CTORCH_STEP_CONCATENATE: concatenate(work, step); break;
+            case CTORCH_STEP_UPSAMPLE_BILINEAR:
+            case CTORCH_STEP_UPSAMPLE_NEAREST:
+            case CTORCH_STEP_DEPTH_TO_SPACE: upsample(work, step); break;
             case CTORCH_STEP_RECALIBRATE: recalibrate(work, step); break;
             case CTORCH_STEP_CLASSIFY: classify(work, step, logits, height, width); break;
             }
@@ -247,7 +247,7 @@ private:
         const int64_t height = buffers[source].size.height;
         const int64_t width = buffers[source].size.width;
         if (step.winograd) {
-            if (step.join >= 0) {
+            if (step.concatenation >= 0) {
                 convolve_in_bands(work, step, counts);
             } else {
                 convolve_rows(work, step, data(work, source), 0, static_cast<int>(height));
@@ -268,7 +268,7 @@ private:
                 numbers, {1, channels, rows, width},
                 {rows * width * channels, 1, width * channels, channels}, of);
         };
-        if (step.join >= 0 && !step.is_in_integers()) {
+        if (step.concatenation >= 0 && !step.is_in_integers()) {
             convolve_in_parts(work, step, image);
             return;
         }
@@ -289,26 +289,26 @@ private:
             work.winograd.get());
     }
 
-    // The rows that a band needs are joined once, and convolved while they are near.
+    // The rows that a band needs are concatenated once, and convolved while they are near.
     void convolve_in_bands(Workspace &work, const PlanStep &step, int64_t *counts) const {
         const CTorchPlanBuffer &size = buffers[step.description.sources[0].buffer].size;
         const int64_t numbers = static_cast<int64_t>(size.width) * size.channels;
         const int64_t row_bytes = numbers * element_size;
         const int margin = step.winograd->kernel / 2, band = band_of(step);
-        char *const joined = work.joined.get();
-        int begin = 0, end = 0;  // rows that are joined
+        char *const concatenated = work.concatenated.get();
+        int begin = 0, end = 0;  // rows that are concatenated
         for (int first = 0; first < size.height; first += band) {
             const int last = std::min(first + band, size.height);
             const int from = std::max(first - margin, 0), to = std::min(last + margin, size.height);
-            std::memmove(joined, joined + (from - begin) * row_bytes, (end - from) * row_bytes);
+            std::memmove(concatenated, concatenated + (from - begin) * row_bytes, (end - from) * row_bytes);
             for (int y = end; y < to; y++) {
-                char *const row = joined + (y - from) * row_bytes;
-                join_row(work, steps[step.join], y, row, size.channels);
+                char *const row = concatenated + (y - from) * row_bytes;
+                concatenate_row(work, steps[step.concatenation], y, row, size.channels);
                 if (counts != nullptr) count_numbers(row, numbers, counts);
             }
             begin = from;
             end = to;
-            convolve_rows(work, step, joined - from * row_bytes, first, last);
+            convolve_rows(work, step, concatenated - from * row_bytes, first, last);
         }
     }
 
@@ -321,19 +321,19 @@ private:
         const float factor = 1 / input.scale;
         uint8_t *const target = work.integers.get();
         const int64_t row = static_cast<int64_t>(buffer.size.width) * buffer.size.channels;
-        if (step.join < 0) {
+        if (step.concatenation < 0) {
             kernels->quantize(
                 data(work, source), buffer.size.height * row, factor, input.zero, target);
             return target;
         }
         for (int y = 0; y < buffer.size.height; y++) {
-            join_row(work, steps[step.join], y, work.joined.get(), buffer.size.channels);
-            kernels->quantize(work.joined.get(), row, factor, input.zero, target + y * row);
+            concatenate_row(work, steps[step.concatenation], y, work.concatenated.get(), buffer.size.channels);
+            kernels->quantize(work.concatenated.get(), row, factor, input.zero, target + y * row);
         }
         return target;
     }
 
-    // A convolution by pixels: some rows are joined, and convolved while they are near.
+    // A convolution by pixels: some rows are concatenated, and convolved while they are near.
     template <typename Image>
     void convolve_in_parts(Workspace &work, const PlanStep &step, const Image &image) const {
         const PlanBuffer &source = buffers[step.description.sources[0].buffer];
@@ -343,11 +343,11 @@ private:
         for (int64_t first = 0; first < source.size.height; first += at_once) {
             const int64_t count = std::min<int64_t>(at_once, source.size.height - first);
             for (int64_t y = 0; y < count; y++) {
-                join_row(
-                    work, steps[step.join], static_cast<int>(first + y),
-                    work.joined.get() + y * row * element_size, source.size.channels);
+                concatenate_row(
+                    work, steps[step.concatenation], static_cast<int>(first + y),
+                    work.concatenated.get() + y * row * element_size, source.size.channels);
             }
-            const at::Tensor part = (*step.convolution)(image(work.joined.get(), count, type))
+            const at::Tensor part = (*step.convolution)(image(work.concatenated.get(), count, type))
                                         .contiguous(at::MemoryFormat::ChannelsLast);
             std::memcpy(
                 target[static_cast<int>(first)], part.const_data_ptr(), count * target.row_bytes);
@@ -368,9 +368,9 @@ private:
             target.stride, indices);
     }
 
-    void join_row(Workspace &work, const PlanStep &step, int y, void *target, long stride) const {
+    void concatenate_row(Workspace &work, const PlanStep &step, int y, void *target, long stride) const {
         const CTorchPlanStep &description = step.description;
-        PlanSource sources[CTORCH_STEP_SOURCES];
+        RowSource sources[CTORCH_STEP_SOURCES];
         for (int s = 0; s < description.source_count; s++) {
             const Rows source = rows(work, description.sources[s]);
             const int indices = description.source_indices[s];
@@ -381,40 +381,40 @@ private:
                     static_cast<int64_t>(row) * source.width * source.channels;
             }
         }
-        kernels->join(
+        kernels->concatenate(
             sources, description.source_count, y % 2, buffers[description.target.buffer].size.width,
             step.scale.empty() ? nullptr : step.scale.data(), step.shift.data(),
             static_cast<float>(description.slope), target, stride);
     }
 
-    void join(Workspace &work, const PlanStep &step) const {
+    void concatenate(Workspace &work, const PlanStep &step) const {
         const Rows target = rows(work, step.description.target);
         for (int y = 0; y < target.height; y++) {
-            join_row(work, step, y, target[y], target.stride);
+            concatenate_row(work, step, y, target[y], target.stride);
             pool_rows(work, step, target, y);
         }
     }
 
-    void grow(Workspace &work, const PlanStep &step) const {
+    void upsample(Workspace &work, const PlanStep &step) const {
         const CTorchPlanStep &description = step.description;
         const Rows source = rows(work, description.sources[0]);
         const Rows target = rows(work, description.target);
         work.row.resize(static_cast<size_t>(source.width) * source.channels);
         for (int y = 0; y < target.height; y++) {
             const int row = y / 2;
-            if (description.kind == CTORCH_STEP_REPEAT) {
-                kernels->repeat(
+            if (description.kind == CTORCH_STEP_UPSAMPLE_NEAREST) {
+                kernels->upsample_nearest(
                     source[row], source.stride, source.channels, source.width, target[y],
                     target.stride);
-            } else if (description.kind == CTORCH_STEP_SPREAD) {
-                kernels->spread(
+            } else if (description.kind == CTORCH_STEP_DEPTH_TO_SPACE) {
+                kernels->depth_to_space(
                     source[row], source.stride, target.channels, source.width, y % 2, target[y],
                     target.stride);
             } else {
                 // Pixel centres: y maps to y / 2 - 1/4, which lies a quarter above or below one.
                 const int first = y % 2 == 0 ? std::max(row - 1, 0) : row;
                 const int second = y % 2 == 0 ? row : std::min(row + 1, source.height - 1);
-                kernels->interpolate(
+                kernels->upsample_bilinear(
                     source[first], source[second], y % 2 == 0 ? 0.75F : 0.25F, source.stride,
                     source.channels, source.width, work.row.data(), target[y], target.stride);
             }

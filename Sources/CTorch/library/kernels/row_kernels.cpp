@@ -1,66 +1,14 @@
-// The loops of plan_kernels.h. The Makefile compiles this file once for each instruction set, with
-// PLAN_KERNELS naming the table; the compiler makes vectors of them.
-//
-// Nothing here may come from a C++ library header: a template that this file instantiates for
-// AVX-512 could be the copy that the linker keeps for everyone.
+// The Makefile compiles this file once for each instruction set, with ROW_KERNELS naming the table; the
+// compiler makes vectors of the loops.
 
-#include "plan_kernels.h"
+#include "kernels/row_kernels.h"
+
+#include "kernels/bfloat16.h"
+#include "kernels/sixteen.h"
 
 #include <string.h>
 
-#ifdef __F16C__
-#include <immintrin.h>
-#endif
-
 namespace {
-
-// The upper half of a single-precision number.
-struct BFloat16 {
-    uint16_t bits;
-};
-
-inline float value(float x) { return x; }
-
-inline float value(BFloat16 x) {
-    const uint32_t bits = static_cast<uint32_t>(x.bits) << 16;
-    float result;
-    memcpy(&result, &bits, sizeof result);
-    return result;
-}
-
-inline void put(float *target, float x) { *target = x; }
-
-// Rounds to the nearest, of two equally near to the even one.
-inline void put(BFloat16 *target, float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    target->bits = static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
-
-typedef float Sixteen __attribute__((vector_size(64), aligned(4)));
-typedef int32_t Integers __attribute__((vector_size(64)));
-typedef uint16_t Halves __attribute__((vector_size(32)));
-typedef uint8_t Bytes __attribute__((vector_size(16)));
-
-inline Sixteen sixteen(const float *source) {
-    Sixteen result;
-    memcpy(&result, source, sizeof result);
-    return result;
-}
-
-inline Sixteen sixteen(const BFloat16 *source) {
-    Halves halves;
-    memcpy(&halves, source, sizeof halves);
-    return (Sixteen)(__builtin_convertvector(halves, Integers) << 16);
-}
-
-inline float sum_of(Sixteen numbers) {
-    numbers += __builtin_shuffle(
-        numbers, (Integers){8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7});
-    numbers += __builtin_shuffle(
-        numbers, (Integers){4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11});
-    return numbers[0] + numbers[1] + (numbers[2] + numbers[3]);
-}
 
 // e to the power of x for |x| <= 87, to two units in the last place: 2^n times a polynomial
 // (Cephes' expf).
@@ -99,12 +47,12 @@ void input(
 inline float activated(float x, float slope) { return x < 0 ? x * slope : x; }
 
 template <typename T>
-void join(
-    const PlanSource *sources, int count, int odd, int width, const float *scale,
+void concatenate(
+    const RowSource *sources, int count, int odd, int width, const float *scale,
     const float *shift, float slope, void *target, long stride) {
     int first = 0;
     for (int s = 0; s < count; s++) {
-        const PlanSource source = sources[s];
+        const RowSource source = sources[s];
         const T *from = static_cast<const T *>(source.row);
         T *__restrict out = static_cast<T *>(target) + first;
         const int channels = source.channels;
@@ -217,7 +165,7 @@ void pool(
 }
 
 template <typename T>
-void interpolate(
+void upsample_bilinear(
     const void *first, const void *second, float fraction, long stride, int channels, int width,
     float *blend, void *target, long target_stride) {
     const float other = 1 - fraction;
@@ -239,7 +187,7 @@ void interpolate(
 }
 
 template <typename T>
-void repeat(
+void upsample_nearest(
     const void *source, long stride, int channels, int width, void *target, long target_stride) {
     for (int x = 0; x < 2 * width; x++) {
         memcpy(
@@ -249,7 +197,7 @@ void repeat(
 }
 
 template <typename T>
-void spread(
+void depth_to_space(
     const void *source, long stride, int channels, int width, int odd, void *target,
     long target_stride) {
     for (int x = 0; x < 2 * width; x++) {
@@ -428,213 +376,13 @@ void classify(
     }
 }
 
-// MARK: Votes
-
-// The first `count` of up to 16 numbers; what fills the vector is `rest`.
-inline Sixteen load_some(const float *source, int count, float rest) {
-    Sixteen result = rest - (Sixteen){};
-#ifdef __AVX512F__
-    const __mmask16 mask = static_cast<__mmask16>(count >= 16 ? 0xffff : (1 << count) - 1);
-    result = (Sixteen)_mm512_mask_loadu_ps((__m512)result, mask, source);
-#else
-    memcpy(&result, source, (count < 16 ? count : 16) * sizeof(float));
-#endif
-    return result;
-}
-
-// Half-precision numbers from 0 to 65504; zeros fill the vector.
-inline Sixteen load_some(const uint16_t *source, int count) {
-#ifdef __AVX512F__
-    const __mmask16 mask = static_cast<__mmask16>(count >= 16 ? 0xffff : (1 << count) - 1);
-    return (Sixteen)_mm512_maskz_cvtph_ps(mask, _mm256_maskz_loadu_epi16(mask, source));
-#else
-    alignas(32) uint16_t halves[16] = {};
-    memcpy(halves, source, (count < 16 ? count : 16) * sizeof(uint16_t));
-    alignas(64) float numbers[16];
-#ifdef __F16C__
-    for (int i = 0; i < 16; i += 8) {
-        _mm256_store_ps(
-            numbers + i,
-            _mm256_cvtph_ps(_mm_load_si128(reinterpret_cast<const __m128i *>(halves + i))));
-    }
-#else
-    // The same bits with the larger bias of single precision's exponents.
-    for (int i = 0; i < 16; i++) {
-        const uint32_t bits = static_cast<uint32_t>(halves[i]) << 13;
-        float small;
-        memcpy(&small, &bits, sizeof small);
-        numbers[i] = small * 0x1p112f;
-    }
-#endif
-    Sixteen result;
-    memcpy(&result, numbers, sizeof result);
-    return result;
-#endif
-}
-
-inline void store_some(Sixteen value, int count, uint16_t *target) {
-#ifdef __AVX512F__
-    const __mmask16 mask = static_cast<__mmask16>(count >= 16 ? 0xffff : (1 << count) - 1);
-    _mm256_mask_storeu_epi16(
-        target, mask,
-        _mm512_maskz_cvtps_ph(mask, (__m512)value, _MM_FROUND_TO_NEAREST_INT));
-#else
-    alignas(64) float numbers[16];
-    memcpy(numbers, &value, sizeof numbers);
-    alignas(32) uint16_t halves[16];
-#ifdef __F16C__
-    for (int i = 0; i < 16; i += 8) {
-        _mm_store_si128(
-            reinterpret_cast<__m128i *>(halves + i),
-            _mm256_cvtps_ph(_mm256_load_ps(numbers + i), _MM_FROUND_TO_NEAREST_INT));
-    }
-#else
-    for (int i = 0; i < 16; i++) {
-        const float small = numbers[i] * 0x1p-112f;
-        uint32_t bits;
-        memcpy(&bits, &small, sizeof bits);
-        halves[i] = static_cast<uint16_t>((bits + 0xfff + ((bits >> 13) & 1)) >> 13);
-    }
-#endif
-    memcpy(target, halves, (count < 16 ? count : 16) * sizeof(uint16_t));
-#endif
-}
-
-inline Sixteen greater(Sixteen a, Sixteen b) { return a > b ? a : b; }
-
-inline float largest(Sixteen numbers) {
-    numbers = greater(
-        numbers, __builtin_shuffle(
-                     numbers, (Integers){8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7}));
-    numbers = greater(
-        numbers, __builtin_shuffle(
-                     numbers, (Integers){4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11}));
-    const float a = numbers[0] > numbers[1] ? numbers[0] : numbers[1];
-    const float b = numbers[2] > numbers[3] ? numbers[2] : numbers[3];
-    return a > b ? a : b;
-}
-
-// Where a number is first; it is there.
-template <int vectors>
-inline uint8_t first_of(const Sixteen (&numbers)[vectors], float wanted) {
-    for (int v = 0; v < vectors; v++) {
-#ifdef __AVX512F__
-        const unsigned found = _mm512_cmpeq_ps_mask((__m512)numbers[v], _mm512_set1_ps(wanted));
-        if (found != 0) return static_cast<uint8_t>(v * 16 + __builtin_ctz(found));
-#else
-        for (int k = 0; k < 16; k++) {
-            if (numbers[v][k] == wanted) return static_cast<uint8_t>(v * 16 + k);
-        }
-#endif
-    }
-    return 0;
-}
-
-// As exponential(), for 16 numbers that are not positive; below -80 it is 0.
-inline Sixteen exponential_of_negative(Sixteen x) {
-    const Sixteen bounded = greater(x, -80 - (Sixteen){});
-    const Integers n = __builtin_convertvector(bounded * 1.44269504088896341f - 0.5f, Integers);
-    const Sixteen whole = __builtin_convertvector(n, Sixteen);
-    const Sixteen r = bounded - whole * 0.693359375f - whole * -2.12194440e-4f;
-    Sixteen p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1;
-    const Sixteen value = p * (Sixteen)((n + 127) << 23);
-    return x < -80 ? (Sixteen){} : value;
-}
-
-// The numbers at 16 positions.
-template <int vectors>
-inline Sixteen chosen(const Sixteen (&numbers)[vectors], const int32_t *positions) {
-    Integers at;
-    memcpy(&at, positions, sizeof at);
-    if constexpr (vectors == 1) return __builtin_shuffle(numbers[0], at);
-    if constexpr (vectors == 2) return __builtin_shuffle(numbers[0], numbers[1], at);
-    Sixteen result = {};
-    for (int k = 0; k < 16; k++) result[k] = numbers[at[k] / 16][at[k] % 16];
-    return result;
-}
-
-template <int vectors>
-void vote_pixels(
-    const float *logits, long logits_step, int outputs, int count,
-    const int32_t *output_of_class, int classes, float weight, uint16_t *sums, long sums_step,
-    uint8_t *likeliest, long likeliest_step) {
-    for (int x = 0; x < count; x++) {
-        const float *const given = logits + x * logits_step;
-        Sixteen numbers[vectors];
-        // What fills the last vector is never the likeliest and has no probability.
-        for (int v = 0; v < vectors; v++) {
-            const int left = outputs - v * 16;
-            numbers[v] = load_some(given + v * 16, left > 0 ? left : 0, -1e30f);
-        }
-        Sixteen most = numbers[0];
-        for (int v = 1; v < vectors; v++) most = greater(most, numbers[v]);
-        const float top = largest(most);
-        if (likeliest != nullptr) likeliest[x * likeliest_step] = first_of(numbers, top);
-        if (sums == nullptr) continue;
-        Sixteen parts[vectors];
-        Sixteen total = {};
-        for (int v = 0; v < vectors; v++) {
-            parts[v] = exponential_of_negative(numbers[v] - top);
-            total += parts[v];
-        }
-        const float factor = weight / sum_of(total);
-        uint16_t *const place = sums + x * sums_step;
-        for (int c = 0; c < classes; c += 16) {
-            const int left = classes - c;
-            const Sixteen vote = chosen(parts, output_of_class + c);
-            store_some(load_some(place + c, left) + vote * factor, left, place + c);
-        }
-    }
-}
-
-// With no more vectors than the outputs fill.
-void vote(
-    const float *logits, long logits_step, int outputs, int count,
-    const int32_t *output_of_class, int classes, float weight, uint16_t *sums, long sums_step,
-    uint8_t *likeliest, long likeliest_step) {
-    const auto pixels = outputs <= 16 ? vote_pixels<1>
-        : outputs <= 32               ? vote_pixels<2>
-        : outputs <= 64               ? vote_pixels<4>
-                                      : vote_pixels<16>;
-    pixels(
-        logits, logits_step, outputs, count, output_of_class, classes, weight, sums, sums_step,
-        likeliest, likeliest_step);
-}
-
-template <int vectors>
-void elect_voxels(const uint16_t *sums, int classes, long count, uint8_t *elected) {
-    for (long i = 0; i < count; i++) {
-        Sixteen totals[vectors];
-        Sixteen most = {};
-        for (int v = 0; v < vectors; v++) {
-            const int left = classes - v * 16;
-            totals[v] = load_some(sums + i * classes + v * 16, left > 0 ? left : 0);
-            most = greater(most, totals[v]);
-        }
-        elected[i] = first_of(totals, largest(most));
-    }
-}
-
-void elect(const uint16_t *sums, int classes, long count, uint8_t *elected) {
-    const auto voxels = classes <= 16 ? elect_voxels<1>
-        : classes <= 32               ? elect_voxels<2>
-        : classes <= 64               ? elect_voxels<4>
-                                      : elect_voxels<16>;
-    voxels(sums, classes, count, elected);
-}
-
 template <typename T>
-constexpr PlanKernels kernels() {
-    return {input<T>,  join<T>,   quantize<T>, pool<T>,     interpolate<T>, repeat<T>,
-            spread<T>, squeeze<T>, excite<T>,   classify<T>, vote,           elect};
+constexpr RowKernels kernels() {
+    return {input<T>,           concatenate<T>,      quantize<T>,       pool<T>,
+            upsample_bilinear<T>, upsample_nearest<T>, depth_to_space<T>, squeeze<T>,
+            excite<T>,          classify<T>};
 }
 
 }  // namespace
 
-extern "C" __attribute__((visibility("hidden"))) constexpr PlanKernels PLAN_KERNELS[2] = {
-    kernels<float>(), kernels<BFloat16>()};
+extern const RowKernels ROW_KERNELS[2] = {kernels<float>(), kernels<BFloat16>()};

@@ -1,6 +1,6 @@
-#include "plan_layout.h"
+#include "plan/plan_layout.h"
 
-#include "internal.h"
+#include "abi/internal.h"
 
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
@@ -26,10 +26,10 @@ PlanLayout::PlanLayout(
     TORCH_CHECK(
         type == at::kFloat || type == at::kBFloat16, "plans compute in float32 or bfloat16");
     const InstructionSet &set = instruction_set(kind);
-    const bool is_half = type == at::kBFloat16;
-    kernels_name = set.names[is_half];
-    kernels = set.kernels[is_half];
-    winograd = set.winograd[is_half];
+    const bool is_bfloat16 = type == at::kBFloat16;
+    kernels_name = set.names[is_bfloat16];
+    kernels = set.kernels[is_bfloat16];
+    winograd = set.winograd[is_bfloat16];
     direct = set.direct;
     element_size = type == at::kFloat ? 4 : 2;
     for (int32_t i = 0; i < buffer_count; i++) {
@@ -40,21 +40,21 @@ PlanLayout::PlanLayout(
     }
     const c10::InferenceMode inference;
     for (int32_t i = 0; i < step_count; i++) {
-        const bool joins = i > 0 && joins_for(given_steps, step_count, i);
-        steps.push_back(prepared(given_steps[i], joins));
+        const bool concatenates = i > 0 && only_concatenates_for(given_steps, step_count, i);
+        steps.push_back(prepared(given_steps[i], concatenates));
     }
     chain_integers();
     find_uses();
     lay_out();
 }
 
-// Whether the step before a convolution does nothing but join its input.
-bool PlanLayout::joins_for(const CTorchPlanStep *given, int count, int position) const {
-    const CTorchPlanStep &convolution = given[position], &join = given[position - 1];
+// Whether the step before a convolution does nothing but concatenate its input.
+bool PlanLayout::only_concatenates_for(const CTorchPlanStep *given, int count, int position) const {
+    const CTorchPlanStep &convolution = given[position], &concatenation = given[position - 1];
     const int input = convolution.sources[0].buffer;
-    if (convolution.kind != CTORCH_STEP_CONVOLVE || join.kind != CTORCH_STEP_JOIN ||
-        join.pooled.buffer >= 0 || join.target.buffer != input ||
-        join.target.channels != buffers[input].size.channels) {
+    if (convolution.kind != CTORCH_STEP_CONVOLVE || concatenation.kind != CTORCH_STEP_CONCATENATE ||
+        concatenation.pooled.buffer >= 0 || concatenation.target.buffer != input ||
+        concatenation.target.channels != buffers[input].size.channels) {
         return false;
     }
     int uses = 0;
@@ -64,17 +64,17 @@ bool PlanLayout::joins_for(const CTorchPlanStep *given, int count, int position)
     return uses == 2;
 }
 
-PlanStep PlanLayout::prepared(const CTorchPlanStep &description, bool joins) {
+PlanStep PlanLayout::prepared(const CTorchPlanStep &description, bool concatenates) {
     PlanStep step{.description = description};
     switch (description.kind) {
     case CTORCH_STEP_CONVOLVE:
         // A pixel's own channels are needed for it, or some rows, or of all pixels the integers.
-        if (joins && tensor_of(description.weight).size(2) == 1) {
-            step.join = static_cast<int>(steps.size()) - 1;
+        if (concatenates && tensor_of(description.weight).size(2) == 1) {
+            step.concatenation = static_cast<int>(steps.size()) - 1;
         }
         pack(step);
-        if (joins && (step.winograd || step.is_in_integers())) {
-            step.join = static_cast<int>(steps.size()) - 1;
+        if (concatenates && (step.winograd || step.is_in_integers())) {
+            step.concatenation = static_cast<int>(steps.size()) - 1;
         }
         break;
     case CTORCH_STEP_CLASSIFY: {
@@ -135,7 +135,7 @@ void PlanLayout::pack(PlanStep &step) {
     if (description.bias != nullptr) {
         bias = tensor_of(description.bias).detach().to(at::kFloat).clone();
     }
-    const int64_t rows = step.join >= 0 ? rows_at_once(source) : source.size.height;
+    const int64_t rows = step.concatenation >= 0 ? rows_at_once(source) : source.size.height;
     if (description.low < description.high) {
         const Quantization input = Quantization::between(description.low, description.high);
         step.convolution = PackedConvolution::in_integers(
@@ -147,7 +147,7 @@ void PlanLayout::pack(PlanStep &step) {
         step.convolution =
             PackedConvolution(weight, bias, description.slope, type, rows, source.size.width);
     }
-    target.from_convolution = step.join < 0;
+    target.from_convolution = step.concatenation < 0;
 }
 
 // A convolution in integers writes integers where only another one reads them.
@@ -185,17 +185,17 @@ int64_t PlanLayout::rows_at_once(const PlanBuffer &buffer) const {
     return std::clamp<int64_t>((2 << 20) / row, 1, buffer.size.height);
 }
 
-// How many rows a convolution by Winograd's algorithm joins and convolves at once.
+// How many rows a convolution by Winograd's algorithm concatenates and convolves at once.
 int PlanLayout::band_of(const PlanStep &step) const {
-    const int size = winograd_size(step.winograd->kernel);
+    const int size = winograd_output_tile(step.winograd->kernel);
     const int64_t rows = rows_at_once(buffers[step.description.sources[0].buffer]);
     return std::max(1, static_cast<int>(rows - step.winograd->kernel + 1) / size) * size;
 }
 
-int64_t PlanLayout::joined_scratch() const {
+int64_t PlanLayout::concatenated_scratch() const {
     int64_t most = 0;
     for (const PlanStep &step : steps) {
-        if (step.join < 0) continue;
+        if (step.concatenation < 0) continue;
         const PlanBuffer &source = buffers[step.description.sources[0].buffer];
         const int64_t rows = step.is_in_integers() ? 1
             : step.winograd                        ? band_of(step) + step.winograd->kernel - 1
@@ -268,7 +268,7 @@ bool PlanLayout::packed_for_winograd(PlanStep &step, const at::Tensor &weight) c
         return false;
     }
     const Floats dense = floats_of(step.description.weight);
-    step.winograd_weights = aligned_block<float>(winograd_points(kernel) * in * out);
+    step.winograd_weights = aligned_block<float>(winograd_elements(kernel) * in * out);
     at::parallel_for(0, out / 16, 1, [&](int64_t begin, int64_t end) {
         winograd->pack(
             dense.data(), static_cast<int>(kernel), static_cast<int>(in),
@@ -305,17 +305,17 @@ int64_t PlanLayout::winograd_scratch() const {
     return most;
 }
 
-// Whether the next step joins its input itself.
-bool PlanLayout::is_joined_later(size_t position) const {
-    return position + 1 < steps.size() && steps[position + 1].join >= 0;
+// Whether the next step concatenates its input itself.
+bool PlanLayout::is_concatenated_later(size_t position) const {
+    return position + 1 < steps.size() && steps[position + 1].concatenation >= 0;
 }
 
 void PlanLayout::find_uses() {
     for (size_t i = 0; i < steps.size(); i++) {
-        const int time = static_cast<int>(is_joined_later(i) ? i + 1 : i);
+        const int time = static_cast<int>(is_concatenated_later(i) ? i + 1 : i);
         const int never =
             time > static_cast<int>(i) ? steps[i].description.target.buffer
-            : steps[i].join >= 0       ? steps[i].description.sources[0].buffer
+            : steps[i].concatenation >= 0       ? steps[i].description.sources[0].buffer
                                        : -1;
         each_place(steps[i].description, [&](int buffer) {
             if (buffer < 0 || buffer == never) return;
@@ -401,5 +401,5 @@ int32_t PlanLayout::winograd_count() const {
 
 int64_t PlanLayout::byte_count() const {
     return arena_size + peak_of_outputs() + winograd_scratch() * sizeof(float) +
-        integer_scratch() + direct_scratch() + joined_scratch();
+        integer_scratch() + direct_scratch() + concatenated_scratch();
 }

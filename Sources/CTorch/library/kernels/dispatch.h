@@ -1,23 +1,27 @@
 // The one place that asks what the processor can: which of the loops that are compiled for several
 // instruction sets run, and what LibTorch's convolutions find.
 
-#ifndef INSTRUCTION_SETS_H
-#define INSTRUCTION_SETS_H
+#ifndef DISPATCH_H
+#define DISPATCH_H
 
 #include "CTorch.h"
-#include "direct_convolution.h"
-#include "plan_kernels.h"
-#include "winograd_gradient.h"
+#include "kernels/direct_convolution.h"
+#include "kernels/row_kernels.h"
+#include "kernels/view_kernels.h"
+#include "training/training_kernels.h"
+#include "winograd/gradient.h"
 
 struct InstructionSet {
     // Of plans in float32 and in bfloat16.
     const char *names[2];
-    const PlanKernels *kernels[2];
+    const RowKernels *kernels[2];
     const WinogradKernels *winograd[2];  // or null, where LibTorch's convolutions are faster
     const DirectKernels *direct;
-    // Of the convolutions that learn, of float32 and of bfloat16 images; null as above.
-    const WinogradKernels *learning[2];
+    const ViewKernels *views;
+    // Of trainable convolutions, of float32 and of bfloat16 images; null as above.
+    const WinogradKernels *trainable[2];
     const WinogradGradient *gradient;
+    const AllTrainingKernels *training;
 };
 
 // No more than these are used from now on; the loader calls it before anything else. Throws where the

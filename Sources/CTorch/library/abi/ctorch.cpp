@@ -3,31 +3,20 @@
 // Operators are called by their schema through LibTorch's dispatcher, so that one function serves
 // all of them, with gradients, autocast and every device. No exception leaves this file.
 
-#include "instruction_sets.h"
-#include "internal.h"
-#include "plan.h"
-#include "votes.h"
+#include "abi/internal.h"
+#include "abi/memory.h"
+#include "kernels/dispatch.h"
+#include "plan/plan.h"
+#include "plan/view_aggregation.h"
 
 #include <ATen/ATen.h>
-#include <c10/core/CachingDeviceAllocator.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/core/dispatch/Dispatcher.h>
-#include <ATen/detail/CUDAHooksInterface.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/version.h>
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-#ifdef __linux__
-#include <link.h>
-#include <sys/mman.h>
-#include <unistd.h>
-#endif
-
-#include <cstring>
 #include <string>
 
 thread_local std::string last_error_text;
@@ -256,61 +245,6 @@ CTorchStatus set_thread_count(int32_t count) {
 
 int32_t thread_count() { return at::get_num_threads(); }
 
-int32_t cuda_device_count() {
-    int32_t count = 0;
-    guarded([&] {
-        if (at::hasCUDA()) count = at::detail::getCUDAHooks().deviceCount();
-    });
-    return count;
-}
-
-int64_t free_memory(CTorchDeviceType type, int32_t index) {
-    int64_t free = 0;
-    guarded([&] {
-        if (type != CTORCH_CUDA || index >= cuda_device_count()) return;
-        const auto device = static_cast<c10::DeviceIndex>(index);
-        c10::DeviceAllocator *const allocator = c10::getDeviceAllocator(c10::kCUDA);
-        if (!allocator->initialized()) at::globalContext().lazyInitDevice(c10::kCUDA);
-        // What the allocator keeps for later tensors is free as well.
-        const auto stats = allocator->getDeviceStats(device);
-        free = static_cast<int64_t>(allocator->getMemoryInfo(device).first) +
-            stats.reserved_bytes[0].current - stats.allocated_bytes[0].current;
-    });
-    return free;
-}
-
-#ifdef __linux__
-// Unmaps LibTorch's code: most of it is only looked at as it starts, and would count as this process's
-// memory for good. What runs again comes back from the system's cache. Code is never written to, so that
-// nothing is lost.
-int release_code(dl_phdr_info *library, size_t, void *) {
-    if (std::strstr(library->dlpi_name, "libtorch") == nullptr) return 0;
-    const auto page = static_cast<ElfW(Addr)>(sysconf(_SC_PAGESIZE));
-    for (int i = 0; i < library->dlpi_phnum; i++) {
-        const ElfW(Phdr) &part = library->dlpi_phdr[i];
-        if (part.p_type != PT_LOAD || part.p_flags != (PF_R | PF_X)) continue;
-        const ElfW(Addr) start = (library->dlpi_addr + part.p_vaddr + page - 1) / page * page;
-        const ElfW(Addr) end = (library->dlpi_addr + part.p_vaddr + part.p_memsz) / page * page;
-        madvise(reinterpret_cast<void *>(start), end - start, MADV_DONTNEED);
-    }
-    return 0;
-}
-#endif
-
-void release_memory(CTorchDeviceType type) {
-    guarded([&] {
-        if (type == CTORCH_CUDA && cuda_device_count() > 0) {
-            c10::getDeviceAllocator(c10::kCUDA)->emptyCache();
-        }
-#ifdef __GLIBC__
-        if (type == CTORCH_CPU) malloc_trim(0);
-#endif
-#ifdef __linux__
-        if (type == CTORCH_CPU) dl_iterate_phdr(release_code, nullptr);
-#endif
-    });
-}
-
 CTorchStatus bound_kernels(CTorchKernels most) {
     return guarded([&] { bound_instruction_sets(most); });
 }
@@ -363,8 +297,8 @@ extern "C" __attribute__((visibility("default"))) const CTorchAPI *ctorch_api(in
         .plan_packed_count = plan_packed_count,
         .plan_winograd_count = plan_winograd_count,
         .plan_byte_count = plan_byte_count,
-        .votes_add = votes_add,
-        .votes_elect = votes_elect,
+        .accumulate_views = accumulate_views,
+        .argmax_views = argmax_views,
         .convolution_capability = convolution_capability,
         .has_bfloat16 = has_bfloat16,
         .has_kernels = has_instruction_set,

@@ -1,10 +1,10 @@
 // View aggregation: the softmax of slices' logits, added up voxel by voxel (arXiv:1801.04161, section
 // 2.4). A voxel is in one slice of a plane, so that no sum depends on how threads share the work.
 
-#include "votes.h"
+#include "plan/view_aggregation.h"
 
-#include "instruction_sets.h"
-#include "internal.h"
+#include "kernels/dispatch.h"
+#include "abi/internal.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -17,7 +17,7 @@ namespace {
 // Places that are fetched before their turn, where neighbours lie far apart.
 constexpr int64_t lines_ahead = 6;
 
-uint16_t *halves_of(const at::Tensor &sums, int64_t classes, int64_t voxel_count) {
+uint16_t *fp16_of(const at::Tensor &sums, int64_t classes, int64_t voxel_count) {
     TORCH_CHECK(
         sums.is_cpu() && sums.scalar_type() == at::kHalf && sums.is_contiguous() &&
             sums.numel() == voxel_count * classes,
@@ -27,9 +27,9 @@ uint16_t *halves_of(const at::Tensor &sums, int64_t classes, int64_t voxel_count
 
 }  // namespace
 
-CTorchStatus votes_add(
+CTorchStatus accumulate_views(
     CTorchTensor logits, CTorchTensor sums, const CTorchSliceStrides *strides, int64_t first_slice,
-    const int32_t *output_of_class, int32_t classes, double weight, uint8_t *likeliest,
+    const int32_t *output_of_class, int32_t classes, double weight, uint8_t *labels,
     int64_t voxel_count) {
     return guarded([&] {
         const at::Tensor given = tensor_of(logits);
@@ -38,7 +38,7 @@ CTorchStatus votes_add(
         const int64_t count = dense.size(0), height = dense.size(1), width = dense.size(2);
         const int64_t outputs = dense.size(3);
         TORCH_CHECK(
-            outputs <= 256 && classes <= 256, "at most 256 classes can be voted for, not ",
+            outputs <= 256 && classes <= 256, "at most 256 classes can be aggregated, not ",
             std::max<int64_t>(outputs, classes));
         for (int32_t c = 0; c < classes; c++) {
             TORCH_CHECK(
@@ -52,10 +52,10 @@ CTorchStatus votes_add(
                 (first_slice + count - 1) * slice + (height - 1) * row + (width - 1) * column <
                     voxel_count,
             "slices that leave the volume");
-        uint16_t *const halves =
-            sums == nullptr ? nullptr : halves_of(tensor_of(sums), classes, voxel_count);
+        uint16_t *const fp16 =
+            sums == nullptr ? nullptr : fp16_of(tensor_of(sums), classes, voxel_count);
         const float *const numbers = dense.const_data_ptr<float>();
-        const PlanKernels &kernels = *instruction_set().kernels[0];
+        const ViewKernels &kernels = *instruction_set().views;
         std::vector<int32_t> outputs_of_classes(output_of_class, output_of_class + classes);
         outputs_of_classes.resize((classes + 15) / 16 * 16);
         // Inside goes what lies closest together in the volume: a row of a slice, or the same place of
@@ -72,32 +72,32 @@ CTorchStatus votes_add(
                 const int64_t x = line % across, y = line / across % height;
                 const int64_t first = line / across / height;
                 const int64_t voxel = (first_slice + first) * slice + y * row + x * column;
-                if (!is_by_row && halves != nullptr && x + lines_ahead < width) {
-                    const uint16_t *const later = halves + (voxel + lines_ahead * column) * classes;
+                if (!is_by_row && fp16 != nullptr && x + lines_ahead < width) {
+                    const uint16_t *const later = fp16 + (voxel + lines_ahead * column) * classes;
                     for (int64_t c = 0; c < length * classes; c += 32) __builtin_prefetch(later + c, 1);
                 }
-                kernels.vote(
+                kernels.accumulate(
                     numbers + ((first * height + y) * width + x) * outputs, logits_step,
                     static_cast<int>(outputs), static_cast<int>(length),
                     outputs_of_classes.data(), classes,
                     static_cast<float>(weight),
-                    halves == nullptr ? nullptr : halves + voxel * classes, step * classes,
-                    likeliest == nullptr ? nullptr : likeliest + voxel, step);
+                    fp16 == nullptr ? nullptr : fp16 + voxel * classes, step * classes,
+                    labels == nullptr ? nullptr : labels + voxel, step);
             }
         };
         at::parallel_for(0, lines, 16, take);
     });
 }
 
-CTorchStatus votes_elect(CTorchTensor sums, uint8_t *elected, int64_t voxel_count) {
+CTorchStatus argmax_views(CTorchTensor sums, uint8_t *labels, int64_t voxel_count) {
     return guarded([&] {
         const int64_t classes = tensor_of(sums).size(-1);
-        TORCH_CHECK(classes <= 256, "at most 256 classes can be voted for, not ", classes);
-        const uint16_t *const halves = halves_of(tensor_of(sums), classes, voxel_count);
-        const PlanKernels &kernels = *instruction_set().kernels[0];
+        TORCH_CHECK(classes <= 256, "at most 256 classes can be aggregated, not ", classes);
+        const uint16_t *const fp16 = fp16_of(tensor_of(sums), classes, voxel_count);
+        const ViewKernels &kernels = *instruction_set().views;
         at::parallel_for(0, voxel_count, 1 << 14, [&](int64_t begin, int64_t end) {
-            kernels.elect(
-                halves + begin * classes, static_cast<int>(classes), end - begin, elected + begin);
+            kernels.argmax(
+                fp16 + begin * classes, static_cast<int>(classes), end - begin, labels + begin);
         });
     });
 }

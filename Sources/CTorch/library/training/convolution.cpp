@@ -1,7 +1,7 @@
-// Convolutions that learn, with their gradients, by Winograd's algorithm where the processor is faster
+// Trainable convolutions, with their gradients, by Winograd's algorithm where the processor is faster
 // that way: sliceseg::convolve. Images are float32 or bfloat16 on the CPU, channels-last.
 
-#include "instruction_sets.h"
+#include "kernels/dispatch.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -20,7 +20,7 @@ using torch::autograd::tensor_list;
 // Winograd's algorithm for such an image as this processor runs it, or null.
 const WinogradKernels *winograd_for(at::ScalarType type) {
     if (type != at::kFloat && type != at::kBFloat16) return nullptr;
-    return instruction_set().learning[type == at::kBFloat16];
+    return instruction_set().trainable[type == at::kBFloat16];
 }
 
 bool serves_winograd(const Tensor &image, const Tensor &weight) {
@@ -51,12 +51,12 @@ Tensor convolved_by_winograd(
     const int height = static_cast<int>(x.size(2)), width = static_cast<int>(x.size(3));
     const Tensor result = at::empty(
         {x.size(0), out, height, width}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
-    const bool is_half = x.scalar_type() == at::kBFloat16;
+    const bool is_bfloat16 = x.scalar_type() == at::kBFloat16;
     const int64_t pixel_bytes = static_cast<int64_t>(height) * width * x.element_size();
     at::parallel_for(0, x.size(0), 1, [&](int64_t begin, int64_t end) {
         const Tensor scratch = aligned_floats(kernels.scratch(&layer)).zero_();
         for (int64_t n = begin; n < end; n++) {
-            kernels.convolve[is_half](
+            kernels.convolve[is_bfloat16](
                 &layer, static_cast<const char *>(x.const_data_ptr()) + n * in * pixel_bytes, in,
                 height, width, 0, height,
                 static_cast<char *>(result.data_ptr()) + n * out * pixel_bytes, out,
@@ -72,7 +72,7 @@ Tensor packed_weights(const Tensor &weight, at::ScalarType image_type) {
     const Tensor dense = weight.contiguous();
     const int out = static_cast<int>(dense.size(0)), in = static_cast<int>(dense.size(1));
     const int kernel = static_cast<int>(dense.size(2));
-    const Tensor packed = aligned_floats(int64_t{winograd_points(kernel)} * in * out);
+    const Tensor packed = aligned_floats(int64_t{winograd_elements(kernel)} * in * out);
     at::parallel_for(0, out / 16, 1, [&](int64_t begin, int64_t end) {
         kernels.pack(
             dense.const_data_ptr<float>(), kernel, in, out, static_cast<int>(begin) * 16,
@@ -82,7 +82,7 @@ Tensor packed_weights(const Tensor &weight, at::ScalarType image_type) {
 }
 
 // Weights of the convolution that takes a gradient from the output channels back to the input channels.
-Tensor turned(const Tensor &weight) { return weight.flip({2, 3}).transpose(0, 1); }
+Tensor flipped_transposed(const Tensor &weight) { return weight.flip({2, 3}).transpose(0, 1); }
 
 WinogradShape shape_of(const Tensor &weight) {
     return {
@@ -111,21 +111,21 @@ struct WinogradConvolution : torch::autograd::Function<WinogradConvolution> {
         if (context->needs_input_grad(0)) {
             of_image = convolved_by_winograd(
                 g, shape.kernel, shape.out_channels, shape.in_channels,
-                packed_weights(turned(weight), x.scalar_type()),
+                packed_weights(flipped_transposed(weight), x.scalar_type()),
                 at::zeros({shape.in_channels}, at::kFloat));
         }
         // Joined in the order of the images, whatever threads there are.
         const WinogradGradient &kernels = *instruction_set().gradient;
         const int64_t numbers =
-            int64_t{winograd_points(shape.kernel)} * shape.in_channels * shape.out_channels;
+            int64_t{winograd_elements(shape.kernel)} * shape.in_channels * shape.out_channels;
         const int height = static_cast<int>(x.size(2)), width = static_cast<int>(x.size(3));
-        const bool is_half = x.scalar_type() == at::kBFloat16;
+        const bool is_bfloat16 = x.scalar_type() == at::kBFloat16;
         const int64_t pixel_bytes = static_cast<int64_t>(height) * width * x.element_size();
         const Tensor sums = at::zeros({x.size(0), numbers}, at::kFloat);
         at::parallel_for(0, x.size(0), 1, [&](int64_t begin, int64_t end) {
             const Tensor scratch = aligned_floats(kernels.scratch(&shape));
             for (int64_t n = begin; n < end; n++) {
-                kernels.gather[is_half](
+                kernels.gather[is_bfloat16](
                     &shape,
                     static_cast<const char *>(x.const_data_ptr()) +
                         n * shape.in_channels * pixel_bytes,

@@ -20,9 +20,9 @@
 static constexpr bool winograd_serves(int64_t kernel) {
     return kernel == 3 || kernel == 5 || kernel == 7;
 }
-static constexpr int winograd_points(int64_t kernel) { return kernel == 3 ? 64 : 169; }
-// Rows that a tile gives.
-static constexpr int winograd_size(int64_t kernel) {
+static constexpr int winograd_elements(int64_t kernel) { return kernel == 3 ? 64 : 169; }
+// Rows of results that a tile gives.
+static constexpr int winograd_output_tile(int64_t kernel) {
     return kernel == 3 ? 6 : 13 - static_cast<int>(kernel);
 }
 
@@ -35,9 +35,9 @@ typedef struct {
 } WinogradLayer;
 
 typedef struct {
-    // Transforms weights [out][in][kernel][kernel] to [points][blocks of output channels][in][channels
-    // of the block], of winograd_points(kernel) * in * out numbers. As integers they lie two by two
-    // input channels, and their factors [points][out] follow. There are 16 input channels or more.
+    // Transforms weights [out][in][kernel][kernel] to [elements][blocks of output channels][in][channels
+    // of the block], of winograd_elements(kernel) * in * out numbers. As integers they lie two by two
+    // input channels, and their factors [elements][out] follow. There are 16 input channels or more.
     // Output channels `first` to `last` only, multiples of 16.
     void (*pack)(
         const float *weights, int kernel, int in, int out, int first, int last, float *packed);
@@ -45,7 +45,7 @@ typedef struct {
     int64_t (*scratch)(const WinogradLayer *layer);
     // Of float32 and of bfloat16 elements: convolves an image, channels side by side, `*_stride`
     // elements from a pixel to the next; what lies outside counts as 0. Only rows `first` to `last`
-    // are written, where `first` is a multiple of winograd_size(), and so is `last` but for the end;
+    // are written, where `first` is a multiple of winograd_output_tile(), and so is `last` but for the end;
     // only those and kernel / 2 rows on both sides are read. `scratch` is aligned to 64 bytes.
     void (*convolve[2])(
         const WinogradLayer *layer, const void *source, long source_stride, int height, int width,

@@ -51,7 +51,7 @@ private:
     at::Tensor weight, weight_scales, weight_zeros;
     std::optional<at::Tensor> bias;
 
-    bool works() const;
+    bool probe() const;
     void pack_integers(
         const at::Tensor &integers, const at::Tensor &scales, int64_t height, int64_t width);
     static bool sums_exactly(at::IntArrayRef sizes, Quantization input);

@@ -1,9 +1,9 @@
 // The Makefile compiles this file once for each instruction set, with DIRECT_CONVOLUTION naming the
 // table.
 
-#include "direct_convolution.h"
+#include "kernels/direct_convolution.h"
 
-#include "simd.h"
+#include "kernels/simd.h"
 
 namespace {
 

@@ -1,9 +1,9 @@
-// The Makefile compiles this file once for each instruction set, with WINOGRAD_KERNELS naming the
+// The Makefile compiles this file once for each instruction set, with WINOGRAD naming the
 // table.
 //
-// As in plan_kernels.cpp nothing here may come from a C++ library header.
+// Nothing here may come from a C++ library header; see simd.h.
 
-#include "winograd_tiles.h"
+#include "winograd/transforms.h"
 
 #include <string.h>
 
@@ -17,12 +17,12 @@ namespace {
 typedef int16_t Number;
 typedef int32_t Product;
 typedef int32_t Products __attribute__((vector_size(lanes * 4)));
-constexpr int pair = 2;  // numbers that are multiplied and added at once
+constexpr int channels_per_product = 2;  // numbers that are multiplied and added at once
 #else
 typedef float Number;
 typedef float Product;
 typedef Vector Products;
-constexpr int pair = 1;
+constexpr int channels_per_product = 1;
 #endif
 
 #ifdef __AVX512VNNI__
@@ -42,7 +42,7 @@ constexpr int largest_block = 96;  // tiles
 // MARK: Weights
 
 // How many input channels products sum over.
-inline int depth_of(int in) { return pair == 1 ? in : padded(in); }
+inline int depth_of(int in) { return channels_per_product == 1 ? in : padded(in); }
 
 #ifdef __AVX512VNNI__
 // Which of `depth` input channels lies at a place, as round_column() interleaves them.
@@ -57,15 +57,15 @@ inline int channel_at(int place, long depth) {
 template <int kernel>
 void pack_weights(
     const float *weights, int in, int out, int begin, int end, float *packed) {
-    using At = Transform<kernel>;
+    using T = Transform<kernel>;
     const WeightTransform<kernel> transform;
     const long depth = depth_of(in);
     Number *const numbers = reinterpret_cast<Number *>(packed);
 #ifdef __AVX512VNNI__
-    float *const factors = reinterpret_cast<float *>(numbers + At::points * depth * out);
+    float *const factors = reinterpret_cast<float *>(numbers + T::elements * depth * out);
     const float length = static_cast<float>(largest_sum / tile_length - rounding_of(in));
 #endif
-    Vector *const transformed = new Vector[At::points * depth]();
+    Vector *const transformed = new Vector[T::elements * depth]();
     for (int o = begin; o < end; o += lanes) {
         const int first = o / (vectors_of_block * lanes) * (vectors_of_block * lanes);
         const int width = block_width(out - first);
@@ -78,9 +78,9 @@ void pack_weights(
             }
             transform(g, [&](int point, Vector value) { transformed[point * depth + i] = value; });
         }
-        for (int p = 0; p < At::points; p++) {
+        for (int p = 0; p < T::elements; p++) {
             const Vector *const values = transformed + p * depth;
-            Number *target = numbers + p * depth * out + first * depth + (o - first) * pair;
+            Number *target = numbers + p * depth * out + first * depth + (o - first) * channels_per_product;
 #ifdef __AVX512VNNI__
             Vector squares = {}, most = {};
             for (int i = 0; i < in; i++) {
@@ -93,14 +93,14 @@ void pack_weights(
             Vector factor = by_length < by_most ? by_length : by_most;
             factor = squares > 0 ? factor : Vector{} + 1;
             store(1 / factor, factors + p * out + o);
-            for (int i = 0; i < depth; i += pair) {
+            for (int i = 0; i < depth; i += channels_per_product) {
                 const auto integers = [&](int at) {
                     const Vector scaled = values[channel_at(at, depth)] * factor;
                     return (Products)_mm512_maskz_cvtps_epi32(0xffff, (__m512)scaled);
                 };
                 *reinterpret_cast<Products *>(target) =
                     (integers(i) & 0xffff) | integers(i + 1) << 16;
-                target += width * pair;
+                target += width * channels_per_product;
             }
 #else
             for (int i = 0; i < in; i++) {
@@ -141,13 +141,13 @@ inline void multiply_block(
     const Number *left, long left_stride, const Number *right, int depth, Product *product,
     long product_stride) {
     Products sums[rows][vectors] = {};
-    for (int k = 0; k < depth; k += pair) {
+    for (int k = 0; k < depth; k += channels_per_product) {
         Products factors[vectors];
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) {
             // What the next point takes.
-            __builtin_prefetch(right + depth * vectors * lanes + v * lanes * pair);
-            factors[v] = *reinterpret_cast<const Products *>(right + v * lanes * pair);
+            __builtin_prefetch(right + depth * vectors * lanes + v * lanes * channels_per_product);
+            factors[v] = *reinterpret_cast<const Products *>(right + v * lanes * channels_per_product);
         }
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
@@ -155,7 +155,7 @@ inline void multiply_block(
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++) sums[r][v] = sum_of(sums[r][v], factors[v], values);
         }
-        right += vectors * lanes * pair;
+        right += vectors * lanes * channels_per_product;
     }
     for (int r = 0; r < rows; r++) {
         for (int v = 0; v < vectors; v++) {
@@ -219,33 +219,33 @@ void multiply(
 
 // MARK: Images
 
-// Where a convolution works, in single-precision numbers from the start; products come first. All points
+// Where a convolution works, in single-precision numbers from the start; products come first. All elements
 // of a tile lie together.
 template <int kernel>
 struct Layout {
-    using At = Transform<kernel>;
+    using T = Transform<kernel>;
 
     long channels;  // of the image, as whole vectors
     int block;  // tiles that are worked on together, a multiple of what products take at a time
-    long rows;  // after the products, [block][points][out]: a tile's rows, [forms][channels][tile]
-    long columns;  // two: [forms][channels]
+    long rows;  // after the products, [block][elements][out]: a tile's rows, [transformed_width][channels][tile]
+    long columns;  // two: [transformed_width][channels]
     long patch;  // a tile that leaves the image, or whose channels fill no vector
-    long tiles;  // [block][points][channels]
-    long factors;  // [block][forms][lanes], of integers
+    long tiles;  // [block][elements][channels]
+    long factors;  // [block][transformed_width][lanes], of integers
     long size;
 
     explicit Layout(const WinogradLayer &layer) : channels(padded(layer.in_channels)) {
         const int out = layer.out_channels;
         const int step = out < 64 ? rows_at_a_time(out) : out % 64 == 0 ? rows_at_a_time(64) : 24;
-        const int64_t bytes = At::points * (sizeof(Number) * channels + sizeof(Product) * out);
+        const int64_t bytes = T::elements * (sizeof(Number) * channels + sizeof(Product) * out);
         const int count = smaller(largest_block, static_cast<int>(block_bytes / bytes));
         block = larger(step, count / step * step);
-        rows = static_cast<long>(block) * At::points * out;
-        columns = rows + At::forms * At::tile * channels;
-        patch = columns + 2 * At::forms * channels;
-        tiles = patch + At::tile * At::tile * channels;
-        factors = tiles + static_cast<long>(block) * At::points * channels / pair;
-        size = factors + (pair == 2 ? static_cast<long>(block) * At::forms * lanes : 0);
+        rows = static_cast<long>(block) * T::elements * out;
+        columns = rows + T::transformed_width * T::input_tile * channels;
+        patch = columns + 2 * T::transformed_width * channels;
+        tiles = patch + T::input_tile * T::input_tile * channels;
+        factors = tiles + static_cast<long>(block) * T::elements * channels / channels_per_product;
+        size = factors + (channels_per_product == 2 ? static_cast<long>(block) * T::transformed_width * lanes : 0);
     }
 };
 
@@ -275,16 +275,16 @@ inline Vector sums_of_lanes(Vector (&v)[lanes]) {
     return v[0];
 }
 
-// Of [forms][channels], to every `forms`th of [points][channels].
-template <int forms>
+// Of [transformed_width][channels], to every `transformed_width`th of [elements][channels].
+template <int transformed_width>
 inline void round_column(
     const float *column, long channels, const Vector &scales, Number *target) {
     const auto integers = [](const float *values, float scale) {
         return _mm512_maskz_cvtps_epi32(0xffff, (__m512)(load(values) * scale));
     };
-    for (int y = 0; y < forms; y++) {
+    for (int y = 0; y < transformed_width; y++) {
         const float *const values = column + y * channels;
-        Number *const numbers = target + y * forms * channels;
+        Number *const numbers = target + y * transformed_width * channels;
         long c = 0;
         for (; c + 2 * lanes <= channels; c += 2 * lanes) {
             _mm512_storeu_si512(
@@ -301,15 +301,15 @@ inline void round_column(
 }
 #endif
 
-// Transforms a tile, as [points][channels]. Where numbers are integers, the channels of a point get a
+// Transforms a tile, as [elements][channels]. Where numbers are integers, the channels of a point get a
 // common factor, which is written to `factors`.
 template <int kernel, typename Element>
-void take_tile(
+void transform_input_tile(
     const Layout<kernel> &layout, float *scratch,
-    const Element *const (&source)[Transform<kernel>::tile], long stride, Number *target,
+    const Element *const (&source)[Transform<kernel>::input_tile], long stride, Number *target,
     [[maybe_unused]] float *factors) {
-    using At = Transform<kernel>;
-    constexpr int tile = At::tile, forms = At::forms;
+    using T = Transform<kernel>;
+    constexpr int tile = T::input_tile, transformed_width = T::transformed_width;
     const long channels = layout.channels;
     float *const rows = scratch + layout.rows;
 #ifdef __AVX512VNNI__
@@ -319,37 +319,37 @@ void take_tile(
     float *const columns = scratch + layout.columns;
     Vector scales[2];
     const auto round = [&](int x) {
-        round_column<forms>(
-            columns + x % 2 * forms * channels, channels, scales[x % 2], target + x * channels);
+        round_column<transformed_width>(
+            columns + x % 2 * transformed_width * channels, channels, scales[x % 2], target + x * channels);
     };
 #endif
     for (long c = 0; c < channels; c += lanes) {
         for (int y = 0; y < tile; y++) {
-            Vector d[tile], f[forms];
+            Vector d[tile], f[transformed_width];
             for (int x = 0; x < tile; x++) d[x] = load(source[y] + x * stride + c);
-            At::input(d, f);
-            for (int x = 0; x < forms; x++) {
+            T::input_transform(d, f);
+            for (int x = 0; x < transformed_width; x++) {
                 store(f[x], rows + (x * channels + c) * tile + y * lanes);
             }
         }
     }
-    for (int x = 0; x < forms; x++) {
+    for (int x = 0; x < transformed_width; x++) {
 #ifdef __AVX512VNNI__
-        float *const column = columns + x % 2 * forms * channels;
+        float *const column = columns + x % 2 * transformed_width * channels;
         Vector squares[lanes] = {};
 #endif
         for (long c = 0; c < channels; c += lanes) {
-            Vector d[tile], f[forms];
+            Vector d[tile], f[transformed_width];
             for (int y = 0; y < tile; y++) {
                 d[y] = load(rows + (x * channels + c) * tile + y * lanes);
             }
-            At::input(d, f);
-            for (int y = 0; y < forms; y++) {
+            T::input_transform(d, f);
+            for (int y = 0; y < transformed_width; y++) {
 #ifdef __AVX512VNNI__
                 squares[y] += f[y] * f[y];
                 store(f[y], column + y * channels + c);
 #else
-                store(f[y], target + (y * forms + x) * channels + c);
+                store(f[y], target + (y * transformed_width + x) * channels + c);
 #endif
             }
         }
@@ -363,7 +363,7 @@ void take_tile(
 #endif
     }
 #ifdef __AVX512VNNI__
-    round(forms - 1);
+    round(transformed_width - 1);
 #endif
 }
 
@@ -382,32 +382,32 @@ bool is_uniform(const Element *const (&rows)[tile], long stride, int channels) {
 // Else rounding, which differs from place to place in a tile, would decide where the maximum of an
 // image's flat parts is unpooled to.
 template <int kernel, typename Element>
-void give_tile(
+void transform_output_tile(
     const WinogradLayer &layer, int c, const Product *products,
     [[maybe_unused]] const float *weight_factors, [[maybe_unused]] const float *tile_factors,
     bool is_uniform, int height, int width, Element *target, long row_stride, long pixel_stride) {
-    using At = Transform<kernel>;
-    constexpr int forms = At::forms, size = At::size;
-    Vector columns[size][forms];
-    for (int y = 0; y < forms; y++) {
-        Vector row[forms], values[size];
-        for (int x = 0; x < forms; x++) {
-            const long point = y * forms + x;
+    using T = Transform<kernel>;
+    constexpr int transformed_width = T::transformed_width, output_tile = T::output_tile;
+    Vector columns[output_tile][transformed_width];
+    for (int y = 0; y < transformed_width; y++) {
+        Vector row[transformed_width], values[output_tile];
+        for (int x = 0; x < transformed_width; x++) {
+            const long point = y * transformed_width + x;
             row[x] = __builtin_convertvector(
                 *reinterpret_cast<const Products *>(products + point * layer.out_channels + c),
                 Vector);
-            if constexpr (pair == 2) {
+            if constexpr (channels_per_product == 2) {
                 row[x] *= load(weight_factors + point * layer.out_channels + c) *
                     tile_factors[x * lanes + y];
             }
         }
-        At::output(row, values);
-        for (int x = 0; x < size; x++) columns[x][y] = values[x];
+        T::output_transform(row, values);
+        for (int x = 0; x < output_tile; x++) columns[x][y] = values[x];
     }
     const Vector bias = load(layer.bias + c);
     for (int x = 0; x < width; x++) {
-        Vector values[size];
-        At::output(columns[is_uniform ? 0 : x], values);
+        Vector values[output_tile];
+        T::output_transform(columns[is_uniform ? 0 : x], values);
         for (int y = 0; y < height; y++) {
             const Vector value = values[is_uniform ? 0 : y] + bias;
             const Vector lower = value * layer.slope;
@@ -419,8 +419,9 @@ void give_tile(
 // A convolution of an image, tile by tile.
 template <int kernel, typename Element>
 class Convolution {
-    using At = Transform<kernel>;
-    static constexpr int tile = At::tile, size = At::size, margin = kernel / 2;
+    using T = Transform<kernel>;
+    static constexpr int tile = T::input_tile, output_tile = T::output_tile;
+    static constexpr int margin = kernel / 2;
 
     const WinogradLayer &layer;
     const Layout<kernel> layout;
@@ -430,23 +431,23 @@ class Convolution {
     const int height, width;
     Element *const target;
     const long target_stride;
-    const int across = (width + size - 1) / size;  // tiles
+    const int across = (width + output_tile - 1) / output_tile;  // tiles
     const int depth = depth_of(layer.in_channels);
-    const long tile_numbers = At::points * layout.channels;
-    const long tile_products = static_cast<long>(At::points) * layer.out_channels;
+    const long tile_numbers = T::elements * layout.channels;
+    const long tile_products = static_cast<long>(T::elements) * layer.out_channels;
     Product *const products = reinterpret_cast<Product *>(scratch);
     Element *const patch = reinterpret_cast<Element *>(scratch + layout.patch);
     Number *const tiles = reinterpret_cast<Number *>(scratch + layout.tiles);
     float *const factors = scratch + layout.factors;
 
     // Tiles that wait for their products.
-    int waiting = 0;
+    int pending = 0;
     int places[largest_block];
     bool uniform[largest_block];
 
     // The place of a uniform tile that has been worked on, and what all of its pixels were.
-    int known_place = -1;
-    const Element *known_pixel = nullptr;
+    int cached_tile = -1;
+    const Element *cached_pixel = nullptr;
 
 public:
     Convolution(
@@ -459,18 +460,18 @@ public:
     }
 
     void run(int first, int last) {
-        const int end = across * ((last + size - 1) / size);
-        for (int place = across * (first / size); place < end; place++) {
-            take(place);
-            if (waiting == layout.block) finish();
+        const int end = across * ((last + output_tile - 1) / output_tile);
+        for (int place = across * (first / output_tile); place < end; place++) {
+            add_tile(place);
+            if (pending == layout.block) flush();
         }
-        finish();
+        flush();
     }
 
 private:
-    void take(int place) {
+    void add_tile(int place) {
         const int in = layer.in_channels;
-        const int top = place / across * size - margin, left = place % across * size - margin;
+        const int top = place / across * output_tile - margin, left = place % across * output_tile - margin;
         const Element *rows[tile];
         long stride = source_stride;
         const bool is_inside = top >= 0 && left >= 0 && top + tile <= height && left + tile <= width;
@@ -494,66 +495,66 @@ private:
             }
         }
         const bool is_flat = is_uniform(rows, stride, in);
-        if (is_flat && known_place >= 0 &&
-            memcmp(rows[0], known_pixel, sizeof(Element) * in) == 0) {
-            repeat(place);
+        if (is_flat && cached_tile >= 0 &&
+            memcmp(rows[0], cached_pixel, sizeof(Element) * in) == 0) {
+            copy_cached(place);
             return;
         }
-        places[waiting] = place;
-        uniform[waiting] = is_flat;
-        take_tile(
-            layout, scratch, rows, stride, tiles + waiting * tile_numbers,
-            factors + waiting * At::forms * lanes);
-        waiting++;
+        places[pending] = place;
+        uniform[pending] = is_flat;
+        transform_input_tile(
+            layout, scratch, rows, stride, tiles + pending * tile_numbers,
+            factors + pending * T::transformed_width * lanes);
+        pending++;
     }
 
     // Multiplies what waits, and writes the results.
-    void finish() {
+    void flush() {
         const int out = layer.out_channels;
         const Number *const weights = reinterpret_cast<const Number *>(layer.weights);
         const float *const weight_factors =
-            reinterpret_cast<const float *>(weights + static_cast<long>(At::points) * depth * out);
-        for (int p = 0; p < At::points; p++) {
+            reinterpret_cast<const float *>(weights + static_cast<long>(T::elements) * depth * out);
+        for (int p = 0; p < T::elements; p++) {
             multiply(
                 tiles + p * layout.channels, tile_numbers,
-                weights + static_cast<long>(p) * depth * out, waiting, depth, out,
+                weights + static_cast<long>(p) * depth * out, pending, depth, out,
                 products + static_cast<long>(p) * out, tile_products);
         }
         // Tile by tile, the factors of a vector's weights stay near.
         for (int c = 0; c < out; c += lanes) {
-            for (int t = 0; t < waiting; t++) {
-                give_tile<kernel>(
+            for (int t = 0; t < pending; t++) {
+                transform_output_tile<kernel>(
                     layer, c, products + t * tile_products, weight_factors,
-                    factors + t * At::forms * lanes, uniform[t], rows_of(places[t]),
+                    factors + t * T::transformed_width * lanes, uniform[t], rows_of(places[t]),
                     columns_of(places[t]), pixel(places[t]),
                     static_cast<long>(width) * target_stride, target_stride);
             }
         }
-        for (int t = 0; t < waiting; t++) {
+        for (int t = 0; t < pending; t++) {
             if (!uniform[t]) continue;
-            const long top = places[t] / across * size, left = places[t] % across * size;
-            known_place = places[t];
-            known_pixel = source + (top * width + left) * source_stride;
+            const long top = places[t] / across * output_tile, left = places[t] % across * output_tile;
+            cached_tile = places[t];
+            cached_pixel = source + (top * width + left) * source_stride;
         }
-        waiting = 0;
+        pending = 0;
     }
 
     // A tile's results are those of one that holds the same pixels.
-    void repeat(int place) const {
-        const Element *const known = pixel(known_place);
+    void copy_cached(int place) const {
+        const Element *const cached = pixel(cached_tile);
         for (int y = 0; y < rows_of(place); y++) {
             for (int x = 0; x < columns_of(place); x++) {
                 memcpy(
-                    pixel(place) + (static_cast<long>(y) * width + x) * target_stride, known,
+                    pixel(place) + (static_cast<long>(y) * width + x) * target_stride, cached,
                     sizeof(Element) * layer.out_channels);
             }
         }
     }
 
-    int rows_of(int place) const { return smaller(size, height - place / across * size); }
-    int columns_of(int place) const { return smaller(size, width - place % across * size); }
+    int rows_of(int place) const { return smaller(output_tile, height - place / across * output_tile); }
+    int columns_of(int place) const { return smaller(output_tile, width - place % across * output_tile); }
     Element *pixel(int place) const {
-        const long y = place / across * size, x = place % across * size;
+        const long y = place / across * output_tile, x = place % across * output_tile;
         return target + (y * width + x) * target_stride;
     }
 };
@@ -572,4 +573,4 @@ void convolve(
 
 }  // namespace
 
-const WinogradKernels WINOGRAD_KERNELS = {pack, scratch, {convolve<float>, convolve<uint16_t>}};
+extern const WinogradKernels WINOGRAD = {pack, scratch, {convolve<float>, convolve<uint16_t>}};

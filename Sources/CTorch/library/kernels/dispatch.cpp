@@ -1,4 +1,4 @@
-#include "instruction_sets.h"
+#include "kernels/dispatch.h"
 
 #include <c10/util/Exception.h>
 
@@ -74,38 +74,44 @@ InstructionSet baseline() {
 #endif
     return {
         .names = {name, name},
-        .kernels = {&plan_kernels_baseline[0], &plan_kernels_baseline[1]},
+        .kernels = {&row_kernels_baseline[0], &row_kernels_baseline[1]},
         .winograd = {},
         .direct = &direct_convolution_baseline,
-        .learning = {},
-        .gradient = nullptr};
+        .views = &view_kernels_baseline,
+        .trainable = {},
+        .gradient = nullptr,
+        .training = &training_kernels_baseline};
 }
 
 #ifdef __x86_64__
 // Matrix instructions for bfloat16 are faster than fewer multiplications without them.
 InstructionSet avx2() {
     const WinogradKernels *const winograd = &winograd_avx2;
-    const WinogradKernels *const half = processor().has_matrices ? nullptr : winograd;
+    const WinogradKernels *const bfloat16 = processor().has_matrices ? nullptr : winograd;
     return {
         .names = {"AVX2", "AVX2"},
-        .kernels = {&plan_kernels_avx2[0], &plan_kernels_avx2[1]},
-        .winograd = {winograd, half},
+        .kernels = {&row_kernels_avx2[0], &row_kernels_avx2[1]},
+        .winograd = {winograd, bfloat16},
         .direct = &direct_convolution_avx2,
-        .learning = {winograd, half},
-        .gradient = &winograd_gradient_avx2};
+        .views = &view_kernels_avx2,
+        .trainable = {winograd, bfloat16},
+        .gradient = &winograd_gradient_avx2,
+        .training = &training_kernels_avx2};
 }
 
 InstructionSet avx512(bool has_vnni) {
     const WinogradKernels *const winograd = &winograd_avx512;
-    const WinogradKernels *const half = processor().has_matrices ? nullptr : winograd;
-    const bool integers = half != nullptr && has_vnni;
+    const WinogradKernels *const bfloat16 = processor().has_matrices ? nullptr : winograd;
+    const bool integers = bfloat16 != nullptr && has_vnni;
     return {
         .names = {"AVX-512", integers ? "AVX-512 VNNI" : "AVX-512"},
-        .kernels = {&plan_kernels_avx512[0], &plan_kernels_avx512[1]},
-        .winograd = {winograd, integers ? &winograd_avx512vnni : half},
+        .kernels = {&row_kernels_avx512[0], &row_kernels_avx512[1]},
+        .winograd = {winograd, integers ? &winograd_avx512vnni : bfloat16},
         .direct = has_vnni ? &direct_convolution_avx512vnni : &direct_convolution_avx512,
-        .learning = {winograd, half},
-        .gradient = &winograd_gradient_avx512};
+        .views = &view_kernels_avx512,
+        .trainable = {winograd, bfloat16},
+        .gradient = &winograd_gradient_avx512,
+        .training = &training_kernels_avx512};
 }
 #endif
 

@@ -4,8 +4,8 @@
 #define PLAN_LAYOUT_H
 
 #include "CTorch.h"
-#include "instruction_sets.h"
-#include "packed_convolution.h"
+#include "kernels/dispatch.h"
+#include "plan/packed_convolution.h"
 
 #include <ATen/ATen.h>
 
@@ -50,8 +50,8 @@ struct PlanStep {
     std::optional<DirectConvolution> direct;
     // Any other convolution.
     std::optional<PackedConvolution> convolution;
-    // Of a convolution whose input is joined bit by bit as it is needed: the step that joins.
-    int join = -1;
+    // Of a convolution whose input is concatenated bit by bit as it is needed: the step that concatenates.
+    int concatenation = -1;
     // Of the others.
     Floats scale, shift, weights, biases;
     Floats reduce_weight, reduce_bias, expand_weight, expand_bias, spatial_weight;
@@ -92,7 +92,7 @@ public:
 
     at::ScalarType type;
     const char *kernels_name = "";
-    const PlanKernels *kernels = nullptr;
+    const RowKernels *kernels = nullptr;
     const WinogradKernels *winograd = nullptr;
     const DirectKernels *direct = nullptr;
     int64_t element_size = 4;
@@ -103,18 +103,18 @@ public:
     // As many rows as stay near the processor.
     int64_t rows_at_once(const PlanBuffer &buffer) const;
 
-    // How many rows a convolution by Winograd's algorithm joins and convolves at once.
+    // How many rows a convolution by Winograd's algorithm concatenates and convolves at once.
     int band_of(const PlanStep &step) const;
 
-    // What a thread needs beside its buffers: bytes of rows that are joined, of integers and for direct
+    // What a thread needs beside its buffers: bytes of rows that are concatenated, of integers and for direct
     // convolutions, and numbers for Winograd's algorithm.
-    int64_t joined_scratch() const;
+    int64_t concatenated_scratch() const;
     int64_t integer_scratch() const;
     int64_t direct_scratch() const;
     int64_t winograd_scratch() const;
 
-    // Whether the next step joins its input itself.
-    bool is_joined_later(size_t position) const;
+    // Whether the next step concatenates its input itself.
+    bool is_concatenated_later(size_t position) const;
 
     // Convolutions by kind.
     int32_t integer_count() const;
@@ -125,10 +125,10 @@ public:
     int64_t byte_count() const;
 
 private:
-    // Whether the step before a convolution does nothing but join its input.
-    bool joins_for(const CTorchPlanStep *given, int count, int position) const;
+    // Whether the step before a convolution does nothing but concatenate its input.
+    bool only_concatenates_for(const CTorchPlanStep *given, int count, int position) const;
 
-    PlanStep prepared(const CTorchPlanStep &description, bool joins);
+    PlanStep prepared(const CTorchPlanStep &description, bool concatenates);
 
     void pack(PlanStep &step);
 

@@ -1,4 +1,4 @@
-#include "output_pool.h"
+#include "plan/output_pool.h"
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>

@@ -6,7 +6,7 @@
 #ifndef WINOGRAD_GRADIENT_H
 #define WINOGRAD_GRADIENT_H
 
-#include "winograd.h"
+#include "winograd/winograd.h"
 
 #include <stdint.h>
 
@@ -19,7 +19,7 @@ typedef struct {
     // How many numbers `gather` needs to work in.
     int64_t (*scratch)(const WinogradShape *shape);
     // Of float32 and of bfloat16 elements: adds up the products of an image's transformed tiles and
-    // those of its convolution's gradient: [points][in][out]. Both images have their channels side by side
+    // those of its convolution's gradient: [elements][in][out]. Both images have their channels side by side
     // and no others. `scratch` and `sums` are aligned to 64 bytes.
     void (*gather[2])(
         const WinogradShape *shape, const void *image, const void *gradient, int height, int width,

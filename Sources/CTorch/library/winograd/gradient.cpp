@@ -1,9 +1,9 @@
 // The Makefile compiles this file once for each instruction set, with WINOGRAD_GRADIENT naming the
 // table.
 
-#include "winograd_gradient.h"
+#include "winograd/gradient.h"
 
-#include "winograd_tiles.h"
+#include "winograd/transforms.h"
 
 namespace {
 
@@ -12,26 +12,26 @@ namespace {
 template <int kernel>
 void finish_channels(
     const float *sums, int in, int out, int first, int last, float *weights) {
-    constexpr int forms = Transform<kernel>::forms;
+    constexpr int transformed_width = Transform<kernel>::transformed_width;
     const WeightTransform<kernel> matrix;
     for (int i = first; i < last; i++) {
         for (int o = 0; o < out; o += lanes) {
-            Vector rows[kernel][forms];
-            for (int q = 0; q < forms; q++) {
-                Vector column[forms];
-                for (int p = 0; p < forms; p++) {
+            Vector rows[kernel][transformed_width];
+            for (int q = 0; q < transformed_width; q++) {
+                Vector column[transformed_width];
+                for (int p = 0; p < transformed_width; p++) {
                     column[p] =
-                        load(sums + (static_cast<long>(p * forms + q) * in + i) * out + o);
+                        load(sums + (static_cast<long>(p * transformed_width + q) * in + i) * out + o);
                 }
                 for (int y = 0; y < kernel; y++) {
                     rows[y][q] = column[0] * matrix.at[0][y];
-                    for (int p = 1; p < forms; p++) rows[y][q] += column[p] * matrix.at[p][y];
+                    for (int p = 1; p < transformed_width; p++) rows[y][q] += column[p] * matrix.at[p][y];
                 }
             }
             for (int y = 0; y < kernel; y++) {
                 for (int x = 0; x < kernel; x++) {
                     Vector sum = rows[y][0] * matrix.at[0][x];
-                    for (int q = 1; q < forms; q++) sum += rows[y][q] * matrix.at[q][x];
+                    for (int q = 1; q < transformed_width; q++) sum += rows[y][q] * matrix.at[q][x];
                     for (int lane = 0; lane < lanes; lane++) {
                         weights[((static_cast<long>(o + lane) * in + i) * kernel + y) * kernel + x] =
                             sum[lane];
@@ -59,26 +59,26 @@ inline Vector pixel(
     return load(image + (static_cast<long>(y) * width + x) * channels + c);
 }
 
-// Transforms `side` x `side` pixels, first along rows and then along columns, as [forms * forms], `stride`
-// numbers apart.
-template <int side, int forms, typename Element, typename Along>
-void take_pixels(
+// Transforms `side` x `side` pixels, first along rows and then along columns, to transformed_width squared
+// numbers that lie `stride` apart.
+template <int side, int transformed_width, typename Element, typename Along>
+void transform_pixels(
     const Element *image, int top, int left, int height, int width, int channels, float *target,
     long stride, Along transform) {
     for (int c = 0; c < channels; c += lanes) {
-        Vector columns[forms][side];
+        Vector columns[transformed_width][side];
         for (int y = 0; y < side; y++) {
-            Vector row[side], values[forms];
+            Vector row[side], values[transformed_width];
             for (int x = 0; x < side; x++) {
                 row[x] = pixel(image, top + y, left + x, height, width, channels, c);
             }
             transform(row, values);
-            for (int x = 0; x < forms; x++) columns[x][y] = values[x];
+            for (int x = 0; x < transformed_width; x++) columns[x][y] = values[x];
         }
-        for (int x = 0; x < forms; x++) {
-            Vector values[forms];
+        for (int x = 0; x < transformed_width; x++) {
+            Vector values[transformed_width];
             transform(columns[x], values);
-            for (int y = 0; y < forms; y++) store(values[y], target + (y * forms + x) * stride + c);
+            for (int y = 0; y < transformed_width; y++) store(values[y], target + (y * transformed_width + x) * stride + c);
         }
     }
 }
@@ -127,16 +127,16 @@ void accumulate(const float *left, int in, const float *right, int out, int coun
 // Sums are read and written once for so many tiles.
 constexpr int tiles_at_a_time = 48;
 
-// Distances between the transforms of neighbouring points: no multiple of 4096 bytes, as the same
-// place of all points is written together.
-inline long point_stride(int rows, int channels) {
+// Distances between neighbouring elements of the transforms: no multiple of 4096 bytes, as the same place of
+// all is written together.
+inline long element_stride(int rows, int channels) {
     return (static_cast<long>(rows) * channels + 1023) / 1024 * 1024 + 16;
 }
 
 int64_t scratch(const WinogradShape *shape) {
-    return winograd_points(shape->kernel) *
-        (point_stride(tiles_at_a_time, shape->in_channels) +
-         point_stride(tiles_at_a_time, shape->out_channels));
+    return winograd_elements(shape->kernel) *
+        (element_stride(tiles_at_a_time, shape->in_channels) +
+         element_stride(tiles_at_a_time, shape->out_channels));
 }
 
 template <int kernel, typename Element>
@@ -144,26 +144,26 @@ void gather_tiles(
     const WinogradShape &shape, const Element *image, const Element *gradient, int height,
     int width, float *sums, float *scratch) {
     const int in = shape.in_channels, out = shape.out_channels;
-    using At = Transform<kernel>;
-    constexpr int size = At::size, points = At::points, margin = kernel / 2;
-    const int across = (width + size - 1) / size;
-    const int total = across * ((height + size - 1) / size);
-    const long in_stride = point_stride(tiles_at_a_time, in);
-    const long out_stride = point_stride(tiles_at_a_time, out);
+    using T = Transform<kernel>;
+    constexpr int output_tile = T::output_tile, elements = T::elements, margin = kernel / 2;
+    const int across = (width + output_tile - 1) / output_tile;
+    const int total = across * ((height + output_tile - 1) / output_tile);
+    const long in_stride = element_stride(tiles_at_a_time, in);
+    const long out_stride = element_stride(tiles_at_a_time, out);
     float *const images = scratch;
-    float *const gradients = images + points * in_stride;
+    float *const gradients = images + elements * in_stride;
     for (int first = 0; first < total; first += tiles_at_a_time) {
         const int count = smaller(tiles_at_a_time, total - first);
         for (int t = 0; t < count; t++) {
-            const int top = (first + t) / across * size, left = (first + t) % across * size;
-            take_pixels<At::tile, At::forms>(
+            const int top = (first + t) / across * output_tile, left = (first + t) % across * output_tile;
+            transform_pixels<T::input_tile, T::transformed_width>(
                 image, top - margin, left - margin, height, width, in,
-                images + static_cast<long>(t) * in, in_stride, At::input);
-            take_pixels<size, At::forms>(
+                images + static_cast<long>(t) * in, in_stride, T::template input_transform<Vector>);
+            transform_pixels<output_tile, T::transformed_width>(
                 gradient, top, left, height, width, out, gradients + static_cast<long>(t) * out,
-                out_stride, At::expand);
+                out_stride, T::template gradient_transform<Vector>);
         }
-        for (int p = 0; p < points; p++) {
+        for (int p = 0; p < elements; p++) {
             accumulate(
                 images + p * in_stride, in, gradients + p * out_stride, out, count,
                 sums + static_cast<long>(p) * in * out);

@@ -5,6 +5,8 @@
 #ifndef SIMD_H
 #define SIMD_H
 
+#include "kernels/bfloat16.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -55,11 +57,9 @@ inline void store(Vector value, float *target) {
     *reinterpret_cast<UnalignedVector *>(target) = value;
 }
 
-// To nearest, of ties the even one.
 inline void store(Vector value, uint16_t *target) {
-    const Words words = (Words)value;
-    const Words rounded = (words + 0x7FFF + ((words >> 16) & 1)) >> 16;
-    *reinterpret_cast<Halves *>(target) = __builtin_convertvector(rounded, Halves);
+    *reinterpret_cast<Halves *>(target) =
+        __builtin_convertvector(bfloat16_bits<Words>(value), Halves);
 }
 
 inline int smaller(int a, int b) { return a < b ? a : b; }

@@ -1,0 +1,28 @@
+// The loops of view aggregation, compiled once for each instruction set.
+
+#ifndef VIEW_KERNELS_H
+#define VIEW_KERNELS_H
+
+#include <stdint.h>
+
+struct ViewKernels {
+    // Adds `weight` times the softmax of each of `count` pixels' logits to the pixel's fp16 sums (where
+    // not null), and writes the argmax over the outputs (where not null; ties: the lowest index). Class c
+    // gets what output `output_of_class[c]` has; that list is as long as the next multiple of 16. A pixel
+    // has `outputs` logits, at most 256. Steps are from a pixel to the next.
+    void (*accumulate)(
+        const float *logits, long logits_step, int outputs, int count,
+        const int32_t *output_of_class, int classes, float weight, uint16_t *sums, long sums_step,
+        uint8_t *labels, long labels_step);
+
+    // The argmax of each pixel's sums (ties: the lowest index).
+    void (*argmax)(const uint16_t *sums, int classes, long count, uint8_t *labels);
+};
+
+extern const ViewKernels view_kernels_baseline;
+#ifdef __x86_64__
+extern const ViewKernels view_kernels_avx2;
+extern const ViewKernels view_kernels_avx512;
+#endif
+
+#endif
