@@ -186,8 +186,8 @@ let package = Package(
             name: "CommandTests",
             dependencies: [
                 "segment-brain", "sliceseg", "Files", "Datasets", "Inference", "ModelBundles",
-                "Pipelines", "Preprocessing", "SegmentationModels", "Tensors", "VolumeIO",
-                "Volumes",
+                "NeuralNetworks", "Pipelines", "Preprocessing", "SegmentationModels", "Tensors",
+                "VolumeIO", "Volumes",
                 "TestSupport",
             ],
             swiftSettings: strict),

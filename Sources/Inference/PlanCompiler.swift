@@ -195,8 +195,11 @@ struct PlanCompiler {
             try rectify(inputs[0], slope: try slope(of: layer), output)
         case .concatenation:
             if readersOf(output).allSatisfy({ appliesPending($0) }) {
-                try hold(output, Pending(try inputs.flatMap { try sources(of: $0) }))
-                return
+                let all = try inputs.flatMap { try sources(of: $0) }
+                if all.count <= mostSources {
+                    try hold(output, Pending(all))
+                    return
+                }
             }
             let buffer = joinedBuffer(output.position)
             for input in inputs { try join(input, in: output.position) }
@@ -205,7 +208,8 @@ struct PlanCompiler {
             let joined = makePlace(doubled(graph.shape(of: output)))
             steps.append(
                 .join(
-                    try inputs.flatMap { try sources(of: $0) }, target: joined, nil, slope: 1, nil))
+                    try inputs.map { PlanSource(try place(of: $0)) }, target: joined, nil, slope: 1,
+                    nil))
             try convolve(
                 joined.buffer, try sum(channels: joined.channels / 2), name: "", into: output,
                 after: node)
@@ -229,9 +233,10 @@ struct PlanCompiler {
             }
             try hold(output, Pending([PlanSource(target)]))
         case .dropout: break
-        case .maximum, .product, .scaling, .average, .connection, .sigmoid:
+        case .maximum, .product, .scaling, .average, .connection, .shares, .sigmoid:
             throw PlanError(
-                description: "plans have no step for '\(node.operation)' outside of recalibration")
+                description:
+                    "plans have no step for '\(node.operation.name)' outside of recalibration")
         }
     }
 
@@ -492,6 +497,9 @@ struct PlanCompiler {
 
     private mutating func recalibrate(_ recalibrated: NetworkGraph.Recalibrated) throws {
         let block = recalibrated.block
+        guard block.selection == nil else {
+            throw PlanError(description: "plans have no step that selects kernels")
+        }
         var value = try pending[position(recalibrated.input)] ?? readable(recalibrated.input)
         if value.sources.count != 1 || value.sources[0].indices != nil || value.slope != 1 {
             value = Pending([PlanSource(try place(of: recalibrated.input))])
@@ -555,6 +563,9 @@ struct PlanCompiler {
     }
 }
 
+/// The most sources that a step joins.
+private let mostSources = 4
+
 // MARK: - Weights
 
 private func exact(_ parameter: Parameter) throws -> Tensor {
@@ -566,7 +577,9 @@ private func vector(_ values: [Float]) throws -> Tensor {
 }
 
 private func weights(_ layer: Linear) throws -> PlanWeights {
-    PlanWeights(weight: try exact(layer.weight), bias: try exact(layer.bias))
+    PlanWeights(
+        weight: try exact(layer.weight),
+        bias: try layer.bias.map { try exact($0) } ?? .zeros([layer.weight.value.shape[0]]))
 }
 
 private func slope(of layer: PReLU) throws -> Double {

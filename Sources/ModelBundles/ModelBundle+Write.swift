@@ -18,10 +18,12 @@ extension ModelBundle {
     ///   - card: The card; the names of the weights files and their hashes are filled in.
     ///   - networks: A network for each plane of the card.
     ///   - directory: The bundle's folder; folders above it are made where they are missing.
+    ///   - keepsSinglePrecision: Whether weights are stored as they are, twice as large.
     /// - Returns: The bundle as loading it again gives it.
     /// - Throws: ``ModelBundleError``, `FileWriteError` or `TensorError`.
     public static func write(
-        card: ModelCard, networks: [(Plane, SegmentationNetwork)], to directory: String
+        card: ModelCard, networks: [(Plane, SegmentationNetwork)], to directory: String,
+        keepsSinglePrecision: Bool = false
     ) throws -> ModelBundle {
         let directory = withoutTrailingSlashes(directory)
         try check(card, networks, directory)
@@ -31,7 +33,11 @@ extension ModelBundle {
             let name = "weights-\(plane.rawValue).safetensors"
             let path = path(of: name, in: directory)
             let tensors = try network.namedParameters.map { name, parameter in
-                (name: name, tensor: try compact(parameter, name: name, path: path))
+                (
+                    name: name,
+                    tensor: try compact(
+                        parameter, keepsSinglePrecision, name: name, path: path)
+                )
             }
             let bytes = try encodedSafeTensors(tensors, metadata: ["format": "pt"], as: nil)
             for index in card.planes.indices where card.planes[index].plane == plane {
@@ -78,7 +84,7 @@ extension ModelBundle {
 
     /// A weight in half precision; a buffer as it is.
     private static func compact(
-        _ parameter: Parameter, name: String, path: String
+        _ parameter: Parameter, _ keepsSinglePrecision: Bool, name: String, path: String
     ) throws -> Tensor {
         let single = try parameter.value.detached().converted(to: .float32, on: .cpu)
         guard try single.allFinite() else {
@@ -87,7 +93,7 @@ extension ModelBundle {
                 "cannot be written: '\(name)' holds numbers that are not finite; the training has "
                     + "diverged, so lower its learning rate")
         }
-        guard parameter.isTrainable else { return single }
+        guard parameter.isTrainable, !keepsSinglePrecision else { return single }
         let half = try single.converted(to: .float16)
         guard try half.allFinite() else {
             throw ModelBundleError(

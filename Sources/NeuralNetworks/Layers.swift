@@ -189,23 +189,23 @@ public final class PReLU: ImageLayer {
 public final class Linear: Layer {
     /// `[out, in]`.
     public let weight: Parameter
-    /// `[out]`.
-    public let bias: Parameter
+    /// `[out]`, or none.
+    public let bias: Parameter?
 
     /// Makes a fully connected layer.
-    public init(_ inputs: Int, _ outputs: Int) throws {
+    public init(_ inputs: Int, _ outputs: Int, hasBias: Bool = true) throws {
         weight = try Parameter(heNormal(shape: [outputs, inputs]))
-        bias = try Parameter(.zeros([outputs]))
+        bias = hasBias ? try Parameter(.zeros([outputs])) : nil
     }
 
     /// Weight and bias.
     public var parts: [(name: String, part: LayerPart)] {
-        [("weight", .parameter(weight)), ("bias", .parameter(bias))]
+        [("weight", .parameter(weight))] + (bias.map { [("bias", .parameter($0))] } ?? [])
     }
 
     /// Computes `x weightᵀ + bias`.
     public func callAsFunction(_ input: Tensor) throws -> Tensor {
-        try input.linear(weight: weight.value, bias: bias.value)
+        try input.linear(weight: weight.value, bias: bias?.value)
     }
 }
 

@@ -2,7 +2,7 @@ public import Tensors
 
 /// A reduction of windows of pixels to one: `[N, C, H, W]` to `[N, C, H', W']`.
 ///
-/// `H' = (H + 2 padding - kernel) / stride + 1`, rounded up where `roundsUp` is set, and `W'` likewise.
+/// `H' = (H + 2 padding - kernel) / stride + 1`, and `W'` likewise.
 public final class Pooling2d: ImageLayer {
     /// What becomes of a window.
     public enum Reduction: String, Sendable, Hashable, Codable, CaseIterable {
@@ -24,24 +24,20 @@ public final class Pooling2d: ImageLayer {
     public let stride: Int
     /// Pixels around the image that windows may reach into.
     public let padding: Int
-    /// Whether a window that reaches beyond the image at its lower or right edge counts.
-    public let roundsUp: Bool
 
     /// Makes a pooling, of 2x2 squares by default.
     ///
     /// - Precondition: Stochastic pooling is of 2x2 squares.
     public init(
-        _ reduction: Reduction, kernel: Int = 2, stride: Int = 2, padding: Int = 0,
-        roundsUp: Bool = false
+        _ reduction: Reduction, kernel: Int = 2, stride: Int = 2, padding: Int = 0
     ) {
         precondition(
-            reduction != .stochastic || (kernel, stride, padding, roundsUp) == (2, 2, 0, false),
+            reduction != .stochastic || (kernel, stride, padding) == (2, 2, 0),
             "stochastic pooling of \(kernel)x\(kernel), stride \(stride)")
         self.reduction = reduction
         self.kernel = kernel
         self.stride = stride
         self.padding = padding
-        self.roundsUp = roundsUp
     }
 
     /// Nothing is learned.
@@ -49,22 +45,16 @@ public final class Pooling2d: ImageLayer {
 
     /// The extent of the output for an extent of the input.
     public func outputSize(_ size: Int) -> Int {
-        let room = size + 2 * padding - kernel
-        guard roundsUp else { return room / stride + 1 }
-        let count = (room + stride - 1) / stride + 1
-        // As in PyTorch, the last window starts inside the image.
-        return (count - 1) * stride >= size + padding ? count - 1 : count
+        (size + 2 * padding - kernel) / stride + 1
     }
 
     /// Pools.
     public func callAsFunction(_ input: Tensor, mode: LayerMode) throws -> Tensor {
         switch reduction {
         case .maximum:
-            try input.maxPooled(
-                kernel: kernel, stride: stride, padding: padding, roundsUp: roundsUp)
+            try input.maxPooled(kernel: kernel, stride: stride, padding: padding)
         case .average:
-            try input.averagePooled(
-                kernel: kernel, stride: stride, padding: padding, roundsUp: roundsUp)
+            try input.averagePooled(kernel: kernel, stride: stride, padding: padding)
         case .stochastic:
             try stochastic(input, draws: mode == .training)
         }

@@ -6,7 +6,7 @@ extension Architecture: Codable {
     private enum Key: String, CodingKey, CaseIterable {
         case family, decoder, classes, channels, kernel, depth, widths, contextSlices
         case recalibration, reductionRatio, combination, placement, normalization, upsampling
-        case dropout
+        case dropout, pooling, dilation, groups, hasBiases, selectiveKernel
     }
 
     /// The names of the options.
@@ -33,7 +33,9 @@ extension Architecture: Codable {
         let upsampling = try value(.upsampling, default: Upsampling.bilinear)
         encoder = try choice(
             .family, try container.decode(String.self, forKey: .family),
-            among: EncoderKind.all(normalization: normalization), named: \.name)
+            among: EncoderKind.all(
+                normalization: normalization,
+                pooling: try value(.pooling, default: .maximum)), named: \.name)
         decoder = encoder.usualDecoder(normalization: normalization, upsampling: upsampling)
         if let name = try container.decodeIfPresent(String.self, forKey: .decoder) {
             decoder = try choice(
@@ -44,22 +46,27 @@ extension Architecture: Codable {
         if let widths = try container.decodeIfPresent([Int].self, forKey: .widths) {
             self.widths = widths
         } else {
-            let depth = try value(.depth, default: 4)
+            let depth = try value(.depth, default: encoder.usualDepth)
             // A depth that cannot be stays one: it is refused below.
             widths = Array(
-                repeating: try value(.channels, default: 64), count: max(0, min(depth, 99)) + 1)
+                repeating: try value(.channels, default: 64),
+                count: encoder.widthCount(depth: max(0, min(depth, 99))))
         }
         let ratio = try container.decodeIfPresent(Int.self, forKey: .reductionRatio)
         recalibration = try choice(
             .recalibration, try value(.recalibration, default: "channelAndSpatial"),
             among: Recalibration.all(
-                reductionRatio: ratio, combination: try value(.combination, default: .addition)),
+                reductionRatio: ratio, combination: try value(.combination, default: .addition),
+                hasBiases: try value(.hasBiases, default: true),
+                selectiveKernel: try value(.selectiveKernel, default: SelectiveKernel())),
             named: \.name)
         classes = try value(.classes, default: 2)
         kernel = try value(.kernel, default: 5)
         contextSlices = try value(.contextSlices, default: 1)
         placement = try value(.placement, default: .endOfBlock)
         dropout = try value(.dropout, default: 0)
+        dilation = try value(.dilation, default: 1)
+        groups = try value(.groups, default: 1)
         if let problem {
             throw DecodingError.dataCorrupted(
                 .init(codingPath: coder.codingPath, debugDescription: problem))
@@ -73,7 +80,7 @@ extension Architecture: Codable {
         var container = coder.container(keyedBy: Key.self)
         var normalization = Normalization.none
         var upsampling = Upsampling.bilinear
-        if case .uNet(let chosen) = encoder { normalization = chosen }
+        if case .uNet(let chosen, _) = encoder { normalization = chosen }
         if case .uNet(let chosen, let step) = decoder {
             (normalization, upsampling) = (chosen, step)
         }
@@ -98,13 +105,47 @@ extension Architecture: Codable {
         try container.encode(normalization, forKey: .normalization)
         try container.encode(upsampling, forKey: .upsampling)
         try container.encode(dropout, forKey: .dropout)
+        if encoder.pooling != .maximum { try container.encode(encoder.pooling, forKey: .pooling) }
+        if dilation != 1 { try container.encode(dilation, forKey: .dilation) }
+        if groups != 1 { try container.encode(groups, forKey: .groups) }
+        if case .squeezeAndExcitation(_, false) = recalibration {
+            try container.encode(false, forKey: .hasBiases)
+        }
+        if case .selectiveKernel(let options) = recalibration {
+            try container.encode(options, forKey: .selectiveKernel)
+        }
     }
 }
 
 extension EncoderKind {
     /// Every encoder.
-    public static func all(normalization: Normalization = .none) -> [EncoderKind] {
-        [.uNet(normalization: normalization), .sdNet, .denseNet, .residual]
+    public static func all(
+        normalization: Normalization = .none, pooling: LevelPooling = .maximum
+    ) -> [EncoderKind] {
+        [
+            .uNet(normalization: normalization, pooling: pooling), .sdNet, .denseNet,
+            .residual(pooling: pooling),
+        ] + PublishedEncoder.allCases.map { .published($0) }
+    }
+
+    /// The step from one level to the coarser one.
+    public var pooling: LevelPooling {
+        switch self {
+        case .uNet(_, let pooling), .residual(let pooling): pooling
+        case .sdNet, .denseNet, .published: .maximum
+        }
+    }
+
+    /// The number of poolings where none is given.
+    public var usualDepth: Int {
+        if case .published(let kind) = self { return kind.levelCount }
+        return 4
+    }
+
+    /// The number of widths for a number of poolings.
+    public func widthCount(depth: Int) -> Int {
+        if case .published = self { return depth }
+        return depth + 1
     }
 
     /// The encoder's name in files, such as `uNet`.
@@ -114,6 +155,7 @@ extension EncoderKind {
         case .sdNet: "sdNet"
         case .denseNet: "denseNet"
         case .residual: "residual"
+        case .published(let kind): kind.rawValue
         }
     }
 
@@ -122,10 +164,11 @@ extension EncoderKind {
         normalization: Normalization = .none, upsampling: Upsampling = .bilinear
     ) -> DecoderKind {
         switch self {
-        case .uNet(let normalization): .uNet(normalization: normalization, upsampling: upsampling)
+        case .uNet(let normalization, _):
+            .uNet(normalization: normalization, upsampling: upsampling)
         case .sdNet: .sdNet
         case .denseNet: .denseNet
-        case .residual: .uNet(normalization: normalization, upsampling: upsampling)
+        case .residual, .published: .uNet(normalization: normalization, upsampling: upsampling)
         }
     }
 }
@@ -151,11 +194,14 @@ extension DecoderKind {
 extension Recalibration {
     /// Every kind with some options; a ratio of `nil` is each kind's own default.
     public static func all(
-        reductionRatio: Int? = nil, combination: Combination = .addition
+        reductionRatio: Int? = nil, combination: Combination = .addition, hasBiases: Bool = true,
+        selectiveKernel: SelectiveKernel = SelectiveKernel()
     ) -> [Recalibration] {
         [
             .none, .channel(reductionRatio: reductionRatio ?? 2), .spatial,
             .channelAndSpatial(reductionRatio: reductionRatio ?? 2, combination: combination),
+            .squeezeAndExcitation(reductionRatio: reductionRatio ?? 16, hasBiases: hasBiases),
+            .expandedSqueeze(ratio: reductionRatio ?? 2), .selectiveKernel(selectiveKernel),
         ]
     }
 }

@@ -7,12 +7,18 @@ public struct Architecture: Sendable, Hashable {
     public var encoder: EncoderKind
     /// What brings them back to the size of the slice.
     public var decoder: DecoderKind
-    /// Channels of every level from fine to coarse, the bottleneck's last.
+    /// Channels of every level from fine to coarse, the bottleneck's last; of a published encoder
+    /// those of the decoder's levels.
     public var widths: [Int]
     /// Classes, background included: the channels of the output.
     public var classes: Int
     /// Edge length of the kernels; odd.
     public var kernel: Int
+    /// Step between the taps of those kernels.
+    public var dilation = 1
+    /// Groups of channels that are convolved apart by those kernels, wherever both numbers of
+    /// channels are multiples of it.
+    public var groups = 1
     /// Neighbouring slices that enter as channels; odd, the one to label in the middle.
     public var contextSlices: Int
     /// The squeeze & excitation blocks it carries.
@@ -53,8 +59,11 @@ public struct Architecture: Sendable, Hashable {
             dropout: dropout)
     }
 
-    /// The number of poolings, and so of decoders.
-    public var depth: Int { max(0, widths.count - 1) }
+    /// The number of poolings, and so of levels of the decoder.
+    public var depth: Int {
+        if case .published = encoder { return widths.count }
+        return max(0, widths.count - 1)
+    }
 
     /// What heights and widths of slices are padded to a multiple of.
     public var sizeMultiple: Int { 1 << depth }
@@ -74,10 +83,22 @@ public struct Architecture: Sendable, Hashable {
         if contextSlices < 1 || contextSlices > 31 || contextSlices % 2 == 0 {
             return "contextSlices must be odd, 1 to 31, not \(contextSlices)"
         }
-        if let ratio = recalibration.reductionRatio, let narrowest = widths.min(),
-            !(1...narrowest).contains(ratio)
+        if !(1...31).contains(dilation) { return "dilation must be 1 to 31, not \(dilation)" }
+        if !(1...4096).contains(groups) { return "groups must be 1 to 4096, not \(groups)" }
+        if let problem = widths.lazy.compactMap({ recalibration.problem(channels: $0) }).first {
+            return problem
+        }
+        if case .published(let kind) = encoder {
+            if depth != kind.levelCount {
+                return "depth must be \(kind.levelCount) for \(kind.rawValue), not \(depth)"
+            }
+            if placement != .endOfBlock {
+                return "placement must be endOfBlock for \(kind.rawValue), whose paper fixes it"
+            }
+        } else if case .uNet(let encoded, _) = encoder, case .uNet(let decoded, _) = decoder,
+            encoded != decoded
         {
-            return "reductionRatio must be 1 to \(narrowest), not \(ratio)"
+            return "normalization must be one for encoder and decoder"
         }
         if !(0..<1).contains(dropout) { return "dropout must be in 0..<1, not \(dropout)" }
         return nil

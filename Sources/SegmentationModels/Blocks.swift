@@ -1,6 +1,27 @@
 internal import NeuralNetworks
 internal import Tensors
 
+/// The kernels of a block's convolutions.
+struct Kernel {
+    /// Edge length; odd.
+    var size: Int
+    /// Step between taps.
+    var dilation = 1
+    /// Groups of channels that are convolved apart, where both numbers of channels are multiples of
+    /// it.
+    var groups = 1
+
+    /// Makes a convolution that keeps the size.
+    func convolution(
+        _ inputChannels: Int, _ channels: Int, hasBias: Bool = true
+    ) throws -> Conv2d {
+        let divides = inputChannels % groups == 0 && channels % groups == 0
+        return try Conv2d(
+            inputChannels, channels, kernel: size, dilation: dilation,
+            groups: divides ? groups : 1, hasBias: hasBias)
+    }
+}
+
 /// U-Net's block: twice convolution, normalization where asked for, ReLU.
 final class UNetBlock: Block {
     private let convolution1: Conv2d
@@ -8,9 +29,9 @@ final class UNetBlock: Block {
     private let normalization1: BatchNorm2d?
     private let normalization2: BatchNorm2d?
 
-    init(inputChannels: Int, channels: Int, kernel: Int, normalization: Normalization) throws {
-        convolution1 = try Conv2d(inputChannels, channels, kernel: kernel)
-        convolution2 = try Conv2d(channels, channels, kernel: kernel)
+    init(inputChannels: Int, channels: Int, kernel: Kernel, normalization: Normalization) throws {
+        convolution1 = try kernel.convolution(inputChannels, channels)
+        convolution2 = try kernel.convolution(channels, channels)
         let normalizes = normalization == .batch
         normalization1 = normalizes ? try BatchNorm2d(channels) : nil
         normalization2 = normalizes ? try BatchNorm2d(channels) : nil
@@ -48,8 +69,8 @@ final class SDNetBlock: Block {
     private let activation: PReLU
     private let normalization: BatchNorm2d
 
-    init(inputChannels: Int, channels: Int, kernel: Int) throws {
-        convolution = try Conv2d(inputChannels, channels, kernel: kernel)
+    init(inputChannels: Int, channels: Int, kernel: Kernel) throws {
+        convolution = try kernel.convolution(inputChannels, channels)
         activation = try PReLU()
         normalization = try BatchNorm2d(channels)
     }
@@ -78,11 +99,11 @@ final class DenseBlock: Block {
     private let convolutions: [Conv2d]
     private let activation: PReLU
 
-    init(inputChannels: Int, channels: Int, kernel: Int) throws {
+    init(inputChannels: Int, channels: Int, kernel: Kernel) throws {
         let widths = [inputChannels, inputChannels + channels, inputChannels + 2 * channels]
         normalizations = try widths.map { try BatchNorm2d($0) }
-        convolutions = try zip(widths, [kernel, kernel, 1]).map {
-            try Conv2d($0, channels, kernel: $1)
+        convolutions = try zip(widths, [kernel, kernel, Kernel(size: 1)]).map {
+            try $1.convolution($0, channels)
         }
         activation = try PReLU()
     }

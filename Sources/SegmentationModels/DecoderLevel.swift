@@ -43,7 +43,7 @@ final class DecoderLevel: Layer {
         self.transposed = transposed
         self.projection = projection
         let joined = skipChannels + grown
-        let kernel = architecture.kernel
+        let kernel = architecture.blockKernel
         switch architecture.decoder {
         case .uNet(let normalization, _):
             block = try UNetBlock(

@@ -16,17 +16,32 @@ public enum Upsampling: String, Sendable, Hashable, Codable, CaseIterable {
     case transposedConvolution
 }
 
+/// A step of an encoder from one level to the coarser one.
+public enum LevelPooling: String, Sendable, Hashable, Codable, CaseIterable {
+    /// The largest value of each 2x2 square.
+    case maximum
+    /// The mean of each square.
+    case average
+    /// In training one value of each square, drawn in proportion to it; in use the mean by those
+    /// probabilities (Zeiler and Fergus, arXiv:1301.3557).
+    case stochastic
+    /// A learned 2x2 convolution of stride 2.
+    case stridedConvolution
+}
+
 /// An encoder: what computes features at every level of a network.
 public enum EncoderKind: Sendable, Hashable {
     /// Two convolutions a block, max pooling (Ronneberger et al., arXiv:1505.04597).
-    case uNet(normalization: Normalization = .none)
+    case uNet(normalization: Normalization = .none, pooling: LevelPooling = .maximum)
     /// One convolution a block, max pooling with indices (Roy et al., arXiv:1705.00938).
     case sdNet
     /// Densely connected blocks, max pooling with indices: the fully convolutional DenseNet of
     /// QuickNAT (Roy et al., arXiv:1801.04161).
     case denseNet
-    /// Two convolutions and a shortcut a block, max pooling (He et al., arXiv:1512.03385).
-    case residual
+    /// Two convolutions and a shortcut a block (He et al., arXiv:1512.03385).
+    case residual(pooling: LevelPooling = .maximum)
+    /// An encoder that a paper fixes.
+    case published(PublishedEncoder)
 }
 
 /// A decoder: what brings features back to the size of the slice.

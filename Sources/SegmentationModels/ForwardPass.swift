@@ -70,6 +70,9 @@ public protocol ForwardPass {
     mutating func average(_ input: Value) throws -> Value
     /// Applies a fully connected layer to a vector.
     mutating func connect(_ input: Value, by layer: Linear) throws -> Value
+    /// The softmax over branches: of a vector that holds a number for each channel of each branch,
+    /// one branch after the other, a vector of shares for each branch.
+    mutating func share(_ input: Value, among branches: Int) throws -> [Value]
     /// `1 / (1 + exp(-x))`.
     mutating func squash(_ input: Value) throws -> Value
     /// Applies a recalibration block, whose own description is
@@ -215,6 +218,17 @@ public struct EagerPass: ForwardPass {
 
     /// See ``ForwardPass``.
     public func connect(_ input: Tensor, by layer: Linear) throws -> Tensor { try layer(input) }
+
+    /// See ``ForwardPass``.
+    public func share(_ input: Tensor, among branches: Int) throws -> [Tensor] {
+        let shape = input.shape
+        let channels = shape[1] / branches
+        let shares = try input.reshaped([shape[0], branches, channels]).softmax(dimension: 1)
+        return try (0..<branches).map {
+            try shares.narrowed(dimension: 1, start: $0, length: 1)
+                .reshaped([shape[0], channels])
+        }
+    }
 
     /// See ``ForwardPass``.
     public func squash(_ input: Tensor) throws -> Tensor { try input.sigmoid() }

@@ -24,7 +24,7 @@ public struct NetworkGraph: ForwardPass {
         public let operation: Operation
         /// The values that it reads.
         public let inputs: [Value]
-        /// The values that it makes: one, or two where maxima have indices.
+        /// The values that it makes: one, two where maxima have indices, or one for each branch.
         public let outputs: [Value]
     }
 
@@ -66,8 +66,37 @@ public struct NetworkGraph: ForwardPass {
         case average
         /// A fully connected layer.
         case connection(Linear)
+        /// Softmax over branches, a share of each channel for each.
+        case shares
         /// Sigmoid.
         case sigmoid
+
+        /// The operation in a word or two.
+        public var name: String {
+            switch self {
+            case .input: "image"
+            case .convolution: "convolution"
+            case .transposedConvolution: "transposed convolution"
+            case .normalization: "normalization"
+            case .rectification: "ReLU"
+            case .learnedRectification: "PReLU"
+            case .dropout: "dropout"
+            case .concatenation: "concatenation"
+            case .addition: "sum"
+            case .maximum: "maximum"
+            case .product: "product"
+            case .scaling: "scaling"
+            case .pooling(let layer): "\(layer.reduction.rawValue) pooling"
+            case .poolingWithIndices: "max pooling with indices"
+            case .unpooling: "unpooling"
+            case .interpolation(.bilinear): "bilinear upsampling"
+            case .interpolation(.nearest): "nearest upsampling"
+            case .average: "global average"
+            case .connection: "fully connected"
+            case .shares: "softmax over branches"
+            case .sigmoid: "sigmoid"
+            }
+        }
     }
 
     /// Nodes that together are a recalibration block.
@@ -258,6 +287,15 @@ public struct NetworkGraph: ForwardPass {
         add(
             .connection(layer), [input],
             FeatureShape(channels: layer.weight.value.shape[0], height: 1, width: 1), layer: layer)
+    }
+
+    /// See ``ForwardPass``.
+    public mutating func share(_ input: Value, among branches: Int) -> [Value] {
+        let channels = shape(of: input).channels / branches
+        let first = add(
+            .shares, [input], FeatureShape(channels: channels, height: 1, width: 1),
+            outputs: branches)
+        return (0..<branches).map { Value(position: first.position + $0) }
     }
 
     /// See ``ForwardPass``.

@@ -9,6 +9,14 @@ public enum Recalibration: Sendable, Hashable {
     case spatial
     /// scSE: both, combined.
     case channelAndSpatial(reductionRatio: Int = 2, combination: Combination = .addition)
+    /// SE: as cSE, with the ratio of SENet (Hu et al., arXiv:1709.01507, section 3); the biases are
+    /// those of the authors' code, the paper's formula has none.
+    case squeezeAndExcitation(reductionRatio: Int = 16, hasBiases: Bool = true)
+    /// SE whose hidden layer is `ratio` times wider than the input, without biases.
+    case expandedSqueeze(ratio: Int = 2)
+    /// SK: convolution by several kernels, of which each channel selects (Li et al.,
+    /// arXiv:1903.06586).
+    case selectiveKernel(SelectiveKernel = SelectiveKernel())
 
     /// The kind's name in files, such as `channelAndSpatial`.
     public var name: String {
@@ -17,14 +25,38 @@ public enum Recalibration: Sendable, Hashable {
         case .channel: "channel"
         case .spatial: "spatial"
         case .channelAndSpatial: "channelAndSpatial"
+        case .squeezeAndExcitation: "squeezeAndExcitation"
+        case .expandedSqueeze: "expandedSqueeze"
+        case .selectiveKernel: "selectiveKernel"
         }
     }
 
-    /// r: how much narrower the hidden layer is than the input, or `nil` where there is none.
+    /// r: how much narrower, or wider, the hidden layer is than the input, or `nil` where there is none.
     public var reductionRatio: Int? {
         switch self {
         case .none, .spatial: nil
-        case .channel(let ratio), .channelAndSpatial(let ratio, _): ratio
+        case .channel(let ratio), .channelAndSpatial(let ratio, _),
+            .squeezeAndExcitation(let ratio, _), .expandedSqueeze(let ratio):
+            ratio
+        case .selectiveKernel(let options): options.reductionRatio
+        }
+    }
+
+    /// What cannot be built for features of some channels, as a sentence, or `nil` where all is well.
+    func problem(channels: Int) -> String? {
+        switch self {
+        case .none, .spatial: return nil
+        case .channel(let ratio), .channelAndSpatial(let ratio, _),
+            .squeezeAndExcitation(let ratio, _):
+            return (1...channels).contains(ratio)
+                ? nil : "reductionRatio must be 1 to \(channels), not \(ratio)"
+        case .expandedSqueeze(let ratio):
+            return (1...64).contains(ratio)
+                ? nil : "reductionRatio must be 1 to 64 in expandedSqueeze, not \(ratio)"
+        case .selectiveKernel(let options):
+            if let problem = options.problem { return problem }
+            return channels % options.groups == 0
+                ? nil : "\(channels) channels cannot be convolved in \(options.groups) groups"
         }
     }
 }
@@ -32,7 +64,10 @@ public enum Recalibration: Sendable, Hashable {
 extension Recalibration: CaseIterable {
     /// Every kind with its default options.
     public static var allCases: [Recalibration] {
-        [.none, .channel(), .spatial, .channelAndSpatial()]
+        [
+            .none, .channel(), .spatial, .channelAndSpatial(), .squeezeAndExcitation(),
+            .expandedSqueeze(), .selectiveKernel(),
+        ]
     }
 }
 

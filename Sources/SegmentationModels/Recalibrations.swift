@@ -11,10 +11,17 @@ public final class ChannelRecalibration: Block {
     package let expand: Linear
 
     /// Makes a block for `channels` channels whose hidden layer is `reductionRatio` times narrower.
-    public init(channels: Int, reductionRatio: Int) throws {
-        let hidden = max(1, channels / reductionRatio)
-        reduce = try Linear(channels, hidden)
-        expand = try Linear(hidden, channels)
+    public convenience init(
+        channels: Int, reductionRatio: Int, hasBiases: Bool = true
+    ) throws {
+        try self.init(
+            channels: channels, hidden: max(1, channels / reductionRatio), hasBiases: hasBiases)
+    }
+
+    /// Makes a block for `channels` channels with a hidden layer of some width.
+    public init(channels: Int, hidden: Int, hasBiases: Bool) throws {
+        reduce = try Linear(channels, hidden, hasBias: hasBiases)
+        expand = try Linear(hidden, channels, hasBias: hasBiases)
     }
 
     /// The two fully connected layers.
@@ -65,10 +72,12 @@ public final class RecalibrationBlock: Block {
     package let channel: ChannelRecalibration?
     package let spatial: SpatialRecalibration?
     package let fuse: Conv2d?
+    package let selection: SelectiveKernelBlock?
 
     /// Makes a block for `channels` channels.
     public init(_ kind: Recalibration, channels: Int) throws {
         self.kind = kind
+        var selection: SelectiveKernelBlock?
         switch kind {
         case .none: (channel, spatial, fuse) = (nil, nil, nil)
         case .channel(let ratio):
@@ -83,7 +92,19 @@ public final class RecalibrationBlock: Block {
             fuse =
                 combination == .concatenation
                 ? try Conv2d(2 * channels, channels, kernel: 1) : nil
+        case .squeezeAndExcitation(let ratio, let hasBiases):
+            channel = try ChannelRecalibration(
+                channels: channels, reductionRatio: ratio, hasBiases: hasBiases)
+            (spatial, fuse) = (nil, nil)
+        case .expandedSqueeze(let ratio):
+            channel = try ChannelRecalibration(
+                channels: channels, hidden: channels * ratio, hasBiases: false)
+            (spatial, fuse) = (nil, nil)
+        case .selectiveKernel(let options):
+            (channel, spatial, fuse) = (nil, nil, nil)
+            selection = try SelectiveKernelBlock(channels, channels, options)
         }
+        self.selection = selection
     }
 
     /// The halves there are, and the convolution that joins them.
@@ -92,6 +113,7 @@ public final class RecalibrationBlock: Block {
         if let channel { parts.append(("channel", .layer(channel))) }
         if let spatial { parts.append(("spatial", .layer(spatial))) }
         if let fuse { parts.append(("fuse", .layer(fuse))) }
+        if let selection { parts.append(("selection", .layer(selection))) }
         return parts
     }
 
@@ -105,6 +127,7 @@ public final class RecalibrationBlock: Block {
     public func forward<Pass: ForwardPass>(
         _ input: Pass.Value, _ pass: inout Pass
     ) throws -> Pass.Value {
+        if let selection { return try selection.forward(input, &pass) }
         guard let channel else { return try spatial?.forward(input, &pass) ?? input }
         let byChannel = try channel.forward(input, &pass)
         guard let bySpace = try spatial?.forward(input, &pass),
@@ -123,11 +146,12 @@ public final class RecalibrationBlock: Block {
     /// scSE by one operator, or `nil` where there is none for this block and this image.
     func joined(_ input: Tensor) throws -> Tensor? {
         guard case .channelAndSpatial(_, .addition) = kind, let channel, let spatial,
-            let bias = spatial.squeeze.bias, input.allowsJoinedOperators
+            let bias = spatial.squeeze.bias, let reduceBias = channel.reduce.bias,
+            let expandBias = channel.expand.bias, input.allowsJoinedOperators
         else { return nil }
         return try input.recalibrated(
-            reduce: (channel.reduce.weight.value, channel.reduce.bias.value),
-            expand: (channel.expand.weight.value, channel.expand.bias.value),
+            reduce: (channel.reduce.weight.value, reduceBias.value),
+            expand: (channel.expand.weight.value, expandBias.value),
             squeeze: (spatial.squeeze.weight.value, bias.value))
     }
 }

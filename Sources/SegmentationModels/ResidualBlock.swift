@@ -12,10 +12,10 @@ final class ResidualBlock: Block {
     private let normalization2: BatchNorm2d
     private let shortcut: ConvolutionAndNormalization?
 
-    init(inputChannels: Int, channels: Int, kernel: Int) throws {
-        convolution1 = try Conv2d(inputChannels, channels, kernel: kernel, hasBias: false)
+    init(inputChannels: Int, channels: Int, kernel: Kernel) throws {
+        convolution1 = try kernel.convolution(inputChannels, channels, hasBias: false)
         normalization1 = try BatchNorm2d(channels)
-        convolution2 = try Conv2d(channels, channels, kernel: kernel, hasBias: false)
+        convolution2 = try kernel.convolution(channels, channels, hasBias: false)
         normalization2 = try BatchNorm2d(channels)
         shortcut =
             inputChannels == channels

@@ -19,7 +19,13 @@ public final class SegmentationNetwork: ImageLayer, Block {
     public init(_ architecture: Architecture) throws {
         precondition(architecture.problem == nil, architecture.problem ?? "")
         self.architecture = architecture
-        encoder = try LevelEncoder(architecture)
+        if case .published(let kind) = architecture.encoder {
+            encoder = try kind.makeEncoder(
+                recalibration: architecture.recalibration,
+                inputChannels: architecture.contextSlices)
+        } else {
+            encoder = try LevelEncoder(architecture)
+        }
         var below = encoder.bottomChannels
         var decoders: [DecoderLevel] = []
         for level in encoder.skipChannels.indices.reversed() {
@@ -36,8 +42,14 @@ public final class SegmentationNetwork: ImageLayer, Block {
 
     /// Encoders from fine to coarse, bottleneck, decoders from coarse to fine, classifier.
     public var parts: [(name: String, part: LayerPart)] {
-        encoder.parts + decoders.enumerated().map { ("decoders.\($0)", .layer($1)) }
+        encoderParts + decoders.enumerated().map { ("decoders.\($0)", .layer($1)) }
             + [("classifier", .layer(classifier))]
+    }
+
+    /// The keys of the papers' own networks have always stood without a prefix.
+    private var encoderParts: [(name: String, part: LayerPart)] {
+        if case .published = architecture.encoder { return [("encoder", .layer(encoder))] }
+        return encoder.parts
     }
 
     /// Describes the network to a pass, on slices that need no padding.

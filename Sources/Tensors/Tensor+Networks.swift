@@ -93,21 +93,20 @@ extension Tensor {
 
     /// The largest value of each window.
     public func maxPooled(
-        kernel: Int = 2, stride: Int = 2, padding: Int = 0, roundsUp: Bool = false
+        kernel: Int = 2, stride: Int = 2, padding: Int = 0
     ) throws(TensorError) -> Tensor {
         try dispatchOne(
             "max_pool2d", "", .tensor(self), .integers([kernel, kernel]),
-            .integers([stride, stride]), .integers([padding, padding]), .integers([1, 1]),
-            .boolean(roundsUp))
+            .integers([stride, stride]), .integers([padding, padding]))
     }
 
     /// The mean of each window; zeros around the image do not count.
     public func averagePooled(
-        kernel: Int = 2, stride: Int = 2, padding: Int = 0, roundsUp: Bool = false
+        kernel: Int = 2, stride: Int = 2, padding: Int = 0
     ) throws(TensorError) -> Tensor {
         try dispatchOne(
             "avg_pool2d", "", .tensor(self), .integers([kernel, kernel]),
-            .integers([stride, stride]), .integers([padding, padding]), .boolean(roundsUp),
+            .integers([stride, stride]), .integers([padding, padding]), .boolean(false),
             .boolean(false))
     }
 

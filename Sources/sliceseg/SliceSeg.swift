@@ -16,7 +16,8 @@ struct SliceSeg: ParsableCommand {
             """,
         version: softwareVersion,
         subcommands: [
-            Evaluate.self, Train.self, Calibrate.self, Describe.self, Models.self, Phantom.self,
+            Evaluate.self, Train.self, Calibrate.self, Describe.self, Models.self, Import.self,
+            Export.self, Phantom.self,
             Info.self, Verify.self, Benchmark.self, BenchmarkInference.self, BenchmarkTraining.self,
         ])
 
@@ -198,37 +199,51 @@ struct Describe: ParsableCommand {
         abstract: "Tells the layers, shapes and parameters of a model or an architecture.",
         usage: """
             sliceseg describe <model>
-            sliceseg describe --architecture <family> [<options>]
+            sliceseg describe --network <name> [<options>]
             """,
         discussion: """
+            A network is unet, sdnet, densenet, quicknat or residual, or the encoder of a paper: \
+            resnet-50, -101, -152, resnext-50, inception, densenet-121, -169, -201, sknet-50, -101, \
+            sknet-small, with se- before it for SENet's blocks. Alone, with --classifier, an \
+            encoder is the network of its paper.
+
             EXAMPLES
               sliceseg describe brain-mri
-              sliceseg describe --architecture uNet --recalibration channelAndSpatial
+              sliceseg describe --network unet --recalibration scse
+              sliceseg describe --network se-resnet-50 --classifier --classes 1000 \\
+                --context-slices 3 --size 224x224
+              sliceseg describe --network sdnet --compare none,cse,sse,scse,se,sk
             """)
 
     @Argument(help: "A shipped model's name or a model's folder.")
     var model: String?
-    @Option(help: ArgumentHelp("uNet, sdNet or denseNet.", valueName: "family"))
-    var architecture: String?
+    @Option(
+        name: [.long, .customLong("architecture")],
+        help: ArgumentHelp("A network's name, see above.", valueName: "name"))
+    var network: String?
+    @Flag(help: "The encoder alone, as its paper's classifier.")
+    var classifier = false
     @Option(help: ArgumentHelp("Classes, background included.", valueName: "n"))
     var classes = 28
+    @Option(help: ArgumentHelp("Rows and columns of the image.", valueName: "size"))
+    var size = "256x256"
     @Option(help: ArgumentHelp("Channels of every block (64).", valueName: "n"))
     var channels: Int?
     @Option(help: ArgumentHelp("Edge length of the kernels (5).", valueName: "n"))
     var kernel: Int?
-    @Option(help: ArgumentHelp("How many poolings (4).", valueName: "n"))
+    @Option(help: ArgumentHelp("Number of poolings (4).", valueName: "n"))
     var depth: Int?
     @Option(help: ArgumentHelp("Slices that enter as channels (1).", valueName: "n"))
     var contextSlices: Int?
     @Option(
         help: ArgumentHelp(
-            "none, channel, spatial or channelAndSpatial (scSE).", valueName: "kind"))
+            "none, cse, sse, scse, se, seratio or sk (none).", valueName: "kind"))
     var recalibration: String?
-    @Option(help: ArgumentHelp("Reduction ratio of cSE (2).", valueName: "n"))
+    @Option(help: ArgumentHelp("Reduction ratio (2; 16 of se and sk).", valueName: "n"))
     var reductionRatio: Int?
     @Option(
         help: ArgumentHelp(
-            "How scSE joins its halves: addition, maximum, product, concatenation.",
+            "The halves of scSE joined: addition, maximum, product, concatenation.",
             valueName: "kind"))
     var combination: String?
     @Option(
@@ -239,15 +254,35 @@ struct Describe: ParsableCommand {
     var normalization: String?
     @Option(
         help: ArgumentHelp(
-            "bilinear, nearest or transposedConvolution, for the U-Net.", valueName: "kind"))
+            "bilinear, nearest or transposedConvolution, for the U-Net's decoder.",
+            valueName: "kind"))
     var upsampling: String?
+    @Option(help: ArgumentHelp("unet, sdnet or densenet, under any encoder.", valueName: "kind"))
+    var decoder: String?
+    @Option(
+        help: ArgumentHelp(
+            "maximum, average, stochastic or stridedConvolution, for the U-Net.",
+            valueName: "kind"))
+    var pooling: String?
+    @Option(help: ArgumentHelp("Step between the taps of kernels (1).", valueName: "n"))
+    var dilation: Int?
+    @Option(help: ArgumentHelp("Groups of channels convolved apart (1).", valueName: "n"))
+    var groups: Int?
+    @Option(
+        help: ArgumentHelp(
+            "Kinds of recalibration to compare, such as none,cse,scse.", valueName: "kinds"))
+    var compare: String?
+    @Flag(help: "Write one JSON object.")
+    var json = false
 
     func run() throws {
-        switch (model, architecture) {
+        switch (model, network) {
         case (let model?, nil):
             print(try describeModel(model), terminator: "")
-        case (nil, let family?):
-            var choices = ArchitectureChoices(family: family)
+        case (nil, let name?):
+            var choices = ArchitectureChoices(family: name)
+            choices.isClassifier = classifier
+            choices.usualRecalibration = "none"
             choices.classes = classes
             choices.channels = channels
             choices.kernel = kernel
@@ -259,9 +294,21 @@ struct Describe: ParsableCommand {
             choices.placement = placement
             choices.normalization = normalization
             choices.upsampling = upsampling
-            print(try describeArchitecture(choices), terminator: "")
+            choices.decoder = decoder
+            choices.pooling = pooling
+            choices.dilation = dilation
+            choices.groups = groups
+            let slices = try SliceSize(parsing: size)
+            if let compare {
+                let kinds = compare.split(separator: ",").map(String.init)
+                let table = try compareRecalibrations(of: choices, kinds, slices: slices)
+                print(json ? try table.json() : table.text, terminator: "")
+            } else {
+                let description = try describeNetwork(choices, slices: slices)
+                print(json ? try description.json() : description.text, terminator: "")
+            }
         default:
-            throw UsageError("name a model or an --architecture, one of the two")
+            throw UsageError("name a model or a --network, one of the two")
         }
     }
 }
@@ -276,6 +323,70 @@ struct Models: ParsableCommand {
             """)
 
     func run() throws { print(try describeShippedModels(), terminator: "") }
+}
+
+/// `sliceseg import`.
+struct Import: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Makes a model of the weights of another program.",
+        discussion: """
+            Weights are read from safetensors files, one for each plane. A .pth.tar or .model file \
+            of PyTorch is turned into one without running code that it holds; see the documentation \
+            of ModelBundles.
+
+            EXAMPLE
+              sliceseg import --format quicknat coronal.safetensors axial.safetensors \\
+                --planes coronal,axial --labels dseg.tsv --output models/quicknat
+            """)
+
+    @Option(help: ArgumentHelp("quicknat or relaynet.", valueName: "name"))
+    var format: String
+    @Argument(help: ArgumentHelp("The safetensors files.", valueName: "weights"))
+    var weights: [String]
+    @Option(help: ArgumentHelp("The model's folder.", valueName: "dir"))
+    var output: String
+    @Option(help: ArgumentHelp("The planes of the files.", valueName: "planes"))
+    var planes = "coronal"
+    @Option(
+        help: ArgumentHelp(
+            "The structures in the order of the classes (dseg.tsv); numbers by default.",
+            valueName: "table"))
+    var labels: String?
+    @Option(help: ArgumentHelp("The model's name; the folder's by default.", valueName: "name"))
+    var name: String?
+
+    func run() throws {
+        var request = ImportRequest(format: format, weights: weights, output: output)
+        request.planes = planes.split(separator: ",").map(String.init)
+        request.labels = labels
+        request.name = name
+        print(try importModel(request))
+    }
+}
+
+/// `sliceseg export`.
+struct Export: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Writes a model's networks for other programs.",
+        discussion: """
+            safetensors holds the weights by their names in single precision; onnx the networks, \
+            with metadata.json as in a MONAI bundle. Height and width of images given to an ONNX \
+            network are multiples of 2 to the number of poolings.
+
+            EXAMPLE
+              sliceseg export brain-mri --format onnx --output exported
+            """)
+
+    @Argument(help: ArgumentHelp("A shipped model's name or a model's folder.", valueName: "model"))
+    var model: String
+    @Option(help: ArgumentHelp("safetensors or onnx.", valueName: "name"))
+    var format: String
+    @Option(help: ArgumentHelp("The folder of the files.", valueName: "dir"))
+    var output: String
+
+    func run() throws {
+        for path in try exportModel(model, format: format, to: output) { print(path) }
+    }
 }
 
 /// `sliceseg phantom`.

@@ -93,6 +93,8 @@ import Testing
               describe                Tells the layers, shapes and parameters of a model or
                                       an architecture.
               models                  Lists the shipped models with licence and accuracy.
+              import                  Makes a model of the weights of another program.
+              export                  Writes a model's networks for other programs.
               phantom                 Writes synthetic heads with labels, in varied
                                       orientations and contrasts.
               info                    Tells size, spacing, affine, orientation, datatype
@@ -113,7 +115,8 @@ import Testing
 
     @Test(
         arguments: [
-            "evaluate", "train", "calibrate", "describe", "models", "phantom", "info", "verify",
+            "evaluate", "train", "calibrate", "describe", "models", "import", "export",
+            "phantom", "info", "verify",
             "benchmark",
         ])
     func `each subcommand has an example`(name: String) throws {

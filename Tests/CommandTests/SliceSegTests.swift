@@ -1,5 +1,9 @@
 import Foundation
+import ModelBundles
+import NeuralNetworks
 import Preprocessing
+import SegmentationModels
+import Tensors
 import TestSupport
 import Testing
 import VolumeIO
@@ -234,20 +238,118 @@ import Volumes
     }
 
     @Test func `describe counts the paper's parameters`() throws {
-        let network = ["describe", "--architecture", "uNet"]
-        let plain = try run("sliceseg", network + ["--recalibration", "none"])
-        #expect(plain.status == 0, "\(plain.errors)")
-        let recalibrated = try run("sliceseg", network + ["--recalibration", "channelAndSpatial"])
-        let lines = recalibrated.output.split(separator: "\n")
-        #expect(lines.last?.contains("recalibration blocks") == true)
-        #expect(lines.last?.hasSuffix("34056") == true)
-        #expect(plain.output.split(separator: "\n").last?.hasSuffix(" 0") == true)
+        let network = ["describe", "--network", "unet", "--json"]
+        func parameters(_ options: [String]) throws -> [String: Any] {
+            let result = try run("sliceseg", network + options)
+            #expect(result.status == 0, "\(result.errors)")
+            let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8))
+            return try #require(object as? [String: Any])
+        }
+        // A plain name has no recalibration.
+        let plain = try parameters([])
+        #expect(plain["parameters"] as? Int == 2_154_972)
+        #expect(plain["recalibrationParameters"] as? Int == 0)
+        let recalibrated = try parameters(["--recalibration", "scse"])
+        #expect(recalibrated["parameters"] as? Int == 2_154_972 + 34_056)
+        #expect(recalibrated["recalibrationParameters"] as? Int == 34_056)
+        let layers = try #require(recalibrated["layers"] as? [[String: Any]])
+        #expect(layers.first?["name"] as? String == "encoders.0.block.convolution1")
+        #expect(layers.first?["outputShape"] as? [Int] == [64, 256, 256])
+        #expect(layers.first?["multiplyAdds"] as? Int == 25 * 64 * 65_536)
 
         let wrong = try run("sliceseg", ["describe", "--architecture", "vNet"])
         #expect(wrong.status == 2)
         #expect(wrong.errors.contains("choose from uNet, sdNet, denseNet"))
         #expect(try run("sliceseg", network + ["--kernel", "4"]).status == 2)
+        #expect(try run("sliceseg", network + ["--classifier"]).status == 2)
         #expect(try run("sliceseg", ["describe"]).status == 2)
+    }
+
+    @Test(arguments: [
+        ("densenet-121", 7_978_856), ("densenet-169", 14_149_480), ("densenet-201", 20_013_928),
+        ("resnet-50", 25_557_032), ("se-resnet-50", 28_088_024), ("sknet-50", 27_479_784),
+    ])
+    func `describe counts the parameters of published classifiers`(
+        name: String, expected: Int
+    ) throws {
+        let result = try run(
+            "sliceseg",
+            [
+                "describe", "--network", name, "--classifier", "--classes", "1000",
+                "--context-slices", "3", "--size", "224x224", "--json",
+            ])
+        #expect(result.status == 0, "\(result.errors)")
+        let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8))
+        #expect((object as? [String: Any])?["parameters"] as? Int == expected)
+    }
+
+    @Test func `describe compares what kinds of recalibration cost`() throws {
+        let result = try run(
+            "sliceseg",
+            ["describe", "--network", "unet", "--compare", "none,cse,sse,scse,se,sk"])
+        #expect(result.status == 0, "\(result.errors)")
+        let lines = result.output.split(separator: "\n").map(String.init)
+        #expect(lines.count == 7)
+        #expect(lines[4].hasPrefix("scse"))
+        #expect(lines[4].contains("2189028"))
+        #expect(lines[4].contains("+1.58 %"))
+    }
+
+    @Test func `an exported model's weights are its own, and ONNX files have their metadata`()
+        throws
+    {
+        try withTemporaryDirectory { folder in
+            try writeTinyModel(to: folder + "/model")
+            let weights = try run(
+                "sliceseg",
+                ["export", folder + "/model", "--format", "safetensors", "--output", folder + "/s"])
+            #expect(weights.status == 0, "\(weights.errors)")
+            let file = try readSafeTensors(at: folder + "/s/tiny-coronal.safetensors")
+            let network = try ModelBundle.load(at: folder + "/model").makeNetwork(for: .coronal)
+            for (name, parameter) in network.namedParameters {
+                let stored: [Float] = try file.tensor(named: name).elements()
+                #expect(try parameter.value.elements() == stored, "\(name)")
+            }
+            let onnx = try run(
+                "sliceseg",
+                ["export", folder + "/model", "--format", "onnx", "--output", folder + "/o"])
+            #expect(onnx.status == 0, "\(onnx.errors)")
+            let data = try Data(contentsOf: URL(filePath: folder + "/o/metadata.json"))
+            let object = try JSONSerialization.jsonObject(with: data) as? [String: Any]
+            let formats = object?["network_data_format"] as? [String: Any]
+            #expect(Set(formats?.keys.map { $0 } ?? []) == ["inputs", "outputs"])
+            #expect(
+                try run(
+                    "sliceseg", ["export", folder + "/model", "--format", "x", "--output", "y"]
+                )
+                .status == 2)
+        }
+    }
+
+    @Test func `imported weights become a model that segments`() throws {
+        try withTemporaryDirectory { folder in
+            let result = try run(
+                "sliceseg",
+                [
+                    "import", "--format", "quicknat",
+                    fixturePath("networks/quicknat.safetensors"), "--output", folder + "/quicknat",
+                ])
+            #expect(result.status == 0, "\(result.errors)")
+            let card = try ModelBundle.load(at: folder + "/quicknat").card
+            #expect(card.architecture.classes == 5)
+            #expect(card.labels.structures.map(\.index) == [1, 2, 3, 4])
+            // Weights are kept as they are, not in half precision.
+            let stored = try readSafeTensors(at: folder + "/quicknat/weights-coronal.safetensors")
+            #expect(stored.tensors.values.allSatisfy { $0.type == .float32 })
+            let again = try run(
+                "sliceseg",
+                [
+                    "import", "--format", "relaynet",
+                    fixturePath("networks/quicknat.safetensors"), "--output", folder + "/x",
+                ])
+            #expect(again.status == 1)
+            #expect(again.errors.contains("encode1.conv.weight"))
+        }
     }
 
     @Test func `describe tells the layers of a model's networks`() throws {

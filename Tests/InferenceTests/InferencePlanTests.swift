@@ -80,8 +80,8 @@ private let architectures: [Architecture] = {
     }
     // Residual stages, and encoders and decoders of unequal widths, mixed.
     for (encoder, decoder) in [
-        (EncoderKind.residual, DecoderKind.uNet(normalization: .batch)), (.residual, .sdNet),
-        (.residual, .denseNet), (.uNet(), .sdNet),
+        (EncoderKind.residual(), DecoderKind.uNet(normalization: .batch)), (.residual(), .sdNet),
+        (.residual(), .denseNet), (.uNet(), .sdNet),
         (.sdNet, .uNet(upsampling: .transposedConvolution)),
         (.denseNet, .uNet(upsampling: .nearest)), (.sdNet, .denseNet),
     ] {

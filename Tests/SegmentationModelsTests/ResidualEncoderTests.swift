@@ -7,7 +7,7 @@ import Testing
 
 /// Two residual stages of unequal widths above a bottleneck, under a U-Net's decoder.
 private let architecture = Architecture(
-    encoder: .residual, decoder: .uNet(normalization: .batch), classes: 3, widths: [4, 6, 10],
+    encoder: .residual(), decoder: .uNet(normalization: .batch), classes: 3, widths: [4, 6, 10],
     kernel: 3, recalibration: .none)
 
 @Suite struct `An encoder of residual stages` {

@@ -161,7 +161,7 @@ private func matched(
 
 // MARK: - Label tables
 
-private func readLabelTable(_ path: String) throws(UsageError) -> LabelTable {
+func readLabelTable(_ path: String) throws(UsageError) -> LabelTable {
     guard isRegularFile(path), let data = FileManager.default.contents(atPath: path),
         let text = String(data: data, encoding: .utf8)
     else {

@@ -77,7 +77,8 @@ private final class EncoderLevel: Layer {
     private let block: any Block
     private let recalibration: RecalibrationBlock
     private let dropout: Dropout2d
-    private let pooling: Pooling2d
+    private let pooling: Pooling2d?
+    private let strided: Conv2d?
     private let placement: RecalibrationPlacement
     private let keepsIndices: Bool
 
@@ -85,13 +86,24 @@ private final class EncoderLevel: Layer {
         block = try makeBlock(architecture, inputChannels: inputChannels, channels: channels)
         recalibration = try RecalibrationBlock(architecture.recalibration, channels: channels)
         dropout = Dropout2d(probability: architecture.dropout)
-        pooling = Pooling2d(.maximum)
+        let step = architecture.encoder.pooling
+        pooling =
+            switch step {
+            case .maximum: Pooling2d(.maximum)
+            case .average: Pooling2d(.average)
+            case .stochastic: Pooling2d(.stochastic)
+            case .stridedConvolution: nil
+            }
+        strided =
+            step == .stridedConvolution
+            ? try Conv2d(channels, channels, kernel: 2, stride: 2, padding: 0) : nil
         placement = architecture.placement
-        keepsIndices = architecture.decoder.unpools
+        keepsIndices = architecture.decoder.unpools && step == .maximum
     }
 
     var parts: [(name: String, part: LayerPart)] {
         [("block", .layer(block)), ("recalibration", .layer(recalibration))]
+            + (strided.map { [("pooling", .layer($0))] } ?? [])
     }
 
     func encode<Pass: ForwardPass>(
@@ -106,8 +118,10 @@ private final class EncoderLevel: Layer {
         var indices: Pass.Value?
         if keepsIndices {
             (pooled, indices) = try pass.poolWithIndices(unpooled)
+        } else if let strided {
+            pooled = try pass.convolve(unpooled, by: strided)
         } else {
-            pooled = try pass.pool(unpooled, by: pooling)
+            pooled = try pooling.map { try pass.pool(unpooled, by: $0) } ?? unpooled
         }
         if placement == .afterPoolingAndUpsampling {
             pooled = try pass.recalibrate(pooled, by: recalibration)
@@ -128,9 +142,9 @@ private final class Bottleneck: Layer {
 private func makeBlock(
     _ architecture: Architecture, inputChannels: Int, channels: Int
 ) throws -> any Block {
-    let kernel = architecture.kernel
+    let kernel = architecture.blockKernel
     return switch architecture.encoder {
-    case .uNet(let normalization):
+    case .uNet(let normalization, _):
         try UNetBlock(
             inputChannels: inputChannels, channels: channels, kernel: kernel,
             normalization: normalization)
@@ -140,5 +154,12 @@ private func makeBlock(
         try DenseBlock(inputChannels: inputChannels, channels: channels, kernel: kernel)
     case .residual:
         try ResidualBlock(inputChannels: inputChannels, channels: channels, kernel: kernel)
+    case .published(let kind):
+        preconditionFailure("\(kind.rawValue) has blocks of its own")
     }
+}
+
+extension Architecture {
+    /// The kernels of its blocks.
+    var blockKernel: Kernel { Kernel(size: kernel, dilation: dilation, groups: groups) }
 }

@@ -1,0 +1,68 @@
+/// An encoder whose widths are those of a paper; it is also a classifier,
+/// ``ClassificationNetwork``.
+///
+/// None carries recalibration unless it is asked for: SE-ResNet-50 is ``resNet50`` with
+/// ``Recalibration/squeezeAndExcitation(reductionRatio:hasBiases:)``.
+public enum PublishedEncoder: String, Sendable, Hashable, Codable, CaseIterable {
+    /// ResNet-50 (He et al., arXiv:1512.03385).
+    case resNet50
+    /// ResNet-101.
+    case resNet101
+    /// ResNet-152.
+    case resNet152
+    /// ResNeXt-50 of 32 groups of 4 channels (Xie et al., arXiv:1611.05431).
+    case resNeXt50
+    /// Inception with batch normalization (Ioffe and Szegedy, arXiv:1502.03167).
+    case inception
+    /// DenseNet-121 (Huang et al., arXiv:1608.06993).
+    case denseNet121
+    /// DenseNet-169.
+    case denseNet169
+    /// DenseNet-201.
+    case denseNet201
+    /// DenseNet-121 whose recalibration stands once, before the last normalization.
+    case denseNet121Last
+    /// SKNet-50 (Li et al., arXiv:1903.06586).
+    case skNet50
+    /// SKNet-101.
+    case skNet101
+    /// The three-stage SKNet for small images.
+    case skNetSmall
+
+    /// The number of levels that a decoder leads back over.
+    public var levelCount: Int { self == .skNetSmall ? 3 : 5 }
+
+    /// Makes the encoder with random weights.
+    func makeEncoder(
+        recalibration: Recalibration, inputChannels: Int
+    ) throws -> any FeatureEncoder {
+        func resNet(
+            _ blocks: [Int], groups: Int = 1, baseWidth: Int = 64, _ kernel: SelectiveKernel? = nil
+        ) throws -> ResNetEncoder {
+            try ResNetEncoder(
+                blocks: blocks, groups: groups, baseWidth: baseWidth, selectiveKernel: kernel,
+                recalibration: recalibration, inputChannels: inputChannels)
+        }
+        func denseNet(_ layers: [Int], once: Bool = false) throws -> DenseNetEncoder {
+            try DenseNetEncoder(
+                layers: layers, recalibration: recalibration, recalibratesOnce: once,
+                inputChannels: inputChannels)
+        }
+        return switch self {
+        case .resNet50: try resNet([3, 4, 6, 3])
+        case .resNet101: try resNet([3, 4, 23, 3])
+        case .resNet152: try resNet([3, 8, 36, 3])
+        case .resNeXt50: try resNet([3, 4, 6, 3], groups: 32, baseWidth: 4)
+        case .inception:
+            try InceptionEncoder(recalibration: recalibration, inputChannels: inputChannels)
+        case .denseNet121: try denseNet([6, 12, 24, 16])
+        case .denseNet169: try denseNet([6, 12, 32, 32])
+        case .denseNet201: try denseNet([6, 12, 48, 32])
+        case .denseNet121Last: try denseNet([6, 12, 24, 16], once: true)
+        case .skNet50: try resNet([3, 4, 6, 3], groups: 32, baseWidth: 4, SelectiveKernel())
+        case .skNet101: try resNet([3, 4, 23, 3], groups: 32, baseWidth: 4, SelectiveKernel())
+        case .skNetSmall:
+            try SmallSKNetEncoder(recalibration: recalibration, inputChannels: inputChannels)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import Foundation
+import NeuralNetworks
+import SegmentationModels
+import TensorTestSupport
+import Tensors
+import TestSupport
+import Testing
+
+/// What PyTorch computes for the published encoders: fixtures/networks/encoders.json.
+private struct EncoderFixtures: Decodable {
+    var encoders: [Row]
+
+    struct Row: Decodable, CustomTestStringConvertible {
+        var encoder: PublishedEncoder
+        var recalibration: String
+        var parameters: Int
+        var classifier: NumberedResults
+        var uNet: NumberedResults
+        var sdNet: NumberedResults
+
+        var testDescription: String { "\(encoder.rawValue) \(recalibration)" }
+        var kind: Recalibration {
+            recalibration == "se" ? .squeezeAndExcitation() : .none
+        }
+    }
+}
+
+@Suite(.serialized) struct `Published encoders against PyTorch` {
+    private static let rows: [EncoderFixtures.Row] = {
+        let fixtures: EncoderFixtures? = try? decodeFixture("networks/encoders.json")
+        return fixtures?.encoders ?? []
+    }()
+
+    @Test func `are all there`() {
+        #expect(Set(Self.rows.map(\.encoder)) == Set(PublishedEncoder.allCases))
+    }
+
+    @Test(arguments: rows)
+    fileprivate func `a classifier has the published parameters, outputs and gradients`(
+        row: EncoderFixtures.Row
+    ) throws {
+        let whole = try withoutRandomWeights {
+            try ClassificationNetwork(
+                row.encoder, classes: 1000, inputChannels: 3, recalibration: row.kind)
+        }
+        #expect(whole.trainableCount == row.parameters)
+        let network = try withoutRandomWeights {
+            try ClassificationNetwork(
+                row.encoder, classes: 10, inputChannels: 3, recalibration: row.kind)
+        }
+        let errors = try largestError(of: network, row.classifier) { try network($0, mode: $1) }
+        print("\(row.testDescription): output \(errors.output), gradients \(errors.gradient)")
+        #expect(errors.output < 1e-8)
+        #expect(errors.gradient < 1e-6)
+    }
+
+    @Test(arguments: rows)
+    fileprivate func
+        `a segmentation network has PyTorch's outputs and gradients under both decoders`(
+            row: EncoderFixtures.Row
+        ) throws
+    {
+        for (decoder, expected) in [
+            (DecoderKind.uNet(normalization: .batch), row.uNet), (.sdNet, row.sdNet),
+        ] {
+            let network = try withoutRandomWeights {
+                try SegmentationNetwork(
+                    Architecture(
+                        encoder: .published(row.encoder), decoder: decoder, classes: 3,
+                        widths: Array(repeating: 32, count: row.encoder.levelCount), kernel: 3,
+                        contextSlices: 3, recalibration: row.kind))
+            }
+            let errors = try largestError(of: network, expected) { try network($0, mode: $1) }
+            print(
+                "\(row.testDescription) under \(decoder.name): output \(errors.output), "
+                    + "gradients \(errors.gradient)")
+            #expect(errors.output < 1e-8)
+            #expect(errors.gradient < 1e-6)
+        }
+    }
+
+    @Test(arguments: PublishedEncoder.allCases)
+    func `take any size and give the same back`(encoder: PublishedEncoder) throws {
+        let network = try SegmentationNetwork(
+            Architecture(
+                encoder: .published(encoder), decoder: .sdNet, classes: 4,
+                widths: Array(repeating: 8, count: encoder.levelCount), kernel: 3,
+                recalibration: .none))
+        for (height, width) in [(1, 1), (37, 50), (65, 33)] {
+            let logits = try withoutGradients {
+                try network(Tensor.randomNormal([1, 1, height, width]), mode: .inference)
+            }
+            #expect(logits.shape == [1, 4, height, width])
+        }
+        let classifier = try ClassificationNetwork(encoder, classes: 5, inputChannels: 1)
+        let (graph, logits) = try classifier.graph(height: 51, width: 77)
+        #expect(graph.shape(of: logits).channels == 5)
+        let vector = try withoutGradients {
+            try classifier(Tensor.randomNormal([2, 1, 51, 77]), mode: .inference)
+        }
+        #expect(vector.shape == [2, 5])
+    }
+
+    @Test(arguments: [
+        // torchvision's and the papers' counts, 3 channels and 1,000 classes.
+        (PublishedEncoder.resNet50, Recalibration.none, 25_557_032),
+        (.resNet101, .none, 44_549_160), (.resNet152, .none, 60_192_808),
+        (.resNeXt50, .none, 25_028_904), (.denseNet121, .none, 7_978_856),
+        (.denseNet169, .none, 14_149_480), (.denseNet201, .none, 20_013_928),
+        (.resNet50, .squeezeAndExcitation(), 28_088_024),
+        (.resNeXt50, .squeezeAndExcitation(), 27_559_896),
+    ])
+    func `have the parameters of the papers`(
+        encoder: PublishedEncoder, recalibration: Recalibration, expected: Int
+    ) throws {
+        let network = try withoutRandomWeights {
+            try ClassificationNetwork(
+                encoder, classes: 1000, inputChannels: 3, recalibration: recalibration)
+        }
+        #expect(network.trainableCount == expected)
+    }
+}
