@@ -21,6 +21,12 @@ public struct SegmenterOptions: Sendable, Hashable {
     public var interpolation: Interpolation?
     /// Whether ``Segmentation/probabilities`` are wanted.
     public var keepsProbabilities: Bool
+    /// Whether the mirror image of a scan is computed too, and both votes joined.
+    public var mirrors: Bool
+    /// The number of samples with dropout for ``Segmentation/uncertainty``; 0 for none.
+    public var sampleCount: Int
+    /// The seed of those samples.
+    public var sampleSeed: UInt64
     /// The most bytes that the scores of a single plane may take to interpolate labels with; with
     /// several planes they are there anyway.
     public var largestScoreBytes: Int
@@ -31,7 +37,8 @@ public struct SegmenterOptions: Sendable, Hashable {
     public init(
         planes: [Plane]? = nil, device: Device = .cpu, precision: Precision = .auto,
         batchSize: Int? = nil, compiles: Bool = true, interpolation: Interpolation? = nil,
-        keepsProbabilities: Bool = false, largestScoreBytes: Int = 1 << 30
+        keepsProbabilities: Bool = false, mirrors: Bool = false, sampleCount: Int = 0,
+        sampleSeed: UInt64 = 0, largestScoreBytes: Int = 1 << 30
     ) {
         self.planes = planes
         self.device = device
@@ -40,6 +47,9 @@ public struct SegmenterOptions: Sendable, Hashable {
         self.compiles = compiles
         self.interpolation = interpolation
         self.keepsProbabilities = keepsProbabilities
+        self.mirrors = mirrors
+        self.sampleCount = sampleCount
+        self.sampleSeed = sampleSeed
         self.largestScoreBytes = largestScoreBytes
     }
 }
@@ -92,6 +102,8 @@ public struct Segmentation {
     public var conformedLabels: LabelMap
     /// The probabilities of all classes, where they were asked for.
     public var probabilities: ClassProbabilities?
+    /// The spread of samples with dropout, where they were asked for.
+    public var uncertainty: Uncertainty?
 }
 
 /// Why a bundle cannot be run as asked.
@@ -150,6 +162,18 @@ public final class Segmenter {
                         + "cpu, or another --precision")
             }
         }
+        if options.sampleCount > 0 {
+            guard options.sampleCount > 1 else {
+                throw SegmenterError(
+                    description: "one sample has no spread; draw two or more with --uncertainty")
+            }
+            guard bundle.card.architecture.dropout > 0 else {
+                throw SegmenterError(
+                    description: "model '\(bundle.card.name)' was trained without dropout, so it "
+                        + "has no samples; train one with 'dropout' in its architecture, or leave "
+                        + "out --uncertainty")
+            }
+        }
         let classCount = bundle.card.labels.structures.count + 1
         let networks = try bundle.card.planes.filter { planes.contains($0.plane) }.map { entry in
             let network = try bundle.makeNetwork(for: entry.plane, device: options.device)
@@ -196,13 +220,28 @@ public final class Segmenter {
         let conformed = try conform(scan, to: specification)
         finish(.conform)
 
-        let prediction = try predictor.prediction(
-            of: conformed.volume, keepsScores: keepsScores(of: conformed)
-        ) { plane, fraction in
+        let passes = Double(options.sampleCount + 1)
+        func report(_ plane: Plane, _ fraction: Double) throws {
             // In whole numbers, so that the last one is not above 0.95.
-            try progress(.network(plane), (2 + 93 * fraction) / 100)
+            try progress(.network(plane), (2 + 93 * fraction / passes) / 100)
         }
+        let prediction =
+            options.mirrors
+            ? try predictor.prediction(
+                of: conformed.volume, mirrored: MirroredClasses(of: bundle.card.labels)
+            ) { try report($0, $1) }
+            : try predictor.prediction(
+                of: conformed.volume, keepsScores: keepsScores(of: conformed)
+            ) { try report($0, $1) }
         stageSeconds += predictor.stageSeconds
+        let computation = predictor.computation
+        var uncertainty: Uncertainty?
+        if options.sampleCount > 0 {
+            uncertainty = try predictor.uncertainty(
+                of: conformed.volume, sampleCount: options.sampleCount, seed: options.sampleSeed,
+                labelOfClass: bundle.card.labels.labelOfClass
+            ) { try report($0, 1 + $1 * (passes - 1)) }
+        }
         started = clock.now
 
         try progress(.restore, 0.95)
@@ -218,14 +257,15 @@ public final class Segmenter {
         }
         return Segmentation(
             labels: restored, stageSeconds: stageSeconds, precision: precision,
-            computation: predictor.computation, planes: planes,
+            computation: computation, planes: planes,
             planeDisagreement: disagreement, restoration: restoration,
             conformedScan: conformed.volume, conformedLabels: labels,
             probabilities: options.keepsProbabilities
                 ? ClassProbabilities(
                     of: try prediction.onHost(), classCount: labelOfClass.count,
                     conformed: conformed,
-                    threadCount: try Engine.threadCount()) : nil)
+                    threadCount: try Engine.threadCount()) : nil,
+            uncertainty: uncertainty)
     }
 
     private func keepsScores(of conformed: ConformedScan) -> Bool {

@@ -20,13 +20,15 @@ package struct SliceComputation {
     ///   - height: Pixels down the slices.
     ///   - width: Pixels across the slices.
     ///   - inputRanges: As for ``InferencePlan``; the layers themselves take no notice of them.
+    ///   - samples: Whether dropout goes on, which only the layers can.
     package init(
         of network: SegmentationNetwork, precision: Precision, device: Device, compiles: Bool,
-        height: Int, width: Int, inputRanges: [String: ClosedRange<Double>] = [:]
+        height: Int, width: Int, inputRanges: [String: ClosedRange<Double>] = [:],
+        samples: Bool = false
     ) {
         let precision = precision.resolved(on: device)
         var reason = ""
-        if compiles, device == .cpu {
+        if compiles, !samples, device == .cpu {
             do {
                 let plan = try InferencePlan(
                     network: network, precision: precision, height: height, width: width,
@@ -45,7 +47,7 @@ package struct SliceComputation {
         description = "layer by layer (\(layers.rawValue)\(reason))"
         logits = { images in
             try withAutocast(to: layers.autocastType, on: device) {
-                try network(images, mode: .inference)
+                try network(images, mode: samples ? .sampling : .inference)
             }
         }
     }

@@ -115,6 +115,93 @@ public final class VolumePredictor {
         of volume: Volume, measuresDisagreement: Bool = true, keepsScores: Bool = false,
         progress: (Plane, Double) throws -> Void = { _, _ in }
     ) throws -> VolumePrediction {
+        try prediction(
+            of: volume, measuresDisagreement: measuresDisagreement, keepsScores: keepsScores,
+            samples: false, progress: progress)
+    }
+
+    /// Predicts the class of each voxel from the volume and from its mirror image.
+    ///
+    /// The votes for a class are the mean of those for it and of those for its mirror image in the
+    /// mirrored volume, turned back.
+    ///
+    /// - Parameters:
+    ///   - volume: Conformed intensities.
+    ///   - mirrored: The classes of mirror images.
+    ///   - measuresDisagreement: As in ``prediction(of:measuresDisagreement:keepsScores:progress:)``;
+    ///     the mirrored volume has no say in it.
+    ///   - progress: As there.
+    /// - Returns: The classes with their scores.
+    /// - Throws: `TensorError`, and what `progress` throws.
+    public func prediction(
+        of volume: Volume, mirrored: MirroredClasses, measuresDisagreement: Bool = true,
+        progress: (Plane, Double) throws -> Void = { _, _ in }
+    ) throws -> VolumePrediction {
+        guard
+            let axis = volume.grid.orientation.axes.firstIndex(where: { $0.worldAxis == 0 })
+        else { preconditionFailure("a grid without a left and a right") }
+        var prediction = try prediction(
+            of: volume, measuresDisagreement: measuresDisagreement, keepsScores: true
+        ) { try progress($0, $1 / 2) }
+        let stages = stageSeconds
+        let other = try self.prediction(
+            of: volume.mirrored(alongStorageAxis: axis), measuresDisagreement: false,
+            keepsScores: true
+        ) { try progress($0, 0.5 + $1 / 2) }
+        stageSeconds = stages + stageSeconds
+        guard let own = prediction.scores, let mirror = other.scores else { return prediction }
+        // Scores are stored [z, y, x, class].
+        let turned = try mirror.flipped(dimension: 2 - axis)
+            .selected(dimension: 3, indices: mirrored.classes)
+        let mean = try (own + turned) * 0.5
+        prediction.scores = mean
+        prediction.classes = try mean.converted(to: .float16, on: .cpu).contiguous().elected()
+        return prediction
+    }
+
+    /// Draws samples of the classes with dropout, and measures their spread.
+    ///
+    /// - Parameters:
+    ///   - volume: Conformed intensities.
+    ///   - sampleCount: The number of samples, two or more.
+    ///   - seed: The seed of the dropped channels: the same seed gives the same samples for one
+    ///     number of slices in a batch.
+    ///   - labelOfClass: The label of each class.
+    ///   - progress: Is told the plane at work and which part of all samples is done.
+    /// - Returns: The spread, with the entropy on the volume's grid.
+    /// - Throws: `TensorError`, and what `progress` throws.
+    public func uncertainty(
+        of volume: Volume, sampleCount: Int, seed: UInt64, labelOfClass: [UInt16],
+        progress: (Plane, Double) throws -> Void = { _, _ in }
+    ) throws -> Uncertainty {
+        try Engine.setSeed(seed)
+        var samples: [[UInt8]] = []
+        var sum: Tensor?
+        for number in 0..<sampleCount {
+            let sample = try prediction(
+                of: volume, measuresDisagreement: false, keepsScores: true, samples: true
+            ) { try progress($0, (Double(number) + $1) / Double(sampleCount)) }
+            samples.append(sample.classes)
+            guard let scores = try sample.scores?.converted(to: .float32, on: .cpu) else {
+                continue
+            }
+            try withoutGradients {
+                if let sum { try sum.addInPlace(scores) } else { sum = try scores.clone() }
+            }
+        }
+        let entropy: [Float] =
+            try sum.map {
+                try $0.reshaped([-1, classCount]).entropyOfRows().elements()
+            } ?? []
+        return Uncertainty(
+            samples: samples, entropy: Volume(grid: volume.grid, voxels: entropy),
+            labelOfClass: labelOfClass, seed: seed)
+    }
+
+    private func prediction(
+        of volume: Volume, measuresDisagreement: Bool, keepsScores: Bool, samples: Bool,
+        progress: (Plane, Double) throws -> Void
+    ) throws -> VolumePrediction {
         let size = volume.grid.size
         let layouts = networks.map {
             SliceLayout(
@@ -144,7 +231,8 @@ public final class VolumePredictor {
                 try Engine.releaseMemory(of: device)
                 let compute = SliceComputation(
                     of: network.network, precision: precision, device: device, compiles: compiles,
-                    height: layout.height, width: layout.width, inputRanges: network.inputRanges)
+                    height: layout.height, width: layout.width, inputRanges: network.inputRanges,
+                    samples: samples)
                 computation = compute.description
                 try Engine.releaseMemory(of: device)
                 if keepsOpinions { try view.beginOpinion() }
@@ -188,5 +276,26 @@ public final class VolumePredictor {
             stageSeconds.append((.aggregate, aggregationTime / .seconds(1)))
             return prediction
         }
+    }
+}
+
+extension Volume {
+    /// The voxels in reverse order along a storage axis, on the same grid.
+    func mirrored(alongStorageAxis axis: Int) -> Volume {
+        let size = grid.size
+        var mirrored = [Float](repeating: 0, count: voxels.count)
+        for z in 0..<size.z {
+            for y in 0..<size.y {
+                for x in 0..<size.x {
+                    let from = (
+                        axis == 0 ? size.x - 1 - x : x, axis == 1 ? size.y - 1 - y : y,
+                        axis == 2 ? size.z - 1 - z : z
+                    )
+                    mirrored[(z * size.y + y) * size.x + x] =
+                        voxels[(from.2 * size.y + from.1) * size.x + from.0]
+                }
+            }
+        }
+        return Volume(grid: grid, voxels: mirrored)
     }
 }

@@ -20,6 +20,9 @@ public enum LayerMode: Sendable, Hashable {
     case training
     /// Batch normalisation uses the recorded moments; nothing is dropped.
     case inference
+    /// Batch normalisation uses the recorded moments; dropout drops: a sample of what the network
+    /// might say (Gal and Ghahramani, arXiv:1506.02142).
+    case sampling
 }
 
 /// A piece of a layer, under the name it has in checkpoints.

@@ -225,9 +225,9 @@ public final class Dropout2d: ImageLayer {
     /// Nothing is learned.
     public var parts: [(name: String, part: LayerPart)] { [] }
 
-    /// Drops channels in training; otherwise returns its input.
+    /// Drops channels in training and sampling; otherwise returns its input.
     public func callAsFunction(_ input: Tensor, mode: LayerMode) throws -> Tensor {
-        guard mode == .training, probability > 0 else { return input }
+        guard mode != .inference, probability > 0 else { return input }
         return try input.channelDropout(probability: probability, isTraining: true)
     }
 }

@@ -200,6 +200,14 @@ extension Tensor {
         try dispatchOne("log_softmax", "int", .tensor(self), .integer(-1))
     }
 
+    /// The entropy of each row of `[P, K]` taken as parts of its sum, in nats.
+    public func entropyOfRows() throws(TensorError) -> Tensor {
+        let sums = try sum(over: [1], keepDimensions: true) + 1e-30
+        let parts = try self / sums
+        let logarithms = try dispatchOne("log", "", .tensor(parts + 1e-30))
+        return try (parts * logarithms).sum(over: [1]) * -1
+    }
+
     /// e to the power of every element.
     public func exponential() throws(TensorError) -> Tensor {
         try dispatchOne("exp", "", .tensor(self))

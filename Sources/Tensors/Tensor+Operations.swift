@@ -103,6 +103,11 @@ extension Tensor {
         try dispatchOne("constant_pad_nd", "", .tensor(self), .integers(padding))
     }
 
+    /// The tensor with the entries along a dimension in reverse order.
+    public func flipped(dimension: Int) throws(TensorError) -> Tensor {
+        try dispatchOne("flip", "", .tensor(self), .integers([dimension]))
+    }
+
     /// Tensors joined along a dimension.
     public static func concatenated(
         _ tensors: [Tensor], dimension: Int

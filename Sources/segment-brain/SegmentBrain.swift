@@ -77,6 +77,22 @@ struct SegmentBrain: ParsableCommand {
     @Flag(help: "Write the probabilities of all classes, a 4-D NAME_probseg.nii.gz.")
     var probabilities = false
 
+    @Option(
+        help: ArgumentHelp(
+            "flip: compute each scan's mirror image too and join the votes; twice the time.",
+            valueName: "name"))
+    var tta: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Draw samples with dropout: NAME_entropy.nii.gz, and NAME_uncertainty.tsv with the "
+                + "spread of each structure. For models that were trained with dropout.",
+            valueName: "samples"))
+    var uncertainty: Int?
+
+    @Option(help: ArgumentHelp("The seed of those samples.", valueName: "n"))
+    var seed: UInt64 = 0
+
     @Flag(help: "Do scans again that are done.")
     var overwrite = false
 
@@ -116,6 +132,9 @@ struct SegmentBrain: ParsableCommand {
         }
         request.space = try parseChoice(space, option: "--space")
         request.writesProbabilities = probabilities
+        request.mirrors = try parseTestTimeAugmentation(tta)
+        request.uncertaintySamples = try parseCount(uncertainty, option: "--uncertainty")
+        request.seed = seed
         request.overwrites = overwrite
         request.participants = participantLabel
         request.reference = reference

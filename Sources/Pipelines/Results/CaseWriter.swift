@@ -19,6 +19,8 @@ struct SegmentedCase: Sendable {
     var labels: LabelMap
     /// The scan as the networks saw it and its labels there, where they are wanted.
     var conformed: (scan: Volume, labels: LabelMap)?
+    /// The spread of samples, where they were asked for.
+    var uncertainty: Uncertainty?
     var computation: Provenance.Computation
     /// By label.
     var planeDisagreement: [UInt16: Double]
@@ -109,6 +111,14 @@ struct CaseWriter: Sendable {
                 try writeLabelMap(conformed.labels, to: $0, like: nil, table: table)
             }
         }
+        if let uncertainty = segmented.uncertainty {
+            try files.write(outputs.entropy) {
+                try writeVolume(uncertainty.entropy, to: $0, like: nil, storedAs: .float32)
+            }
+            try files.write(outputs.uncertainty) {
+                try writeAtomically(uncertaintyTable(uncertainty, table: table), to: $0)
+            }
+        }
         if let probabilities { try write(probabilities, of: segmented, to: outputs) }
         guard let labelHash = contentHash(ofFileAt: outputs.labels) else {
             throw FileWriteError(path: outputs.labels, errorNumber: EIO)
@@ -192,6 +202,22 @@ struct CaseWriter: Sendable {
         }
         return warnings
     }
+}
+
+/// The spread of each structure as a table: index, name, mean volume, its coefficient of variation
+/// and the intersection over union of all samples; `n/a` where no sample has the structure.
+private func uncertaintyTable(_ uncertainty: Uncertainty, table: LabelTable) -> String {
+    let voxel = uncertainty.entropy.grid.voxelVolumeCubicMillimeters
+    var text = "index\tname\tmean_volume_mm3\tvolume_cv\tiou\n"
+    for structure in table.structures {
+        guard let spread = uncertainty.structures[structure.index] else { continue }
+        func figure(_ value: Double?) -> String { value.map { decimals($0, 4) } ?? "n/a" }
+        text +=
+            "\(structure.index)\t\(structure.name)\t"
+            + "\(decimals(spread.meanVoxelCount * voxel, 1))\t"
+            + "\(figure(spread.volumeVariation))\t\(figure(spread.intersectionOverUnion))\n"
+    }
+    return text
 }
 
 /// A scan whose files are being written beside the work on the next one.

@@ -147,6 +147,9 @@ struct Provenance: Sendable, Codable {
         /// Where results are wanted on another grid beside the scan's own.
         var space: String?
         var probabilities: Bool?
+        var testTimeAugmentation: String?
+        var uncertaintySamples: Int?
+        var seed: UInt64?
     }
     struct Computation: Sendable, Codable {
         var device: String

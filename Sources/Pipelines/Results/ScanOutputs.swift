@@ -45,6 +45,10 @@ struct ScanOutputs {
     var conformedScan: String { conformedBase + scanSuffix + ".nii.gz" }
     /// The label map on the grid of ``conformedScan``.
     var conformedLabels: String { conformedBase + "_dseg.nii.gz" }
+    /// The entropy of samples, on the model's grid.
+    var entropy: String { conformedBase + "_entropy.nii.gz" }
+    /// The spread of each structure over samples.
+    var uncertainty: String { base + "_uncertainty.tsv" }
     /// The probabilities of all classes.
     func probabilities(in space: OutputSpace) -> String {
         (space == .native ? base : conformedBase) + "_probseg.nii.gz"
@@ -60,6 +64,7 @@ struct ScanOutputs {
         return (space == .conformed ? [conformedScan, conformedLabels] : [])
             + (options.probabilities == true
                 ? [probabilities(in: space), probabilitiesDescription(in: space)] : [])
+            + (options.uncertaintySamples != nil ? [entropy, uncertainty] : [])
     }
 
     /// From what and how all was made; written last, so that it marks a scan that is done.
@@ -104,7 +109,10 @@ func earlierResult(
     guard earlier.options.planes == options.planes,
         earlier.options.precision == options.precision,
         earlier.options.volume == options.volume,
-        earlier.options.interpolation == options.interpolation
+        earlier.options.interpolation == options.interpolation,
+        earlier.options.testTimeAugmentation == options.testTimeAugmentation,
+        earlier.options.uncertaintySamples == options.uncertaintySamples,
+        earlier.options.seed == options.seed
     else { return .outdated("the options are others") }
     guard contentHash(ofFileAt: outputs.labels) == earlier.labels.sha256 else {
         return .outdated("the label map is missing or was changed")

@@ -38,6 +38,12 @@ public struct SegmentationRequest: Sendable {
     public var space = OutputSpace.native
     /// Whether the probabilities of all classes are written.
     public var writesProbabilities = false
+    /// Whether the mirror image of each scan is computed too.
+    public var mirrors = false
+    /// The number of samples with dropout, or `nil` for none.
+    public var uncertaintySamples: Int?
+    /// The seed of those samples.
+    public var seed: UInt64 = 0
     /// Whether scans that are done are done again.
     public var overwrites = false
     /// The labels of the participants of BIDS datasets, with or without `sub-`; empty for all.
@@ -113,6 +119,17 @@ public func parseChoice<Choice: CaseIterable & RawRepresentable<String>>(
                 + Choice.allCases.map(\.rawValue).joined(separator: " or ") + ", not '\(text)'")
     }
     return choice
+}
+
+/// Reads a test-time augmentation as a command line has it.
+///
+/// - Parameter text: `flip`, or `nil` for none.
+/// - Returns: Whether mirror images are computed.
+/// - Throws: ``UsageError`` where it is another text.
+public func parseTestTimeAugmentation(_ text: String?) throws(UsageError) -> Bool {
+    guard let text else { return false }
+    guard text == "flip" else { throw UsageError("--tta must be flip, not '\(text)'") }
+    return true
 }
 
 /// Checks the number of a volume in a series.

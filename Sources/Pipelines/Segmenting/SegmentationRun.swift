@@ -125,7 +125,10 @@ private final class SegmentationRun {
             device: request.device, batchSize: request.batchSize, threads: request.threads,
             volume: request.volume, interpolation: request.interpolation?.rawValue,
             space: request.space == .native ? nil : request.space.rawValue,
-            probabilities: request.writesProbabilities ? true : nil)
+            probabilities: request.writesProbabilities ? true : nil,
+            testTimeAugmentation: request.mirrors ? "flip" : nil,
+            uncertaintySamples: request.uncertaintySamples,
+            seed: request.uncertaintySamples.map { _ in request.seed })
         writer = CaseWriter(
             output: request.output, space: request.space, modelName: bundle.card.name,
             modelIdentity: bundle.identity, options: options, table: bundle.card.labels,
@@ -220,7 +223,8 @@ private final class SegmentationRun {
             options: SegmenterOptions(
                 planes: request.planes, device: device, precision: request.precision,
                 batchSize: request.batchSize, interpolation: request.interpolation,
-                keepsProbabilities: request.writesProbabilities))
+                keepsProbabilities: request.writesProbabilities, mirrors: request.mirrors,
+                sampleCount: request.uncertaintySamples ?? 0, sampleSeed: request.seed))
         self.device = device
         segmenter = loaded
         return loaded
@@ -260,6 +264,7 @@ private final class SegmentationRun {
             scan: scan, content: content, hash: hash, labels: segmentation.labels,
             conformed: request.space == .conformed
                 ? (segmentation.conformedScan, segmentation.conformedLabels) : nil,
+            uncertainty: segmentation.uncertainty,
             computation: .init(
                 device: device?.description ?? request.device,
                 precision: segmentation.precision.rawValue,
