@@ -55,7 +55,8 @@ private func load(_ path: String?) -> (version: Int32?, message: String) {
             setenv("SLICESEG_KERNELS", name, 1)
             let refused = load(nil)
             #expect(refused.version == nil)
-            #expect(refused.message.hasPrefix("SLICESEG_KERNELS is '\(name)', which names no kernels"))
+            #expect(
+                refused.message.hasPrefix("SLICESEG_KERNELS is '\(name)', which names no kernels"))
             #expect(refused.message.contains("set it to baseline, avx2, avx512 or avx512vnni"))
         }
     }

@@ -122,7 +122,10 @@ struct InferencePlanTests {
                 // A near tie between two pixels of a pooling window may be decided otherwise, which
                 // moves the value when it is unpooled.
                 let unpools = [.sdNet, .denseNet].contains(architecture.decoder)
-                let tolerated = unpools ? 0.05 : 0
+                // LibTorch's portable convolutions round differently from place to place, also in flat
+                // parts, where that alone decides.
+                let tolerated =
+                    try !unpools ? 0 : PlanKernels.avx2.isAvailable ? 0.05 : 0.2
                 let unlike = try difference(plan(images), expected).unlike
                 #expect(unlike <= tolerated)
                 #expect(plan.summary.precision == .fp32)

@@ -41,7 +41,9 @@ private struct Example {
         for _ in 0..<layers {
             weights.append(random(channels * channels * kernel * kernel, -0.2...0.2))
             biases.append(random(channels, -1...1))
-            if isLargest { weights[weights.count - 1] = weights[weights.count - 1].map { _ in 0.2 } }
+            if isLargest {
+                weights[weights.count - 1] = weights[weights.count - 1].map { _ in 0.2 }
+            }
         }
     }
 
