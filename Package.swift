@@ -87,10 +87,21 @@ let package = Package(
                 "Files", "Parallel",
             ],
             swiftSettings: strict),
+        // Compiled in, so that a page needs no file of the installation.
+        .target(
+            name: "PageResources", path: "Sources/Reports/Resources",
+            resources: [
+                .embedInCode("page.css"), .embedInCode("training.css"),
+                .embedInCode("networks.css"), .embedInCode("report.js"),
+                .embedInCode("viewer.js"), .embedInCode("viewer.html"),
+            ],
+            swiftSettings: strict),
         .target(
             name: "Reports",
-            dependencies: ["SegmentationMetrics", "Volumes", "Files", "Parallel", "CPNG"],
-            swiftSettings: boundary),
+            dependencies: [
+                "SegmentationMetrics", "PageResources", "Volumes", "Files", "Parallel", "CPNG",
+            ],
+            exclude: ["Resources"], swiftSettings: boundary),
         .target(
             name: "Pipelines",
             dependencies: [

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Reports
 public import Inference
 public import SegmentationModels
 
@@ -141,13 +142,8 @@ private func significant(_ value: Double) -> String {
 /// Rows of words in columns, all but the first flush right.
 func aligned(_ rows: [[String]]) -> String {
     let columns = rows.map(\.count).max() ?? 0
-    let widths = (0..<columns).map { column in
-        rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
-    }
-    return rows.map { row in
-        zip(row, widths).enumerated().map { column, cell in
-            let blanks = String(repeating: " ", count: cell.1 - cell.0.count)
-            return column == 0 ? cell.0 + blanks : blanks + cell.0
-        }.joined(separator: "  ") + "\n"
-    }.joined()
+    var table = TerminalTable(
+        (0..<columns).map { TerminalTable.Column("", $0 == 0 ? .left : .right) })
+    for row in rows { table.append(row) }
+    return table.rendered()
 }

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Reports
 import SegmentationMetrics
 
 /// What cases are grouped by: a column of a participants table, and where its numbers are cut.
@@ -31,42 +32,37 @@ struct GroupChoice {
 struct ParticipantsTable {
     private let path: String
     private let columns: [String]
-    private let rows: [(id: String, fields: [Substring])]
+    private let rows: [(id: String, fields: TSVReader.Row)]
 
     /// Reads a table.
     ///
     /// The participants stand in the column `participant_id`, or in the first one without it.
     init(readingFrom path: String) throws(UsageError) {
-        guard isRegularFile(path), let data = FileManager.default.contents(atPath: path),
-            let text = String(data: data, encoding: .utf8)
-        else {
+        guard isRegularFile(path), let reader = TSVReader(contentsOfFile: path) else {
             throw UsageError(
                 "the participants table '\(path)' cannot be read; name a participants.tsv in UTF-8"
             )
         }
-        let lines = text.trimmingPrefix("\u{feff}").split(whereSeparator: \.isNewline)
-        let columns = (lines.first?.split(separator: "\t", omittingEmptySubsequences: false) ?? [])
-            .map { $0.trimmingCharacters(in: .whitespaces) }
+        let columns = reader.columns
         guard columns.count > 1 else {
             throw UsageError(
                 "the participants table '\(path)' has no second column; separate columns by tabs")
         }
+        if let ragged = reader.raggedRow {
+            throw UsageError(
+                "row \(ragged.number) of '\(path)' has \(ragged.fields.count) columns in place of "
+                    + "\(columns.count); correct the table")
+        }
         let identity = columns.firstIndex(of: "participant_id") ?? 0
-        var rows: [(id: String, fields: [Substring])] = []
+        var rows: [(id: String, fields: TSVReader.Row)] = []
         var known: Set<String> = []
-        for (number, line) in lines.enumerated().dropFirst() {
-            let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
-            guard fields.count == columns.count else {
-                throw UsageError(
-                    "row \(number) of '\(path)' has \(fields.count) columns in place of "
-                        + "\(columns.count); correct the table")
-            }
-            let id = Self.withoutPrefix(fields[identity].trimmingCharacters(in: .whitespaces))
+        for row in reader.rows {
+            let id = Self.withoutPrefix(row.fields[identity])
             guard known.insert(id).inserted else {
                 throw UsageError(
                     "'\(path)' has two rows for '\(id)'; leave one row a participant")
             }
-            rows.append((id, fields))
+            rows.append((id, row))
         }
         self.path = path
         self.columns = columns
@@ -95,7 +91,7 @@ struct ParticipantsTable {
                     + columns.joined(separator: ", "))
         }
         let values = Dictionary(
-            rows.map { ($0.id, $0.fields[column].trimmingCharacters(in: .whitespaces)) },
+            rows.map { ($0.id, $0.fields.fields[column]) },
             uniquingKeysWith: { first, _ in first })
         var valueOfCase: [String: String] = [:]
         var (unknown, undefined): ([String], [String]) = ([], [])

@@ -63,28 +63,19 @@ private func parameterTable(_ network: SegmentationNetwork) -> String {
             count: parameter.value.count, isTrainable: parameter.isTrainable
         )
     }
-    let nameWidth = rows.map(\.name.count).max() ?? 0
-    let shapeWidth = max(5, rows.map(\.shape.count).max() ?? 0)
-    func pad(_ text: String, _ width: Int) -> String {
-        text + String(repeating: " ", count: max(0, width - text.count))
-    }
-    func number(_ value: Int) -> String {
-        let digits = String(value)
-        return String(repeating: " ", count: max(0, 10 - digits.count)) + digits
-    }
-    var text = pad("layer", nameWidth) + "  " + pad("shape", shapeWidth) + "  parameters\n"
+    var table = TerminalTable([
+        .init("layer", .left), .init("shape", .left), .init("parameters"),
+    ])
     for row in rows {
-        text +=
-            pad(row.name, nameWidth) + "  " + pad(row.shape, shapeWidth) + "  "
-            + number(row.count) + (row.isTrainable ? "" : "  not trained") + "\n"
+        table.append(
+            [row.name, row.shape, String(row.count)], suffix: row.isTrainable ? "" : "not trained")
     }
     let trained = rows.filter(\.isTrainable)
     let recalibrating = trained.filter { $0.name.contains("recalibration") }
     func sum(_ rows: [(name: String, shape: String, count: Int, isTrainable: Bool)]) -> Int {
         rows.reduce(0) { $0 + $1.count }
     }
-    let width = nameWidth + shapeWidth + 2
-    text += pad("all that are trained", width) + "  " + number(sum(trained)) + "\n"
-    text += pad("of these, recalibration blocks", width) + "  " + number(sum(recalibrating)) + "\n"
-    return text
+    table.append(["all that are trained", "", String(sum(trained))])
+    table.append(["of these, recalibration blocks", "", String(sum(recalibrating))])
+    return table.rendered()
 }

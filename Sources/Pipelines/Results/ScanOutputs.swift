@@ -129,14 +129,11 @@ func earlierResult(
 
 /// The structures' volumes from a `NAME_volumes.tsv`, or `nil` where it is not one of this table.
 private func readVolumes(at path: String, table: LabelTable) -> [StructureVolume]? {
-    guard isRegularFile(path), let data = FileManager.default.contents(atPath: path) else {
-        return nil
-    }
-    let lines = String(decoding: data, as: UTF8.self).split(separator: "\n").dropFirst()
-    let volumes = lines.compactMap { line -> StructureVolume? in
-        let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
-        guard fields.count == 4, let label = UInt16(fields[0]), let voxels = Int(fields[2]),
-            let cubicMillimeters = Double(fields[3])
+    guard isRegularFile(path), let reader = TSVReader(contentsOfFile: path) else { return nil }
+    let volumes = reader.rows.compactMap { row -> StructureVolume? in
+        guard let label = row["index"].flatMap(UInt16.init),
+            let voxels = row["voxels"].flatMap(Int.init),
+            let cubicMillimeters = row["volume_mm3"].flatMap(Double.init)
         else { return nil }
         return StructureVolume(
             label: label, voxelCount: voxels, volumeCubicMillimeters: cubicMillimeters)

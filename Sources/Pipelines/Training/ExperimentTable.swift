@@ -71,8 +71,7 @@ private struct AccuracyTable {
     var dice: [[Double?]] = []
 
     init(path: String) throws {
-        let rows = try readText(path).split(separator: "\n").dropFirst()
-            .map { $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init) }
+        let rows = TSVReader(try readText(path)).rows.map(\.fields)
         let view = rows.first?.first
         for row in rows where row.first == view {
             guard row.count == 5, row[4] == "n/a" || Double(row[4]) != nil else {

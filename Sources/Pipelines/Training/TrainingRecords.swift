@@ -88,19 +88,13 @@ struct TrainingPageWriter {
 
 /// The rows of a training's log; none where it is missing.
 func readTrainingLog(at path: String) -> [TrainingPage.Row] {
-    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return [] }
-    let lines = text.split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
-    guard let header = lines.first else { return [] }
-    func number(_ name: String, in row: [String]) -> Double? {
-        header.firstIndex(of: name).flatMap { $0 < row.count ? Double(row[$0]) : nil }
-    }
-    return lines.dropFirst().compactMap { row in
-        guard let step = number("step", in: row), let loss = number("loss", in: row),
-            let rate = number("learning_rate", in: row),
-            let speed = number("slices_per_second", in: row)
+    (TSVReader(contentsOfFile: path)?.rows ?? []).compactMap { row in
+        func number(_ column: String) -> Double? { row[column].flatMap(Double.init) }
+        guard let step = number("step"), let loss = number("loss"),
+            let rate = number("learning_rate"), let speed = number("slices_per_second")
         else { return nil }
         return TrainingPage.Row(
             step: step, loss: loss, learningRate: rate, slicesPerSecond: speed,
-            validationDice: number("validation_dice", in: row))
+            validationDice: number("validation_dice"))
     }
 }

@@ -46,39 +46,39 @@ struct BoxPlots {
     ///   - isHidden: Whether a reader has to ask for them.
     ///   - kind: `of-structures`, whose dots lead to cases, or `of-groups`.
     /// - Returns: HTML.
-    func html(position: Int, isHidden: Bool, kind: String = "of-structures") -> String {
+    func html(position: Int, isHidden: Bool, kind: String = "of-structures") -> HTML {
         let strips = rows.enumerated().map { number, row in strip(row, number: number) }
-        let ticks = axis.ticks.map {
-            "<span style=\"left:\(percent(axis.position($0)))\">\(axis.label($0))</span>"
+        let ticks = axis.ticks.map { tick -> HTML in
+            "<span style=\"left:\(percent(axis.position(tick)))\">\(axis.label(tick))</span>"
         }
-        let unit = metric.unit.isEmpty ? "" : ", \(escapedForHTML(metric.unit))"
+        let unit = metric.unit.isEmpty ? "" : ", \(metric.unit)"
         let direction =
             metric.higherIsBetter.map { $0 ? "higher is better" : "lower is better" } ?? ""
         let beyond = rows.reduce(0) { sum, row in
             sum + row.values.compactMap(\.self).count { !axis.holds($0) }
         }
         let hidden = isHidden ? " hidden" : ""
-        let note =
+        let note: HTML? =
             beyond == 0
-            ? ""
+            ? nil
             : """
             <p class="quiet" data-note="\(position)"\(hidden)>\(beyond) \(beyond == 1 ? "value lies" : "values lie") beyond \
             the axis and \(beyond == 1 ? "is" : "are") drawn at its end, with an arrowhead.</p>
             """
         return """
             <figure class="plots \(kind)" data-metric="\(position)"\(hidden)>
-            <figcaption class="row axis"><span class="name">\(escapedForHTML(metric.name))\(unit) \
-            <small>\(direction)</small></span><span class="ticks">\(ticks.joined())</span>\
+            <figcaption class="row axis"><span class="name">\(metric.name)\(unit) \
+            <small>\(direction)</small></span><span class="ticks">\(ticks)</span>\
             <span class="mean">mean and 95 % interval</span></figcaption>
-            \(strips.joined(separator: "\n"))
+            \(lines: strips)
             </figure>
             \(note)
             """
     }
 
-    private func strip(_ row: PlotRow, number: Int) -> String {
+    private func strip(_ row: PlotRow, number: Int) -> HTML {
         let summary = SampleSummary(of: row.values)
-        let name = (row.color.map(swatch) ?? "") + escapedForHTML(row.name)
+        let name: HTML = "\(row.color.map(swatch))\(row.name)"
         guard let mean = summary.mean else {
             return """
                 <div class="row" data-structure="\(number)"><span class="name">\(name)</span>\
@@ -86,7 +86,7 @@ struct BoxPlots {
                 </div>
                 """
         }
-        var figure = "<b>\(fixedDecimals(mean, metric.decimals))</b>"
+        var figure: HTML = "<b>\(fixedDecimals(mean, metric.decimals))</b>"
         if let interval = summary.interval(decimals: metric.decimals) {
             figure += " <span class=\"quiet\">\(interval)</span>"
         }
@@ -99,21 +99,23 @@ struct BoxPlots {
         return """
             <div class="row" data-structure="\(number)" data-mean="\(mean)"><span class="name">\
             \(name)</span><span class="strip"><svg viewBox="0 0 1000 28" \
-            preserveAspectRatio="none" role="img" aria-label="\(escapedForHTML(spoken))">\
+            preserveAspectRatio="none" role="img" aria-label="\(spoken)">\
             \(drawing(values: row.values, summary: summary))</svg></span>\
             <span class="mean">\(figure)</span></div>
             """
     }
 
-    private func drawing(values: [Double?], summary: SampleSummary) -> String {
-        var parts = axis.ticks.map {
-            "<path class=\"grid\" d=\"M\(unit($0)) 0V28\"/>"
+    private func drawing(values: [Double?], summary: SampleSummary) -> HTML {
+        var parts = axis.ticks.map { tick -> HTML in
+            "<path class=\"grid\" d=\"M\(unit(tick)) 0V28\"/>"
         }
         let defined = values.compactMap(\.self)
         if let box = BoxSummary(of: defined) {
             parts += [
-                "<path class=\"whisker\" d=\"M\(unit(box.lowerWhisker)) 13H\(unit(box.lower))"
-                    + "M\(unit(box.upper)) 13H\(unit(box.upperWhisker))\"/>",
+                """
+                <path class="whisker" d="M\(unit(box.lowerWhisker)) 13H\(unit(box.lower))\
+                M\(unit(box.upper)) 13H\(unit(box.upperWhisker))"/>
+                """,
                 "<path class=\"box\" d=\"M\(unit(box.lower)) 6V20H\(unit(box.upper))V6Z\"/>",
             ]
         }
@@ -136,7 +138,7 @@ struct BoxPlots {
             let ends = (unit(interval.lower), unit(interval.upper))
             parts.append("<path class=\"interval\" d=\"M\(ends.0) 25H\(ends.1)\"/>")
         }
-        return parts.joined()
+        return HTML(parts)
     }
 
     /// A value's place in a strip, in units.

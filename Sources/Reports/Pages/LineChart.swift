@@ -31,7 +31,7 @@ struct LineChart {
     private static let plot = (left: 56.0, right: 510.0, top: 10.0, bottom: 196.0)
 
     /// The chart as a figure of the page; empty where nothing is to be shown.
-    var html: String {
+    var html: HTML {
         let shown = series.map { series in
             ChartSeries(
                 name: series.name,
@@ -53,18 +53,22 @@ struct LineChart {
                 ?? (bounds.0 == bounds.1 ? 0.5 : log(value / bounds.0) / log(bounds.1 / bounds.0))
             return Self.plot.bottom - (Self.plot.bottom - Self.plot.top) * share
         }
-        var parts: [String] = []
+        var parts: [HTML] = []
         for tick in yTicks?.ticks ?? logarithmicTicks(from: bounds.0, to: bounds.1) {
             let place = fixedDecimals(y(tick), 1)
             parts.append(
-                "<path class=\"grid\" d=\"M\(Self.plot.left) \(place)H\(Self.plot.right)\"/>"
-                    + "<text x=\"\(Self.plot.left - 8)\" y=\"\(place)\" dy=\"4\" "
-                    + "text-anchor=\"end\">\(yTicks?.label(tick) ?? shortest(tick))</text>")
+                """
+                <path class="grid" d="M\(Self.plot.left) \(place)H\(Self.plot.right)"/>\
+                <text x="\(Self.plot.left - 8)" y="\(place)" dy="4" text-anchor="end">\
+                \(yTicks?.label(tick) ?? shortest(tick))</text>
+                """)
         }
         for tick in xTicks.ticks {
             parts.append(
-                "<text x=\"\(fixedDecimals(x(tick), 1))\" y=\"\(Self.plot.bottom + 20)\" "
-                    + "text-anchor=\"middle\">\(xTicks.label(tick))</text>")
+                """
+                <text x="\(fixedDecimals(x(tick), 1))" y="\(Self.plot.bottom + 20)" \
+                text-anchor="middle">\(xTicks.label(tick))</text>
+                """)
         }
         for (number, series) in shown.enumerated() where !series.points.isEmpty {
             let places = series.points.map {
@@ -76,27 +80,30 @@ struct LineChart {
             for (point, place) in zip(series.points, places) {
                 let spoken = "\(series.name): \(shortest(point.y)) at \(shortest(point.x))"
                 parts.append(
-                    "<path class=\"\(style) mark\" d=\"M\(place)h0\">"
-                        + "<title>\(escapedForHTML(spoken))</title></path>")
+                    """
+                    <path class="\(style) mark" d="M\(place)h0"><title>\(spoken)</title></path>
+                    """)
             }
         }
         let spoken = "\(title) over steps: " + shown.map(\.name).joined(separator: ", ")
         return """
             <figure class="chart">
-            <figcaption>\(escapedForHTML(title)) <small>\(escapedForHTML(note))</small></figcaption>
+            <figcaption>\(title) <small>\(note)</small></figcaption>
             <svg viewBox="0 0 \(Int(Self.size.x)) \(Int(Self.size.y))" role="img" \
-            aria-label="\(escapedForHTML(spoken))">\(parts.joined())</svg>
+            aria-label="\(spoken)">\(parts)</svg>
             </figure>
             """
     }
 
     /// What the lines stand for: a line of the page.
-    static func legend(of names: [String]) -> String {
-        let entries = names.enumerated().map { number, name in
-            "<span><svg width=\"34\" height=\"10\" aria-hidden=\"true\"><path class=\"series "
-                + "s\(number % 6)\" d=\"M1 5H33\"/></svg> \(escapedForHTML(name))</span>"
+    static func legend(of names: [String]) -> HTML {
+        let entries = names.enumerated().map { number, name -> HTML in
+            """
+            <span><svg width="34" height="10" aria-hidden="true"><path class="series \
+            s\(number % 6)" d="M1 5H33"/></svg> \(name)</span>
+            """
         }
-        return "<p class=\"keys\">\(entries.joined())</p>"
+        return "<p class=\"keys\">\(entries)</p>"
     }
 
     private func logarithmicTicks(from low: Double, to high: Double) -> [Double] {

@@ -1,4 +1,5 @@
 import Foundation
+import PageResources
 import SegmentationMetrics
 
 extension NetworkTable {
@@ -6,46 +7,13 @@ extension NetworkTable {
     ///
     /// - Returns: HTML in UTF-8.
     package var page: String {
-        """
-        <!doctype html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="color-scheme" content="light dark">
-        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
-        style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
-        <title>\(escapedForHTML(title))</title>
-        <style>
-        \(reportStyle)
-            section > h2 { margin-bottom: 10px; }
-            .grid-table td, .grid-table th { padding-top: 9px; padding-bottom: 9px; }
-            .grid-table b { font-size: 17px; font-weight: 600; }
-            .grid-table small { display: block; white-space: nowrap; }
-            .columns td { white-space: nowrap; }
-            ul { font-size: 13.5px; max-width: 90ch; padding-left: 1.3em; }
-            .strip .dots.mean { stroke: var(--ink); stroke-width: 8; }
-        </style>
-        </head>
-        <body>
-        <main>
-        <header>
-        <h1>\(escapedForHTML(title))</h1>
-        \(summary.isEmpty ? "" : "<p class=\"lead\">\(escapedForHTML(summary))</p>")
-        </header>
-        \(tiles)
-        \(meansSection)
-        \(intervalsSection)
-        \(comparisonsSection)
-        \(structuresSection)
-        \(costSection)
-        \(deviationsSection)
-        \(provenanceSection)
-        </main>
-        </body>
-        </html>
-
-        """
+        PageShell(
+            title: title, lead: summary, styles: [.networks],
+            sections: [
+                tiles, meansSection, intervalsSection, comparisonsSection, structuresSection,
+                costSection, deviationsSection, provenanceSection,
+            ]
+        ).text
     }
 
     private var positions: [(row: Int, column: Int)] {
@@ -56,30 +24,20 @@ extension NetworkTable {
     private var unchecked: String { arePublishedChecked ? "" : " (unchecked)" }
 
     private func name(_ row: Int, _ column: Int) -> String {
-        escapedForHTML("\(families[row]) \(recalibrations[column])")
+        "\(families[row]) \(recalibrations[column])"
     }
 
-    private static let missing = "<span class=\"flag\">missing</span>"
+    private static let missing: HTML = "<span class=\"flag\">missing</span>"
 
-    private func section(_ identifier: String, _ title: String, _ content: String) -> String {
-        """
-        <section aria-labelledby="\(identifier)">
-        <h2 id="\(identifier)">\(title)</h2>
-        \(content)
-        </section>
-        """
-    }
-
-    private func columnHeadings(first: String) -> String {
-        "<thead><tr><th scope=\"col\">\(first)</th>"
-            + recalibrations.map { "<th scope=\"col\">\(escapedForHTML($0))</th>" }.joined()
-            + "</tr></thead>"
+    private func columnHeadings(first: String) -> HTML {
+        let headings = recalibrations.map { "<th scope=\"col\">\($0)</th>" as HTML }
+        return "<thead><tr><th scope=\"col\">\(first)</th>\(headings)</tr></thead>"
     }
 
     // MARK: - Figures
 
-    private var tiles: String {
-        func tile(_ name: String, _ figure: String, _ note: String) -> String {
+    private var tiles: HTML {
+        func tile(_ name: String, _ figure: HTML, _ note: String) -> HTML {
             """
             <div class="tile"><h2>\(name)</h2><p class="figure">\(figure)</p>\
             <p class="quiet">\(note)</p></div>
@@ -94,7 +52,8 @@ extension NetworkTable {
             summary(row: row, column: column)?.mean.map { (row, column, $0) }
         }
         if let best = means.max(by: { $0.2 < $1.2 }) {
-            tiles.append(tile("Best mean Dice", fixedDecimals(best.2, 3), name(best.0, best.1)))
+            tiles.append(
+                tile("Best mean Dice", "\(fixedDecimals(best.2, 3))", name(best.0, best.1)))
         }
         tiles.append(
             tile(
@@ -103,45 +62,47 @@ extension NetworkTable {
         tiles.append(
             tile(
                 "Training in all",
-                fixedDecimals(totalSeconds / 60, 1) + "<small> min</small>",
+                "\(fixedDecimals(totalSeconds / 60, 1))<small> min</small>",
                 "sum over the networks"))
-        return "<div class=\"tiles\">\(tiles.joined(separator: "\n"))</div>"
+        return "<div class=\"tiles\">\(lines: tiles)</div>"
     }
 
     private var totalSeconds: Double {
         networks.joined().reduce(0) { $0 + ($1?.trainingSeconds ?? 0) }
     }
 
-    private var meansSection: String {
-        let rows = families.indices.map { row in
-            let cells = recalibrations.indices.map { column -> String in
+    private var meansSection: HTML {
+        let rows = families.indices.map { row -> HTML in
+            let cells = recalibrations.indices.map { column -> HTML in
                 let published = published[row][column].map {
-                    "<small>published \(fixedDecimals($0, 3))\(unchecked)</small>"
+                    "<small>published \(fixedDecimals($0, 3))\(unchecked)</small>" as HTML
                 }
                 guard let summary = summary(row: row, column: column), let mean = summary.mean
-                else { return "<td>\(Self.missing)\(published ?? "")</td>" }
+                else { return "<td>\(Self.missing)\(published)</td>" }
                 let interval = summary.meanInterval.map {
-                    "<small>\(fixedDecimals($0.lower, 3))–\(fixedDecimals($0.upper, 3))</small>"
+                    """
+                    <small>\(fixedDecimals($0.lower, 3))–\(fixedDecimals($0.upper, 3))</small>
+                    """ as HTML
                 }
                 return
-                    "<td><b>\(fixedDecimals(mean, 3))</b>\(interval ?? "")\(published ?? "")</td>"
+                    "<td><b>\(fixedDecimals(mean, 3))</b>\(interval)\(published)</td>"
             }
             return
-                "<tr><th scope=\"row\">\(escapedForHTML(families[row]))</th>\(cells.joined())</tr>"
+                "<tr><th scope=\"row\">\(families[row])</th>\(cells)</tr>"
         }
-        let source =
+        let source: HTML? =
             publishedSource.isEmpty
-            ? "" : "<p class=\"quiet\">Published figures: \(escapedForHTML(publishedSource))</p>"
-        return section(
+            ? nil : "<p class=\"quiet\">Published figures: \(publishedSource)</p>"
+        return .section(
             "means", "Mean Dice",
             """
             <div class="scroll"><table class="grid-table">
             \(columnHeadings(first: "Network"))
             <tbody>
-            \(rows.joined(separator: "\n"))
+            \(lines: rows)
             </tbody></table></div>
             <p class="quiet">Mean over \(structures.count) structures of \(cases.count) held-out \
-            scans (\(escapedForHTML(cases.joined(separator: ", ")))), on whole volumes and the \
+            scans (\(cases.joined(separator: ", "))), on whole volumes and the \
             scans' own grids, with the 95 % interval of a seeded bootstrap over all \
             scan-and-structure values. Structures of one scan are not independent and the scans \
             are few: the interval tells how far the mean depends on these values, not how another \
@@ -150,7 +111,7 @@ extension NetworkTable {
             """)
     }
 
-    private var intervalsSection: String {
+    private var intervalsSection: HTML {
         let summaries = positions.map { ($0, summary(row: $0.row, column: $0.column)) }
         let ends = summaries.compactMap { $0.1?.meanInterval }.flatMap { [$0.lower, $0.upper] }
         guard let least = ends.min(), let most = ends.max(), least.isFinite else { return "" }
@@ -159,12 +120,12 @@ extension NetworkTable {
         func place(_ value: Double) -> String {
             fixedDecimals((value - low) / (high - low) * 1000, 1)
         }
-        let ticks = (0...4).map { number in
+        let ticks = (0...4).map { number -> HTML in
             let value = low + (high - low) * Double(number) / 4
             return "<span style=\"left:\(25 * number)%\">\(fixedDecimals(value, 3))</span>"
         }
-        let rows = summaries.map { position, summary -> String in
-            let strip: String
+        let rows = summaries.map { position, summary -> HTML in
+            let strip: HTML
             var figure = Self.missing
             if let summary, let mean = summary.mean, let interval = summary.meanInterval {
                 strip = """
@@ -182,30 +143,30 @@ extension NetworkTable {
                 0V28"/>\(strip)</svg></span><span class="mean">\(figure)</span></div>
                 """
         }
-        return section(
+        return .section(
             "intervals", "Side by side",
             """
             <div class="plots">
             <div class="row axis"><span class="name">Mean Dice and 95 % interval</span>\
-            <span class="ticks">\(ticks.joined())</span><span class="mean">mean</span></div>
-            \(rows.joined(separator: "\n"))
+            <span class="ticks">\(ticks)</span><span class="mean">mean</span></div>
+            \(lines: rows)
             </div>
             """)
     }
 
     // MARK: - Differences
 
-    private var comparisonsSection: String {
+    private var comparisonsSection: HTML {
         let comparisons = comparisons
-        let base = escapedForHTML(recalibrations.first ?? "")
-        let rows = positions.filter { $0.column > 0 }.map { row, column -> String in
-            let heading =
-                "<th scope=\"row\">\(escapedForHTML(families[row])), \(base) → "
-                + "\(escapedForHTML(recalibrations[column]))</th>"
+        let base = recalibrations.first ?? ""
+        let rows = positions.filter { $0.column > 0 }.map { row, column -> HTML in
+            let heading: HTML = """
+                <th scope="row">\(families[row]), \(base) → \(recalibrations[column])</th>
+                """
             let publishedDifference = published[row][column].flatMap { value in
                 published[row][0].map { signed(value - $0) }
             }
-            let last = "<td class=\"number\">\(publishedDifference ?? "–")</td></tr>"
+            let last: HTML = "<td class=\"number\">\(publishedDifference ?? "–")</td></tr>"
             guard let comparison = comparisons[row][column],
                 let mean = comparison.differences.mean
             else { return "<tr>\(heading)<td colspan=\"5\">\(Self.missing)</td>\(last)" }
@@ -221,7 +182,7 @@ extension NetworkTable {
                 """
         }
         let tests = comparisons.joined().count { $0 != nil }
-        return section(
+        return .section(
             "differences", "What recalibration changes",
             """
             <div class="scroll"><table>
@@ -231,7 +192,7 @@ extension NetworkTable {
             <th scope="col" class="number">p, Holm</th><th scope="col" class="number">Published\
             \(unchecked)</th></tr></thead>
             <tbody>
-            \(rows.joined(separator: "\n"))
+            \(lines: rows)
             </tbody></table></div>
             <p class="quiet">A pair is one structure of one held-out scan, segmented by both \
             networks. Two-sided Wilcoxon signed-rank test, corrected by Holm over the \(tests) \
@@ -246,37 +207,39 @@ extension NetworkTable {
     }
 
     private func probability(_ value: Double) -> String {
-        value < 0.0001 ? "&lt; 0.0001" : fixedDecimals(value, 4)
+        value < 0.0001 ? "< 0.0001" : fixedDecimals(value, 4)
     }
 
     // MARK: - Structures
 
-    private var structuresSection: String {
-        let groups = families.map {
-            "<th scope=\"colgroup\" colspan=\"\(recalibrations.count)\">\(escapedForHTML($0))</th>"
+    private var structuresSection: HTML {
+        let groups = families.map { family -> HTML in
+            "<th scope=\"colgroup\" colspan=\"\(recalibrations.count)\">\(family)</th>"
         }
-        let headings = positions.map {
-            "<th scope=\"col\" class=\"number\">\(escapedForHTML(recalibrations[$0.column]))</th>"
+        let headings = positions.map { _, column -> HTML in
+            "<th scope=\"col\" class=\"number\">\(recalibrations[column])</th>"
         }
-        let rows = structures.enumerated().map { position, structure -> String in
+        let rows = structures.enumerated().map { position, structure -> HTML in
             let means = positions.map {
                 mean(ofStructure: position, row: $0.row, column: $0.column)
                     .map { fixedDecimals($0, 3) }
             }
             let best = means.compactMap(\.self).max()
-            let cells = means.map { mean in
-                "<td class=\"number\">\(mean.map { $0 == best ? "<b>\($0)</b>" : $0 } ?? "–")</td>"
+            let cells = means.map { mean -> HTML in
+                mean != nil && mean == best
+                    ? "<td class=\"number\"><b>\(mean ?? "")</b></td>"
+                    : "<td class=\"number\">\(mean ?? "–")</td>"
             }
-            return "<tr><th scope=\"row\">\(escapedForHTML(structure))</th>\(cells.joined())</tr>"
+            return "<tr><th scope=\"row\">\(structure)</th>\(cells)</tr>"
         }
-        return section(
+        return .section(
             "structures", "By structure",
             """
             <div class="scroll"><table class="columns">
-            <thead><tr><th></th>\(groups.joined())</tr>
-            <tr><th scope="col">Structure</th>\(headings.joined())</tr></thead>
+            <thead><tr><th></th>\(groups)</tr>
+            <tr><th scope="col">Structure</th>\(headings)</tr></thead>
             <tbody>
-            \(rows.joined(separator: "\n"))
+            \(lines: rows)
             </tbody></table></div>
             <p class="quiet">Mean Dice over the held-out scans; the best of each row in bold.</p>
             """)
@@ -284,9 +247,9 @@ extension NetworkTable {
 
     // MARK: - Cost
 
-    private var costSection: String {
-        let rows = positions.map { row, column -> String in
-            let heading = "<th scope=\"row\">\(name(row, column))</th>"
+    private var costSection: HTML {
+        let rows = positions.map { row, column -> HTML in
+            let heading: HTML = "<th scope=\"row\">\(name(row, column))</th>"
             guard let network = networks[row][column] else {
                 return "<tr>\(heading)<td colspan=\"3\">\(Self.missing)</td></tr>"
             }
@@ -299,7 +262,7 @@ extension NetworkTable {
                 <td class="number">\(fixedDecimals(network.trainingSeconds, 0))</td></tr>
                 """
         }
-        return section(
+        return .section(
             "cost", "Weights and time",
             """
             <div class="scroll"><table>
@@ -307,7 +270,7 @@ extension NetworkTable {
             <th scope="col" class="number">Added</th>\
             <th scope="col" class="number">Training, s</th></tr></thead>
             <tbody>
-            \(rows.joined(separator: "\n"))
+            \(lines: rows)
             <tr><th scope="row">Total</th><td></td><td></td>\
             <td class="number">\(fixedDecimals(totalSeconds, 0))</td></tr>
             </tbody></table></div>
@@ -330,18 +293,14 @@ extension NetworkTable {
 
     // MARK: - What to know
 
-    private var deviationsSection: String {
+    private var deviationsSection: HTML {
         guard !deviations.isEmpty else { return "" }
-        let items = deviations.map { "<li>\(escapedForHTML($0))</li>" }
-        return section(
-            "deviations", "Not as published", "<ul>\(items.joined(separator: "\n"))</ul>")
+        let items = deviations.map { "<li>\($0)</li>" as HTML }
+        return .section(
+            "deviations", "Not as published", "<ul>\(lines: items)</ul>")
     }
 
-    private var provenanceSection: String {
-        let facts = provenance.map {
-            "<dt>\(escapedForHTML($0.name))</dt><dd>\(escapedForHTML($0.value))</dd>"
-        }
-        return section(
-            "provenance", "Where this comes from", "<dl>\(facts.joined(separator: "\n"))</dl>")
+    private var provenanceSection: HTML {
+        .section("provenance", "Where this comes from", .facts(provenance))
     }
 }

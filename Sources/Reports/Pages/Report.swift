@@ -225,14 +225,8 @@ public struct Report: Sendable, Hashable {
 
     /// A short text that changes with what the report says, so that a page never shows pictures
     /// of another.
-    ///
-    /// Source: FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>.
     private var stamp: String {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in (title + pageData(pictures: [], stamp: "")).utf8 {
-            hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
-        }
-        return String(hash, radix: 16)
+        String(sha256(Data((title + pageData(pictures: [], stamp: "")).utf8)).prefix(16))
     }
 
     /// The values of one metric and structure, a value per case; `nil` where it is undefined.

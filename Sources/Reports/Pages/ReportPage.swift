@@ -1,4 +1,5 @@
 import Foundation
+import PageResources
 import SegmentationMetrics
 package import Volumes
 
@@ -11,46 +12,19 @@ extension Report {
     ///   - stamp: Ties the page to those files.
     /// - Returns: HTML in UTF-8.
     package func page(pictures: [String?], stamp: String) -> String {
-        """
-        <!doctype html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="color-scheme" content="light dark">
-        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
-        script-src 'unsafe-inline' 'self' file:; style-src 'unsafe-inline'; img-src data:; \
-        base-uri 'none'; form-action 'none'">
-        <title>\(escapedForHTML(title))</title>
-        <style>
-        \(reportStyle)
-        </style>
-        </head>
-        <body>
-        <main>
-        <header>
-        <h1>\(escapedForHTML(title))</h1>
-        \(summary.isEmpty ? "" : "<p class=\"lead\">\(escapedForHTML(summary))</p>")
-        </header>
-        \(headline)
-        \(structuresSection)
-        \(groupsSection)
-        \(comparisonSection)
-        \(casesSection(pictures: pictures))
-        \(provenanceSection)
-        </main>
-        \(reportViewer)
-        <div id="tip" role="status" hidden></div>
-        <script type="application/json" id="data">\(pageData(pictures: pictures, stamp: stamp))\
-        </script>
-        <script>
-        \(reportScript)
-        \(reportViewerScript)
-        </script>
-        </body>
-        </html>
-
-        """
+        PageShell(
+            title: title, lead: summary,
+            sections: [
+                headline, structuresSection, groupsSection, comparisonSection,
+                casesSection(pictures: pictures), provenanceSection,
+            ],
+            appendix: """
+                \(markup: PageResource.viewer.text)
+                <div id="tip" role="status" hidden></div>
+                """,
+            scripts: [.reportScript, .viewerScript],
+            data: pageData(pictures: pictures, stamp: stamp)
+        ).text
     }
 
     /// The numbers of all cases as the page's script reads them.
@@ -100,8 +74,8 @@ extension Report {
 
     // MARK: - Headline
 
-    private var headline: String {
-        var tiles: [String] = []
+    private var headline: HTML {
+        var tiles: [HTML] = []
         // A mean of volumes over structures says nothing: only what is good or bad stands here.
         for metric in hasWorstStructures ? metrics.prefix(4) : [] where metric.caseFigure == .mean {
             let summary = SampleSummary(of: cases.map { $0.figure(of: metric, table: table) })
@@ -127,7 +101,7 @@ extension Report {
         }
         let structures = table.structures.count
         let countOfStructures = "\(structures) structure\(structures == 1 ? "" : "s")"
-        func countTile(_ name: String, _ count: Int, _ note: String) -> String {
+        func countTile(_ name: String, _ count: Int, _ note: String) -> HTML {
             tile(name: name, figure: String(count), unit: "", note: note)
         }
         let casesName = cases.count == 1 ? "Case" : "Cases"
@@ -159,50 +133,46 @@ extension Report {
         }
         return """
             <section class="tiles" aria-label="Headline figures">
-            \(tiles.joined(separator: "\n"))
+            \(lines: tiles)
             </section>
             <p class="quiet">\(explanation.joined(separator: " "))</p>
             """
     }
 
-    private func tile(name: String, figure: String, unit: String, note: String) -> String {
-        let unit = unit.isEmpty ? "" : " <small>\(escapedForHTML(unit))</small>"
+    private func tile(name: String, figure: String, unit: String, note: String) -> HTML {
+        let unit: HTML = unit.isEmpty ? "" : " <small>\(unit)</small>"
         return """
-            <div class="tile"><h2>\(escapedForHTML(name))</h2><p class="figure">\(figure)\(unit)\
+            <div class="tile"><h2>\(name)</h2><p class="figure">\(figure)\(unit)\
             </p><p class="quiet">\(note)</p></div>
             """
     }
 
     // MARK: - Structures
 
-    private var structuresSection: String {
+    private var structuresSection: HTML {
         guard !metrics.isEmpty, !table.structures.isEmpty else { return "" }
         let plots = metrics.enumerated().map { position, metric in
             BoxPlots(report: self, metric: metric)
                 .html(position: position, isHidden: position > 0)
         }
-        let options = metrics.enumerated().map {
-            "<option value=\"\($0)\">\(escapedForHTML($1.name))</option>"
-        }
         let choice =
             metrics.count < 2
-            ? ""
-            : """
-            <label>Metric <select id="plot-metric">\(options.joined())</select></label>
-            """
+            ? nil : HTML.choice("Metric", id: "plot-metric", of: metrics.map(\.name))
         let hasBoxes = cases.count > 3
-        return """
-            <section aria-labelledby="structures">
-            <div class="bar"><h2 id="structures">By structure</h2><span class="controls">\
-            \(choice)\(hasWorstStructures ? Self.choiceOfOrder : "")</span></div>
-            \(plots.joined(separator: "\n"))
+        return .section(
+            "structures", "By structure",
+            controls: """
+                <span class="controls">\(choice)\
+                \(hasWorstStructures ? Self.choiceOfOrder : nil)</span>
+                """,
+            """
+            \(lines: plots)
             <p class="quiet key">\(hasBoxes ? Self.keyOfBoxes : "")Each dot is a case; click it to \
             open the case.</p>
-            </section>
-            """
+            """)
     }
 
-    private static let choiceOfOrder = """
+    private static let choiceOfOrder: HTML = """
         <label>Order <select id="plot-order"><option value="table">as in the table</option>\
         <option value="worst">worst first</option></select></label>
         """
@@ -213,7 +183,7 @@ extension Report {
 
     // MARK: - Cases
 
-    private func casesSection(pictures: [String?]) -> String {
+    private func casesSection(pictures: [String?]) -> HTML {
         let columns = metrics.enumerated().map { position, metric in
             heading(
                 metric.unit.isEmpty ? metric.name : "\(metric.name), \(metric.unit)",
@@ -228,35 +198,37 @@ extension Report {
         let rows = worstFirst().map {
             row($0, hasPictures: $0 < pictures.count && pictures[$0] != nil)
         }
-        let structures = table.structures.enumerated().map {
-            "<option value=\"\($0)\">\(escapedForHTML($1.name))</option>"
+        let structures = table.structures.enumerated().map { position, structure -> HTML in
+            "<option value=\"\(position)\">\(structure.name)</option>"
         }
-        return """
-            <section aria-labelledby="cases">
-            <div class="bar"><h2 id="cases">Cases</h2><span class="controls">\
+        let controls: HTML = """
+            <span class="controls">\
             <label>Find <input id="filter" type="search" placeholder="name or note" \
             autocomplete="off" spellcheck="false"></label>\
             <label>Values of <select id="of-structure"><option value="">all structures</option>\
-            \(structures.joined())</select></label>\
+            \(structures)</select></label>\
             <label class="check"><input id="only-flagged" type="checkbox"> failed or flagged only\
-            </label></span></div>
+            </label></span>
+            """
+        return .section(
+            "cases", "Cases", controls: controls,
+            """
             <p class="quiet" id="shown" aria-live="polite">\(cases.count) cases, worst first</p>
             <div class="scroll"><table id="case-table">
-            <thead><tr>\(names.joined())</tr></thead>
+            <thead><tr>\(names)</tr></thead>
             <tbody>
-            \(rows.joined(separator: "\n"))
+            \(lines: rows)
             </tbody></table></div>
-            </section>
-            """
+            """)
     }
 
     private func heading(
         _ name: String, detail: String = "", key: String, isNumber: Bool
-    ) -> String {
+    ) -> HTML {
         """
         <th scope="col" class="\(isNumber ? "number" : "text")" data-key="\(key)">\
         <button type="button">\
-        \(escapedForHTML(name))\(detail.isEmpty ? "" : " <small>\(detail)</small>")</button></th>
+        \(name)\(detail.isEmpty ? nil : " <small>\(detail)</small>" as HTML)</button></th>
         """
     }
 
@@ -287,34 +259,40 @@ extension Report {
         }
     }
 
-    private func row(_ position: Int, hasPictures: Bool) -> String {
+    private func row(_ position: Int, hasPictures: Bool) -> HTML {
         let reported = cases[position]
-        let name = escapedForHTML(reported.name)
-        let title =
+        let name = HTML(text: reported.name)
+        let title: HTML =
             hasPictures ? "<button type=\"button\" class=\"open\">\(name)</button>" : name
-        let values = metrics.map { metric in
+        let values = metrics.map { metric -> HTML in
             let figure = reported.figure(of: metric, table: table)
             let text = figure.map { fixedDecimals($0, metric.decimals) } ?? "–"
             return "<td class=\"number\">\(text)</td>"
         }
+        let failure = reported.failure.map {
+            "<span class=\"failed\">failed</span> \($0)" as HTML
+        }
         let notes =
-            (reported.failure.map { ["<span class=\"failed\">failed</span> \(escapedForHTML($0))"] }
-                ?? []) + reported.flags.map { "<span class=\"flag\">\(escapedForHTML($0))</span>" }
+            [failure].compactMap(\.self)
+            + reported.flags.map { "<span class=\"flag\">\($0)</span>" as HTML }
+        let mark: HTML? = reported.failure == nil ? nil : " class=\"has-failed\""
+        let worst: HTML? =
+            hasWorstStructures
+            ? "<td class=\"worst\">\(worstStructure(of: reported))</td>" : nil
         return """
-            <tr data-case="\(position)"\(reported.failure == nil ? "" : " class=\"has-failed\"")>\
-            <th scope="row">\(title)</th>\(groupCell(of: reported))\(values.joined())\
-            \(hasWorstStructures ? "<td class=\"worst\">\(worstStructure(of: reported))</td>" : "")\
-            <td class="notes">\(notes.joined(separator: " "))</td></tr>
+            <tr data-case="\(position)"\(mark)><th scope="row">\(title)</th>\
+            \(groupCell(of: reported))\(values)\(worst)\
+            <td class="notes">\(HTML(notes, separator: " "))</td></tr>
             """
     }
 
-    private func groupCell(of reported: ReportCase) -> String {
+    private func groupCell(of reported: ReportCase) -> HTML {
         guard let groups else { return "" }
         let category = groups.categoryOfCase[reported.name]
-        return "<td class=\"text\">\(category.map(escapedForHTML) ?? "–")</td>"
+        return "<td class=\"text\">\(category ?? "–")</td>"
     }
 
-    private func worstStructure(of reported: ReportCase) -> String {
+    private func worstStructure(of reported: ReportCase) -> HTML {
         guard let metric = metrics.first, let higherIsBetter = metric.higherIsBetter else {
             return ""
         }
@@ -325,24 +303,18 @@ extension Report {
             let worst = measured.min(by: { higherIsBetter ? $0.1 < $1.1 : $0.1 > $1.1 })
         else { return "" }
         return """
-            \(swatch(worst.0.color))\(escapedForHTML(worst.0.name)) \
+            \(swatch(worst.0.color))\(worst.0.name) \
             <span class="quiet">\(fixedDecimals(worst.1, metric.decimals))</span>
             """
     }
 
     // MARK: - Provenance
 
-    private var provenanceSection: String {
+    private var provenanceSection: HTML {
         guard !provenance.isEmpty else { return "" }
-        let facts = provenance.map {
-            "<dt>\(escapedForHTML($0.name))</dt><dd>\(escapedForHTML($0.value))</dd>"
-        }
-        return """
-            <section aria-labelledby="provenance">
-            <h2 id="provenance">Where this comes from</h2>
-            <dl>\(facts.joined(separator: "\n"))</dl>
-            </section>
-            """
+        return .section(
+            "provenance", "Where this comes from",
+            .facts(provenance.map { ($0.name, $0.value) }))
     }
 }
 
@@ -363,7 +335,7 @@ extension SampleSummary {
 }
 
 /// A dot in a structure's color.
-func swatch(_ color: LabelColor) -> String {
+func swatch(_ color: LabelColor) -> HTML {
     "<i class=\"swatch\" style=\"background:\(legibleColor(color).hexadecimal)\"></i>"
 }
 

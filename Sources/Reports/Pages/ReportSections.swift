@@ -6,7 +6,7 @@ extension Report {
     // MARK: - Groups
 
     /// The cases by their groups: box plots of the cases' figures, and means by structure.
-    var groupsSection: String {
+    var groupsSection: HTML {
         guard let groups, !metrics.isEmpty else { return "" }
         let members = (groups.categories.map(Optional.some) + [nil]).compactMap { category in
             let positions = cases.indices.filter {
@@ -14,7 +14,7 @@ extension Report {
             }
             return positions.isEmpty ? nil : (name: category ?? "in no group", positions: positions)
         }
-        let parts = metrics.enumerated().map { position, metric in
+        let parts = metrics.enumerated().map { position, metric -> HTML in
             """
             <div class="of-group" data-metric="\(position)"\(position > 0 ? " hidden" : "")>
             \(groupPlots(of: metric, position: position, members: members))
@@ -22,19 +22,15 @@ extension Report {
             </div>
             """
         }
-        return """
-            <section aria-labelledby="groups">
-            <div class="bar"><h2 id="groups">By \(escapedForHTML(groups.name))</h2>\
-            <span class="controls">\(metricChoice(of: metrics.map(\.name), id: "group-metric"))\
-            </span></div>
-            \(parts.joined(separator: "\n"))
-            </section>
-            """
+        return .section(
+            "groups", "By \(groups.name)",
+            controls: metricChoice(of: metrics.map(\.name), id: "group-metric"),
+            HTML(parts, separator: "\n"))
     }
 
     private func groupPlots(
         of metric: ReportMetric, position: Int, members: [(name: String, positions: [Int])]
-    ) -> String {
+    ) -> HTML {
         BoxPlots(
             metric: metric,
             rows: members.map { name, positions in
@@ -47,36 +43,36 @@ extension Report {
 
     private func groupTable(
         of metric: ReportMetric, members: [(name: String, positions: [Int])]
-    ) -> String {
-        let headings = members.map { name, positions in
+    ) -> HTML {
+        let headings = members.map { name, positions -> HTML in
             """
-            <th scope="col" class="number">\(escapedForHTML(name)) \
+            <th scope="col" class="number">\(name) \
             <small>n = \(positions.count)</small></th>
             """
         }
-        let rows = table.structures.map { structure in
-            let cells = members.map { _, positions in
+        let rows = table.structures.map { structure -> HTML in
+            let cells = members.map { _, positions -> HTML in
                 let summary = SampleSummary(
                     of: positions.map { cases[$0].value(of: metric, structure: structure) })
                 let mean = summary.mean.map { fixedDecimals($0, metric.decimals) } ?? "–"
                 let deviation = summary.standardDeviation.map {
-                    " <span class=\"quiet\">\(fixedDecimals($0, metric.decimals))</span>"
+                    " <span class=\"quiet\">\(fixedDecimals($0, metric.decimals))</span>" as HTML
                 }
-                return "<td class=\"number\">\(mean)\(deviation ?? "")</td>"
+                return "<td class=\"number\">\(mean)\(deviation)</td>"
             }
             return """
-                <tr><th scope="row">\(swatch(structure.color))\(escapedForHTML(structure.name))</th>\
-                \(cells.joined())</tr>
+                <tr><th scope="row">\(swatch(structure.color))\(structure.name)</th>\
+                \(cells)</tr>
                 """
         }
-        let unit = metric.unit.isEmpty ? "" : ", \(escapedForHTML(metric.unit))"
+        let unit = metric.unit.isEmpty ? "" : ", \(metric.unit)"
         return """
-            <details><summary>\(escapedForHTML(metric.name))\(unit) by structure: mean and standard \
+            <details><summary>\(metric.name)\(unit) by structure: mean and standard \
             deviation of each group</summary>
             <div class="scroll"><table class="dense"><thead><tr><th scope="col">Structure</th>\
-            \(headings.joined())</tr></thead>
+            \(headings)</tr></thead>
             <tbody>
-            \(rows.joined(separator: "\n"))
+            \(lines: rows)
             </tbody></table></div></details>
             """
     }
@@ -84,7 +80,7 @@ extension Report {
     // MARK: - Another run
 
     /// The differences to another run: their means with intervals, structure by structure.
-    var comparisonSection: String {
+    var comparisonSection: HTML {
         guard let comparison else { return "" }
         let parts = comparison.entries.enumerated().map { position, entry in
             DifferencePlots(entry: entry, comparison: comparison)
@@ -96,27 +92,23 @@ extension Report {
             unpaired == 0
             ? ""
             : " \(unpaired) \(unpaired == 1 ? "case is" : "cases are") in one run only and left out."
-        return """
-            <section aria-labelledby="comparison">
-            <div class="bar"><h2 id="comparison">Against another run</h2><span class="controls">\
-            \(metricChoice(of: comparison.entries.map(\.metric.title), id: "comparison-metric"))\
-            </span></div>
+        return .section(
+            "comparison", "Against another run",
+            controls: metricChoice(
+                of: comparison.entries.map(\.metric.title), id: "comparison-metric"),
+            """
             <p class="lead">\(pairs) \(pairs == 1 ? "case" : "cases"), each minus the same of \
-            <b>\(escapedForHTML(comparedRun.isEmpty ? "the other run" : comparedRun))</b>.\(left)</p>
-            \(parts.joined(separator: "\n"))
+            <b>\(comparedRun.isEmpty ? "the other run" : comparedRun)</b>.\(left)</p>
+            \(lines: parts)
             <p class="quiet">The dot is the mean difference, the bar its 95 % bootstrap interval. p is \
             Wilcoxon's signed-rank test, two-sided; over structures it is corrected after Holm, and \
             an arrow marks those below 0.05: ▲ better than the other run, ▼ worse.</p>
-            </section>
-            """
+            """)
     }
 
-    private func metricChoice(of names: [String], id: String) -> String {
+    private func metricChoice(of names: [String], id: String) -> HTML {
         guard names.count > 1 else { return "" }
-        let options = names.enumerated().map {
-            "<option value=\"\($0)\">\(escapedForHTML($1))</option>"
-        }
-        return "<label>Metric <select id=\"\(id)\">\(options.joined())</select></label>"
+        return "<span class=\"controls\">\(HTML.choice("Metric", id: id, of: names))</span>"
     }
 }
 
@@ -145,12 +137,12 @@ private struct DifferencePlots {
         axis = PlotAxis(of: [[-end, end]])
     }
 
-    func html(position: Int, isHidden: Bool) -> String {
+    func html(position: Int, isHidden: Bool) -> HTML {
         let differences = entry.comparison.structures + [entry.comparison.overall]
-        let ticks = axis.ticks.map {
+        let ticks = axis.ticks.map { tick -> HTML in
             """
-            <span style="left:\(fixedDecimals(100 * axis.position($0), 2))%">\
-            \($0 > 1e-12 ? "+" : "")\(axis.label(abs($0) < 1e-12 ? 0 : $0))</span>
+            <span style="left:\(fixedDecimals(100 * axis.position(tick), 2))%">\
+            \(tick > 1e-12 ? "+" : "")\(axis.label(abs(tick) < 1e-12 ? 0 : tick))</span>
             """
         }
         let unit =
@@ -158,19 +150,18 @@ private struct DifferencePlots {
             ? ", \(entry.metric.unit == "mm3" ? "mm³" : "mm")" : ""
         return """
             <figure class="plots of-comparison" data-metric="\(position)"\(isHidden ? " hidden" : "")>
-            <figcaption class="row axis"><span class="name">\(escapedForHTML(entry.metric.title))\
-            \(unit)</span><span class="ticks">\(ticks.joined())</span>\
+            <figcaption class="row axis"><span class="name">\(entry.metric.title)\
+            \(unit)</span><span class="ticks">\(ticks)</span>\
             <span class="mean">mean difference, 95 % interval, p</span></figcaption>
-            \(differences.map(row).joined(separator: "\n"))
+            \(lines: differences.map(row))
             </figure>
             """
     }
 
-    private func row(_ difference: RunComparison.Difference) -> String {
+    private func row(_ difference: RunComparison.Difference) -> HTML {
         let structure = difference.label.flatMap { comparison.table[$0] }
-        let name =
-            (structure.map { swatch($0.color) } ?? "")
-            + escapedForHTML(comparison.name(of: difference))
+        let name: HTML =
+            "\(structure.map { swatch($0.color) })\(comparison.name(of: difference))"
         guard let mean = difference.summary.mean else {
             return """
                 <div class="row"><span class="name">\(name)</span><span class="strip"></span>\
@@ -181,8 +172,8 @@ private struct DifferencePlots {
         func signed(_ value: Double) -> String {
             (value < 0 ? "−" : "+") + fixedDecimals(abs(value), decimals)
         }
-        var drawing = "<path class=\"zero\" d=\"M\(unit(0)) 0V28\"/>"
-        var text = "<b>\(signed(mean))</b>"
+        var drawing: HTML = "<path class=\"zero\" d=\"M\(unit(0)) 0V28\"/>"
+        var text: HTML = "<b>\(signed(mean))</b>"
         if let interval = difference.summary.tellingMeanInterval {
             drawing +=
                 "<path class=\"interval\" d=\"M\(unit(interval.lower)) 14H\(unit(interval.upper))\"/>"
@@ -194,9 +185,10 @@ private struct DifferencePlots {
             text += " <span class=\"quiet\">p \(p < 0.001 ? "< 0.001" : fixedDecimals(p, 3))</span>"
             if p < 0.05, mean != 0, let isBetter = entry.metric.isBetterWhenLarger {
                 let gains = (mean > 0) == isBetter
-                text +=
-                    " <span class=\"\(gains ? "gain" : "loss")\">\(gains ? "▲" : "▼")"
-                    + "<span class=\"spoken\"> \(gains ? "better" : "worse")</span></span>"
+                text += """
+                     <span class="\(gains ? "gain" : "loss")">\(gains ? "▲" : "▼")\
+                    <span class="spoken"> \(gains ? "better" : "worse")</span></span>
+                    """
             }
         }
         return """

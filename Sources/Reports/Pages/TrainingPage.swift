@@ -1,4 +1,5 @@
 import Foundation
+import PageResources
 public import Volumes
 
 /// What a training has come to, as a page to read: curves, accuracy, the worst slices, and what it
@@ -99,39 +100,13 @@ public struct TrainingPage: Sendable {
     /// - Returns: HTML in UTF-8.
     /// - Throws: ``PictureError`` where a slice cannot be encoded.
     public func html() throws -> String {
-        """
-        <!doctype html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="color-scheme" content="light dark">
-        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
-        style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'">
-        <title>\(escapedForHTML(title))</title>
-        <style>
-        \(reportStyle)
-        \(trainingStyle)
-        </style>
-        </head>
-        <body>
-        <main>
-        <header>
-        <h1>\(escapedForHTML(title))</h1>
-        <p class="lead">\(escapedForHTML(lead))</p>
-        </header>
-        \(curves)
-        \(accuracySection)
-        \(try worstSection())
-        \(origin)
-        </main>
-        </body>
-        </html>
-
-        """
+        PageShell(
+            title: title, lead: lead, styles: [.training],
+            sections: [curves, accuracySection, try worstSection(), origin]
+        ).text
     }
 
-    private var curves: String {
+    private var curves: HTML {
         func series(_ value: (Row) -> Double?) -> [ChartSeries] {
             networks.map { network in
                 ChartSeries(
@@ -151,19 +126,17 @@ public struct TrainingPage: Sendable {
             LineChart(title: "Learning rate", note: "", series: series(\.learningRate)),
             LineChart(title: "Slices per second", note: "", series: series(\.slicesPerSecond)),
         ]
-        return """
-            <section aria-labelledby="curves">
-            <div class="bar"><h2 id="curves">Over the steps</h2>\
-            \(LineChart.legend(of: networks.map(\.name)))</div>
+        return .section(
+            "curves", "Over the steps", controls: LineChart.legend(of: networks.map(\.name)),
+            """
             <div class="charts">
-            \(charts.map(\.html).joined(separator: "\n"))
+            \(lines: charts.map(\.html))
             </div>
             \(sagittalNote)
-            </section>
-            """
+            """)
     }
 
-    private var sagittalNote: String {
+    private var sagittalNote: HTML {
         guard networks.contains(where: { $0.name == Plane.sagittal.rawValue }) else { return "" }
         return """
             <p class="quiet">Seen from the side, left and right look alike: alone, the sagittal \
@@ -171,112 +144,75 @@ public struct TrainingPage: Sendable {
             """
     }
 
-    private var accuracySection: String {
+    private var accuracySection: HTML {
         guard !accuracy.isEmpty else { return "" }
-        let columns = accuracy.map {
-            "<th scope=\"col\" class=\"number\">\(escapedForHTML($0.name))</th>"
+        let columns = accuracy.map { column -> HTML in
+            "<th scope=\"col\" class=\"number\">\(column.name)</th>"
         }
-        let rows = table.structures.enumerated().map { position, structure in
-            let values = accuracy.map { column in
+        let rows = table.structures.enumerated().map { position, structure -> HTML in
+            let values = accuracy.map { column -> HTML in
                 let value = column.perStructure[position]
                 let text = value.map { fixedDecimals($0, 3) } ?? "–"
                 let isLow = value.map { $0 < 0.7 } ?? false
-                return "<td class=\"number\">"
-                    + (isLow ? "<span class=\"flag\">\(text)</span>" : text) + "</td>"
+                return isLow
+                    ? "<td class=\"number\"><span class=\"flag\">\(text)</span></td>"
+                    : "<td class=\"number\">\(text)</td>"
             }
-            return "<tr><th scope=\"row\">\(swatch(structure.color))"
-                + "\(escapedForHTML(structure.name))</th>\(values.joined())</tr>"
+            return """
+                <tr><th scope="row">\(swatch(structure.color))\(structure.name)</th>\(values)</tr>
+                """
         }
-        let means = accuracy.map { "<td class=\"number\"><b>\(fixedDecimals($0.mean, 3))</b></td>" }
-        return """
-            <section aria-labelledby="accuracy">
-            <h2 id="accuracy">Dice on the held-out cases</h2>
+        let means = accuracy.map { column -> HTML in
+            "<td class=\"number\"><b>\(fixedDecimals(column.mean, 3))</b></td>"
+        }
+        return .section(
+            "accuracy", "Dice on the held-out cases",
+            """
             <p class="quiet">On the scans' own grids, mean over cases; figures below 0.7 are \
             marked.</p>
             <div class="scroll"><table>
-            <thead><tr><th scope="col">Structure</th>\(columns.joined())</tr></thead>
+            <thead><tr><th scope="col">Structure</th>\(columns)</tr></thead>
             <tbody>
             <tr><th scope="row"><b>Mean of \(table.structures.count) structures</b></th>\
-            \(means.joined())</tr>
-            \(rows.joined(separator: "\n"))
+            \(means)</tr>
+            \(lines: rows)
             </tbody></table></div>
-            </section>
-            """
+            """)
     }
 
-    private func worstSection() throws -> String {
+    private func worstSection() throws -> HTML {
         guard !worst.isEmpty else { return "" }
-        let figures = try worst.map { slice in
+        let figures = try worst.map { slice -> HTML in
             let data = Data(try slice.picture.pngData()).base64EncodedString()
-            let caption = escapedForHTML(slice.caption)
+            let caption = slice.caption
             return """
                 <figure><img alt="\(caption): scan, prediction, reference" \
                 width="\(slice.picture.width)" height="\(slice.picture.height)" \
-                src="data:image/png;base64,\(data)"><figcaption>\(caption)</figcaption></figure>
+                src="data:image/png;base64,\(markup: data)"><figcaption>\(caption)</figcaption></figure>
                 """
         }
-        return """
-            <section aria-labelledby="worst">
-            <h2 id="worst">Worst slices</h2>
+        return .section(
+            "worst", "Worst slices",
+            """
             <p class="quiet">Slices of the held-out cases with the lowest mean Dice over the \
             structures that they show: the scan, the prediction, the reference. The patient's \
             right is at the left.</p>
             <div class="slices">
-            \(figures.joined(separator: "\n"))
+            \(lines: figures)
             </div>
-            </section>
-            """
+            """)
     }
 
-    private var origin: String {
-        let facts = facts.map {
-            "<dt>\(escapedForHTML($0.name))</dt><dd>\(escapedForHTML($0.value))</dd>"
-        }
+    private var origin: HTML {
         // Line by line: escaping makes line breaks visible.
         let lines = configuration.split(separator: "\n", omittingEmptySubsequences: false)
-            .map { escapedForHTML(String($0)) }
-        return """
-            <section aria-labelledby="origin">
-            <h2 id="origin">Where this comes from</h2>
-            <dl>\(facts.joined(separator: "\n"))</dl>
-            <details><summary>Configuration</summary>
-            <pre>\(lines.joined(separator: "\n"))</pre></details>
-            </section>
+            .map { HTML(text: String($0)) }
+        return .section(
+            "origin", "Where this comes from",
             """
+            \(HTML.facts(facts))
+            <details><summary>Configuration</summary>
+            <pre>\(lines: lines)</pre></details>
+            """)
     }
 }
-
-/// What the page's look adds to that of the report.
-private let trainingStyle = """
-    .charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 28px 36px; }
-    .chart { margin: 0; min-width: 0; }
-    .chart figcaption { font-size: 13px; font-weight: 600; margin-bottom: 4px; }
-    .chart svg { display: block; width: 100%; height: auto; }
-    .chart text { font-size: 11.5px; fill: var(--quiet); }
-    .chart .grid { stroke: var(--rule); stroke-width: 1; fill: none; }
-    .series { fill: none; stroke-width: 1.75; stroke-linejoin: round; stroke: #0072b2; }
-    .series.s1 { stroke: #d55e00; stroke-dasharray: 7 3; }
-    .series.s2 { stroke: #009e73; stroke-dasharray: 2 3; }
-    .series.s3 { stroke: #cc79a7; stroke-dasharray: 9 3 2 3; }
-    .series.s4 { stroke: #8a6d00; stroke-dasharray: 4 4; }
-    .series.s5 { stroke: #56b4e9; stroke-dasharray: 12 4; }
-    .series.mark { stroke-width: 6; stroke-linecap: round; stroke-dasharray: none; }
-    .keys { display: flex; flex-wrap: wrap; gap: 6px 20px; font-size: 13px; margin: 0; }
-    .keys svg { vertical-align: 1px; }
-    .slices {
-      display: grid; grid-template-columns: repeat(auto-fill, minmax(min(460px, 100%), 1fr));
-      gap: 24px 32px; margin-top: 16px;
-    }
-    .slices figure { margin: 0; min-width: 0; break-inside: avoid; }
-    .slices img {
-      display: block; width: 100%; height: auto; border-radius: 4px; background: #000;
-    }
-    .slices figcaption { font-size: 13px; color: var(--quiet); margin-top: 6px; }
-    details { margin-top: 18px; font-size: 13px; }
-    summary { cursor: pointer; color: var(--accent); }
-    pre {
-      font: 12px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; background: var(--soft);
-      padding: 14px 18px; border-radius: 6px; overflow-x: auto;
-    }
-    @media (max-width: 700px) { .charts { grid-template-columns: minmax(0, 1fr); } }
-    """

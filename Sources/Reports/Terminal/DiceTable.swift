@@ -49,79 +49,72 @@ public struct DiceTable: Sendable, Hashable {
     /// room for the bars. On a terminal with colors a mean from 0.8 on is green, from 0.6 on yellow,
     /// below it red.
     public func rendered(for style: TerminalStyle) -> String {
-        let hasInterval = rows.contains { $0.summary.tellingMeanInterval != nil }
-        let footer = "mean of \(rows.count { $0.summary.mean != nil }) structures"
-        let ellipsis = style.usesUnicode ? "…" : "..."
-        let names = rows.map { truncated(visibleText($0.name), toColumns: 40, ellipsis: ellipsis) }
-        let nameWidth = (names + [footer, "structure"]).map { terminalColumns(of: $0) }.max() ?? 0
-        let countWidth = max(1, rows.map { String($0.summary.count).count }.max() ?? 1)
-
-        let distances = rows.map(\.hausdorff95Millimeters)
-        let surfaces = rows.map(\.surfaceDice)
-        var hasSurfaces = distances.contains { $0 != nil } || surfaces.contains { $0 != nil }
-
-        func line(
-            _ name: String, mean: String, deviation: String, interval: String, distance: String,
-            surface: String, count: String, bar: String
-        ) -> String {
-            var cells = [
-                padded(name, toColumns: nameWidth), padded(mean, toColumns: 6, onLeft: true),
-                padded(deviation, toColumns: 5, onLeft: true),
-            ]
-            if hasInterval { cells.append(padded(interval, toColumns: 13)) }
-            if hasSurfaces {
-                cells.append(padded(distance, toColumns: 6, onLeft: true))
-                cells.append(padded(surface, toColumns: 5, onLeft: true))
+        let hasDistances = rows.contains {
+            $0.hausdorff95Millimeters != nil || $0.surfaceDice != nil
+        }
+        // Distances leave room for bars of three columns; bars alone need five.
+        let complete = table(for: style, showsDistances: hasDistances)
+        let showsDistances = hasDistances && style.columns - complete.width - 3 >= 3
+        var table = showsDistances ? complete : table(for: style, showsDistances: false)
+        let barWidth = min(20, style.columns - table.width - 3)
+        if barWidth >= (showsDistances ? 3 : 5) {
+            table = self.table(for: style, showsDistances: showsDistances) { mean in
+                let bar = style.bar(mean, columns: barWidth)
+                return bar.isEmpty ? "" : style.colored(bar, quality(mean))
             }
-            cells.append(padded(count, toColumns: countWidth, onLeft: true))
-            cells.append(bar)
-            var text = cells.joined(separator: "  ")
-            while text.last == " " { text.removeLast() }
-            return text
         }
-        func widthLeft() -> Int {
-            style.columns
-                - terminalColumns(
-                    of: line(
-                        "", mean: "", deviation: "", interval: "", distance: "", surface: "",
-                        count: "n", bar: "|"))
-        }
-        if widthLeft() < 3 { hasSurfaces = false }
-        let barWidth = min(20, widthLeft())
-        let smallestBar = hasSurfaces ? 3 : 5
+        return table.rendered(for: style)
+            + (note.isEmpty ? "" : style.colored(note, .dim) + "\n")
+    }
 
-        var lines = [
-            style.colored(
-                line(
-                    "structure", mean: "Dice", deviation: "SD", interval: "95 % interval",
-                    distance: "HD95", surface: "NSD", count: "n", bar: ""), .bold)
+    private func table(
+        for style: TerminalStyle, showsDistances: Bool, bar: (Double) -> String = { _ in "" }
+    ) -> TerminalTable {
+        let hasInterval = rows.contains { $0.summary.tellingMeanInterval != nil }
+        func decimals(_ value: Double?, _ count: Int, _ absent: String = "-") -> String {
+            value.map { fixedDecimals($0, count) } ?? absent
+        }
+        func cells(
+            _ name: String, mean: String, deviation: String, interval: String,
+            distances: [String], count: String
+        ) -> [String] {
+            [name, mean, deviation] + (hasInterval ? [interval] : [])
+                + (showsDistances ? distances : []) + [count]
+        }
+        var columns: [TerminalTable.Column] = [
+            .init("structure", .left), .init("Dice", leastWidth: 6), .init("SD", leastWidth: 5),
         ]
-        func decimals(_ value: Double?, _ count: Int) -> String {
-            value.map { fixedDecimals($0, count) } ?? "-"
+        if hasInterval { columns.append(.init("95 % interval", .left)) }
+        if showsDistances {
+            columns += [.init("HD95", leastWidth: 6), .init("NSD", leastWidth: 5)]
         }
-        for (row, name) in zip(rows, names) {
-            let text = line(
-                name, mean: row.summary.mean.map { fixedDecimals($0, 3) } ?? "n/a",
-                deviation: row.summary.standardDeviation.map { fixedDecimals($0, 3) } ?? "-",
-                interval: row.summary.tellingMeanInterval.map {
-                    "\(fixedDecimals($0.lower, 3))-\(fixedDecimals($0.upper, 3))"
-                } ?? "-",
-                distance: decimals(row.hausdorff95Millimeters, 2),
-                surface: decimals(row.surfaceDice, 3), count: String(row.summary.count), bar: "")
-            let bar =
-                barWidth < smallestBar ? "" : style.bar(row.summary.mean ?? 0, columns: barWidth)
-            lines.append(
-                bar.isEmpty
-                    ? text : text + "  " + style.colored(bar, quality(row.summary.mean ?? 0)))
+        var table = TerminalTable(columns + [.init("n")])
+        for row in rows {
+            let interval = row.summary.tellingMeanInterval.map {
+                "\(fixedDecimals($0.lower, 3))-\(fixedDecimals($0.upper, 3))"
+            }
+            table.append(
+                cells(
+                    style.shortName(row.name), mean: decimals(row.summary.mean, 3, "n/a"),
+                    deviation: decimals(row.summary.standardDeviation, 3),
+                    interval: interval ?? "-",
+                    distances: [
+                        decimals(row.hausdorff95Millimeters, 2), decimals(row.surfaceDice, 3),
+                    ], count: String(row.summary.count)),
+                suffix: bar(row.summary.mean ?? 0))
         }
-        let footerLine = line(
-            footer, mean: mean.map { fixedDecimals($0, 3) } ?? "n/a", deviation: "", interval: "",
-            distance: decimals(SegmentationMetrics.mean(of: distances.compactMap(\.self)), 2),
-            surface: decimals(SegmentationMetrics.mean(of: surfaces.compactMap(\.self)), 3),
-            count: "", bar: "")
-        lines.append(style.colored(footerLine, .bold))
-        if !note.isEmpty { lines.append(style.colored(note, .dim)) }
-        return lines.map { $0 + "\n" }.joined()
+        func meanOverRows(_ value: (Row) -> Double?) -> Double? {
+            SegmentationMetrics.mean(of: rows.compactMap(value))
+        }
+        table.append(
+            cells(
+                "mean of \(rows.count { $0.summary.mean != nil }) structures",
+                mean: decimals(mean, 3, "n/a"), deviation: "", interval: "",
+                distances: [
+                    decimals(meanOverRows(\.hausdorff95Millimeters), 2),
+                    decimals(meanOverRows(\.surfaceDice), 3),
+                ], count: ""), color: .bold)
+        return table
     }
 
     private func quality(_ mean: Double) -> TerminalColor {

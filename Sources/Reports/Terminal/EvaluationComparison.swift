@@ -86,42 +86,30 @@ public struct EvaluationComparison: Sendable, Hashable {
     /// Holm's p-value is below 0.05.
     public func rendered(for style: TerminalStyle) -> String {
         guard let entry = entries.first else { return "" }
-        let differences = entry.comparison.structures + [entry.comparison.overall]
-        let ellipsis = style.usesUnicode ? "…" : "..."
-        let names = differences.map {
-            truncated(visibleText(name(of: $0)), toColumns: 40, ellipsis: ellipsis)
-        }
-        let width = (names + ["structure"]).map { terminalColumns(of: $0) }.max() ?? 0
-        func line(_ cells: [String]) -> String {
-            zip(cells, [width, 10, 16, 8, 5]).enumerated().map { position, cell in
-                padded(cell.0, toColumns: cell.1, onLeft: position > 0)
-            }.joined(separator: "  ")
-        }
         func signed(_ value: Double) -> String {
             (value < 0 ? "" : "+") + fixedDecimals(value, 3)
         }
-        var lines = [
-            style.colored(
-                line(["structure", "difference", "95 % interval", "p (Holm)", "pairs"]), .bold)
-        ]
-        for (difference, name) in zip(differences, names) {
+        var table = TerminalTable([
+            .init("structure", .left), .init("difference"), .init("95 % interval", leastWidth: 16),
+            .init("p (Holm)"), .init("pairs"),
+        ])
+        for difference in entry.comparison.structures + [entry.comparison.overall] {
             let interval = difference.summary.tellingMeanInterval
-            let text = line([
-                name, difference.summary.mean.map(signed) ?? "n/a",
-                interval.map { "\(signed($0.lower)) \(signed($0.upper))" } ?? "-",
-                difference.adjustedPValue.map { $0 < 0.001 ? "<0.001" : fixedDecimals($0, 3) }
-                    ?? "-",
-                String(difference.summary.count),
-            ])
             let isClear = (difference.adjustedPValue ?? 1) < 0.05
             let gain = difference.summary.mean ?? 0
-            lines.append(
-                isClear && gain != 0 ? style.colored(text, gain > 0 ? .green : .red) : text)
+            table.append(
+                [
+                    style.shortName(name(of: difference)),
+                    difference.summary.mean.map(signed) ?? "n/a",
+                    interval.map { "\(signed($0.lower)) \(signed($0.upper))" } ?? "-",
+                    difference.adjustedPValue.map { $0 < 0.001 ? "<0.001" : fixedDecimals($0, 3) }
+                        ?? "-",
+                    String(difference.summary.count),
+                ], color: isClear && gain != 0 ? (gain > 0 ? .green : .red) : nil)
         }
-        lines.append(
-            style.colored(
-                "Dice minus the other run's; Wilcoxon's signed-rank test, two-sided.", .dim))
-        return lines.map { $0 + "\n" }.joined()
+        return table.rendered(for: style)
+            + style.colored(
+                "Dice minus the other run's; Wilcoxon's signed-rank test, two-sided.", .dim) + "\n"
     }
 
     func name(of difference: RunComparison.Difference) -> String {

@@ -43,6 +43,14 @@ public struct TerminalStyle: Sendable, Hashable {
         usesUnicode = name.contains("utf-8") || name.contains("utf8")
     }
 
+    /// The sign for what is left out of a text.
+    var ellipsis: String { usesUnicode ? "…" : "..." }
+
+    /// A structure's name as it stands in a table: on one line, at most 40 columns wide.
+    func shortName(_ name: String) -> String {
+        truncated(visibleText(name), toColumns: 40, ellipsis: ellipsis)
+    }
+
     /// A text in one of the terminal's colors, or as it is where colors are off.
     func colored(_ text: String, _ color: TerminalColor) -> String {
         usesColor ? "\u{1B}[\(color.rawValue)m\(text)\u{1B}[0m" : text

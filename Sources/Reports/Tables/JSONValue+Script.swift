@@ -38,19 +38,3 @@ private func scriptQuoted(_ text: String) -> String {
     }
     return result
 }
-
-/// A text as it stands in a page, between tags or inside quotes; control characters are visible.
-package func escapedForHTML(_ text: String) -> String {
-    var result = ""
-    for character in visibleText(text).unicodeScalars {
-        switch character {
-        case "<": result += "&lt;"
-        case ">": result += "&gt;"
-        case "&": result += "&amp;"
-        case "\"": result += "&quot;"
-        case "'": result += "&#39;"
-        default: result.unicodeScalars.append(character)
-        }
-    }
-    return result
-}
