@@ -52,7 +52,7 @@ import Volumes
             cases: zip(names, shifts).map { name, shift in
                 EvaluatedCase(
                     name: name, predictionFile: "p/\(name)", referenceFile: "r/\(name)",
-                    structures: structureMetrics(
+                    structures: structureMeasurements(
                         of: labels(movedBy: shift), against: reference, labels: [17, 53]))
             }, table: try table(), options: MetricOptions())
     }

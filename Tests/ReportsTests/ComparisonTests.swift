@@ -24,7 +24,7 @@ import Volumes
                     grid: grid, labels: (0..<8).map { $0 < count ? 3 : 0 })
                 return EvaluatedCase(
                     name: name.0, predictionFile: name.0, referenceFile: name.1,
-                    structures: structureMetrics(
+                    structures: structureMeasurements(
                         of: map, against: reference, labels: [3], options: options))
             }, table: table, options: options)
     }

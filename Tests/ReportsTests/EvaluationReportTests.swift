@@ -21,8 +21,8 @@ import Volumes
     @Test func `a page shows the values, what one map lacks, and failures`() throws {
         let reference = map([3, 3, 0, 0, 4, 4, 0, 0])
         let options = MetricOptions(convention: .nnunet, toleranceMillimeters: 2)
-        func metrics(_ prediction: LabelMap) -> [StructureMetrics] {
-            structureMetrics(
+        func metrics(_ prediction: LabelMap) -> [StructureMeasurement] {
+            structureMeasurements(
                 of: prediction, against: reference, labels: [3, 4], options: options)
         }
         let evaluation = Evaluation(

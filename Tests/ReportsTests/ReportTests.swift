@@ -17,8 +17,8 @@ private func makeReport(cases: [ReportCase]? = nil) throws -> Report {
     Report(
         title: "Run \"7\" <i>", summary: "a & b", table: try makeTable(),
         metrics: [
-            ReportMetric(name: "Dice", higherIsBetter: true),
-            ReportMetric(name: "HD95", unit: "mm", higherIsBetter: false, decimals: 2),
+            ReportMetric(name: "Dice", direction: .higherIsBetter),
+            ReportMetric(name: "HD95", unit: "mm", direction: .lowerIsBetter, decimals: 2),
         ],
         cases: cases ?? [
             ReportCase(
@@ -204,7 +204,7 @@ private func inflated(_ zlib: Data) throws -> [UInt8] {
         // HD95: 1.5, and undefined ones last.
         #expect(distances.worstFirst() == [3, 0, 1, 2])
         var volumes = report
-        volumes.metrics = [ReportMetric(name: "Volume", unit: "mm³", higherIsBetter: nil)]
+        volumes.metrics = [ReportMetric(name: "Volume", unit: "mm³", direction: nil)]
         // Neither end is worse: flags decide.
         #expect(volumes.worstFirst() == [3, 1, 0, 2])
     }
@@ -496,8 +496,8 @@ private func inflated(_ zlib: Data) throws -> [UInt8] {
             Report(
                 title: "Many", table: table,
                 metrics: [
-                    ReportMetric(name: "Dice", higherIsBetter: true),
-                    ReportMetric(name: "HD95", unit: "mm", higherIsBetter: false),
+                    ReportMetric(name: "Dice", direction: .higherIsBetter),
+                    ReportMetric(name: "HD95", unit: "mm", direction: .lowerIsBetter),
                 ],
                 cases: (0..<count).map { number in
                     let values = (1...27).map {

@@ -136,7 +136,7 @@ private let black = LabelColor(red: 0, green: 0, blue: 0)
                 EvaluatedCase(
                     name: example.name, predictionFile: "pred/\(example.name).nii.gz",
                     referenceFile: "ref/\(example.name).nii.gz",
-                    structures: structureMetrics(
+                    structures: structureMeasurements(
                         of: LabelMap(grid: grid, labels: example.prediction),
                         against: LabelMap(grid: grid, labels: example.reference),
                         labels: structures.map(\.index), options: options))
@@ -158,8 +158,8 @@ private let black = LabelColor(red: 0, green: 0, blue: 0)
             return map
         }
         let options = MetricOptions(convention: .monai, toleranceMillimeters: 0.5)
-        func metrics(_ prediction: LabelMap) -> [StructureMetrics] {
-            structureMetrics(
+        func metrics(_ prediction: LabelMap) -> [StructureMeasurement] {
+            structureMeasurements(
                 of: prediction, against: cube(at: 1), labels: [7, 8], options: options)
         }
         let table = try #require(

@@ -238,7 +238,7 @@ private struct MeasuringRun {
             number += 1
             uniqueName = "\(name) (\(number))"
         }
-        let metrics = structureMetrics(
+        let metrics = structureMeasurements(
             of: prediction, against: reference, labels: labels, options: options.metrics)
         cases.append(
             (
@@ -279,9 +279,9 @@ private struct MeasuringRun {
 /// The metrics of structures that neither of a case's maps holds.
 private func metricsOfAbsent(
     _ labels: [UInt16], voxelCount: Int, options: MetricOptions
-) -> [StructureMetrics] {
+) -> [StructureMeasurement] {
     let nothing = LabelMap(grid: Grid(size: GridSize(1, 1, 1), affine: .identity), labels: [0])
-    return structureMetrics(of: nothing, against: nothing, labels: labels, options: options).map {
+    return structureMeasurements(of: nothing, against: nothing, labels: labels, options: options).map {
         var metrics = $0
         metrics.counts.trueNegatives = voxelCount
         return metrics

@@ -9,6 +9,8 @@ struct PlotRow {
     var color: LabelColor?
     /// A value a case; `nil` where it is undefined.
     var values: [Double?]
+    /// Whether penalties are among the values.
+    var hasPenalties = false
 }
 
 /// The box plots of one metric, a strip for each structure or group.
@@ -35,7 +37,8 @@ struct BoxPlots {
             rows: report.table.structures.map {
                 PlotRow(
                     name: $0.name, color: $0.color,
-                    values: report.values(of: metric, structure: $0))
+                    values: report.values(of: metric, structure: $0),
+                    hasPenalties: report.hasPenalties(of: metric, structure: $0))
             })
     }
 
@@ -53,7 +56,12 @@ struct BoxPlots {
         }
         let unit = metric.unit.isEmpty ? "" : ", \(metric.unit)"
         let direction =
-            metric.higherIsBetter.map { $0 ? "higher is better" : "lower is better" } ?? ""
+            switch metric.direction {
+            case .higherIsBetter: "higher is better"
+            case .lowerIsBetter: "lower is better"
+            case .zeroIsBest: "near zero is better"
+            case nil: ""
+            }
         let beyond = rows.reduce(0) { sum, row in
             sum + row.values.compactMap(\.self).count { !axis.holds($0) }
         }
@@ -86,7 +94,9 @@ struct BoxPlots {
                 </div>
                 """
         }
-        var figure: HTML = "<b>\(fixedDecimals(mean, metric.decimals))</b>"
+        var figure: HTML = """
+            <b>\(fixedDecimals(mean, metric.decimals))\(row.hasPenalties ? Report.penaltyMark : "")</b>
+            """
         if let interval = summary.interval(decimals: metric.decimals) {
             figure += " <span class=\"quiet\">\(interval)</span>"
         }
@@ -134,7 +144,7 @@ struct BoxPlots {
         if let box = BoxSummary(of: defined) {
             parts.append("<path class=\"median\" d=\"M\(unit(box.median)) 5V21\"/>")
         }
-        if let interval = summary.tellingMeanInterval {
+        if let interval = summary.reliableMeanInterval {
             let ends = (unit(interval.lower), unit(interval.upper))
             parts.append("<path class=\"interval\" d=\"M\(ends.0) 25H\(ends.1)\"/>")
         }

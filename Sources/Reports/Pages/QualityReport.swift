@@ -27,16 +27,16 @@ extension Report {
             title: title, summary: summary, table: table, metrics: measured.map(\.shown),
             cases: failed
                 + quality.map { scan in
-                    var values: [String: [UInt16: Double]] = [:]
+                    var values: [ReportMetric: [UInt16: Double]] = [:]
                     for measure in measured {
                         for structure in scan.structures {
-                            values[measure.shown.name, default: [:]][structure.label] =
+                            values[measure.shown, default: [:]][structure.label] =
                                 measure.value(structure)
                         }
                     }
                     return ReportCase(
                         name: scan.name, values: values, flags: scan.flags.map(\.reason),
-                        suspicion: scan.score)
+                        severity: scan.score)
                 }, provenance: provenance)
     }
 
@@ -46,18 +46,18 @@ extension Report {
     {
         func percentage(_ name: String) -> ReportMetric {
             ReportMetric(
-                name: name, unit: "%", higherIsBetter: false, decimals: 1, caseFigure: .largest)
+                name: name, unit: "%", direction: .lowerIsBetter, decimals: 1, caseFigure: .largest)
         }
         return [
             (
                 ReportMetric(
-                    name: "Volume", unit: "mL", higherIsBetter: nil, decimals: 2,
+                    name: "Volume", unit: "mL", direction: nil, decimals: 2,
                     caseFigure: .sum, isLogarithmic: true),
                 { $0.volumeCubicMillimeters / 1000 }
             ),
             (
                 ReportMetric(
-                    name: "Volume in the run", unit: "robust SD", higherIsBetter: nil, decimals: 1,
+                    name: "Volume in the run", unit: "robust SD", direction: nil, decimals: 1,
                     caseFigure: .largest), { $0.volumeZScore }
             ),
             (percentage("Asymmetry"), { $0.asymmetry.map { abs($0) * 100 } }),

@@ -19,8 +19,8 @@ public struct ReportMetric: Sendable, Hashable {
     public var name: String
     /// Its unit, such as `mm`; empty for a plain number.
     public var unit: String
-    /// Whether large values are good ones; `nil` where neither end is better, as for volumes.
-    public var higherIsBetter: Bool?
+    /// Which values are good; `nil` where size says nothing, as for volumes.
+    public var direction: MetricDirection?
     /// Decimals shown.
     public var decimals: Int
     /// What stands for a case's structures together.
@@ -30,12 +30,12 @@ public struct ReportMetric: Sendable, Hashable {
 
     /// Makes a metric.
     public init(
-        name: String, unit: String = "", higherIsBetter: Bool?, decimals: Int = 3,
+        name: String, unit: String = "", direction: MetricDirection?, decimals: Int = 3,
         caseFigure: CaseFigure = .mean, isLogarithmic: Bool = false
     ) {
         self.name = name
         self.unit = unit
-        self.higherIsBetter = higherIsBetter
+        self.direction = direction
         self.decimals = decimals
         self.caseFigure = caseFigure
         self.isLogarithmic = isLogarithmic
@@ -46,29 +46,32 @@ public struct ReportMetric: Sendable, Hashable {
 public struct ReportCase: Sendable, Hashable {
     /// The case's name; any text.
     public var name: String
-    /// By metric and structure (label index), what was measured.
+    /// The measured values by metric and structure (label index).
     ///
-    /// What is absent or not finite is
-    /// undefined and enters no figure.
-    public var values: [String: [UInt16: Double]]
-    /// Why the case has failed, in one sentence; `nil` where it has not.
+    /// A value that is absent or not finite is undefined and enters no figure.
+    public var values: [ReportMetric: [UInt16: Double]]
+    /// The structures by metric whose value is a penalty in place of a distance.
+    public var penalties: [ReportMetric: Set<UInt16>] = [:]
+    /// The reason why the case has failed, in one sentence; `nil` where it has not.
     public var failure: String?
-    /// What a reader should look at, such as `Left-Amygdala is missing`.
+    /// Whether the case could not be measured, so that it is in no figure.
+    public var isUnmeasured = false
+    /// Remarks for a reader, gravest first, such as `Left-Amygdala is missing`.
     public var flags: [String]
-    /// How suspicious the case is, or `nil` where only the flags tell; it decides which case is
+    /// The score of quality control, or `nil` where only the flags tell; it decides which case is
     /// worst where the first metric has no good end.
-    public var suspicion: Double?
+    public var severity: Double?
 
     /// Makes a case.
     public init(
-        name: String, values: [String: [UInt16: Double]], failure: String? = nil,
-        flags: [String] = [], suspicion: Double? = nil
+        name: String, values: [ReportMetric: [UInt16: Double]], failure: String? = nil,
+        flags: [String] = [], severity: Double? = nil
     ) {
         self.name = name
         self.values = values
         self.failure = failure
         self.flags = flags
-        self.suspicion = suspicion
+        self.severity = severity
     }
 }
 
@@ -123,6 +126,8 @@ public struct Report: Sendable, Hashable {
     public var provenance: [ReportFact]
     /// What the cases are told apart by, or `nil` for nothing.
     public var groups: CaseGroups?
+    /// Remarks on the whole report, a sentence each.
+    public var notes: [String] = []
     /// How the cases differ from another run's, or `nil` without one.
     public var comparison: EvaluationComparison?
     /// What that run is called.
@@ -235,12 +240,22 @@ public struct Report: Sendable, Hashable {
     }
 }
 
+extension Report {
+    /// Whether a structure has a penalty in place of a distance in some case.
+    func hasPenalties(of metric: ReportMetric, structure: Structure) -> Bool {
+        cases.contains { $0.penalties[metric]?.contains(structure.index) == true }
+    }
+}
+
 extension ReportCase {
     /// What was measured, if it is defined.
     func value(of metric: ReportMetric, structure: Structure) -> Double? {
-        guard let value = values[metric.name]?[structure.index], value.isFinite else { return nil }
+        guard let value = values[metric]?[structure.index], value.isFinite else { return nil }
         return value
     }
+
+    /// Whether penalties are among the values of a metric.
+    func hasPenalties(of metric: ReportMetric) -> Bool { penalties[metric]?.isEmpty == false }
 
     /// What stands for the structures where a metric is defined; `nil` where it is nowhere.
     func figure(of metric: ReportMetric, table: LabelTable) -> Double? {

@@ -15,7 +15,7 @@ extension Report {
         PageShell(
             title: title, lead: summary,
             sections: [
-                headline, structuresSection, groupsSection, comparisonSection,
+                headline, notesSection, structuresSection, groupsSection, comparisonSection,
                 casesSection(pictures: pictures), provenanceSection,
             ],
             appendix: """
@@ -36,7 +36,7 @@ extension Report {
                     .object([
                         "name": .string(metric.name), "unit": .string(metric.unit),
                         "decimals": .integer(metric.decimals),
-                        "direction": .integer(metric.higherIsBetter.map { $0 ? 1 : -1 } ?? 0),
+                        "direction": .integer(metric.pageDirection),
                         "figure": .string(metric.caseFigure.rawValue),
                     ])
                 }),
@@ -56,6 +56,14 @@ extension Report {
                         "failure": .string(visibleText(reported.failure ?? "")),
                         "flags": .array(reported.flags.map { .string(visibleText($0)) }),
                         "weight": .number(shortened(reported.weight)),
+                        "penalties": .array(
+                            metrics.map { metric in
+                                let labels = reported.penalties[metric] ?? []
+                                return .array(
+                                    table.structures.indices.filter {
+                                        labels.contains(table.structures[$0].index)
+                                    }.map { .integer($0) })
+                            }),
                         "file": .string(
                             position < pictures.count ? pictures[position] ?? "" : ""),
                         "values": .array(
@@ -88,13 +96,15 @@ extension Report {
                     note: interval.map { "95 % interval \($0)" }
                         ?? "no interval below four cases"))
         }
-        let failures = cases.count { $0.failure != nil }
+        let unmeasured = cases.count(where: \.isUnmeasured)
+        let failures = cases.count { $0.failure != nil && !$0.isUnmeasured }
         let flagged = cases.count { !$0.flags.isEmpty }
         var notes: [String] = []
+        if unmeasured > 0 { notes.append("\(unmeasured) not measured") }
         if failures > 0 { notes.append("\(failures) failed") }
         if flagged > 0 { notes.append("\(flagged) flagged") }
         let undefined = metrics.first.map { metric in
-            cases.reduce(0) { sum, reported in
+            cases.filter { !$0.isUnmeasured }.reduce(0) { sum, reported in
                 sum
                     + table.structures.count { reported.value(of: metric, structure: $0) == nil }
             }
@@ -122,7 +132,9 @@ extension Report {
         var explanation: [String] = []
         if hasWorstStructures {
             explanation = [
-                "Figures are means over cases of each case's mean over its structures.",
+                "Figures are means over \(unmeasured > 0 ? "\(cases.count - unmeasured) of " : "")"
+                    + "\(cases.count) \(cases.count == 1 ? "case" : "cases") of each case's mean "
+                    + "over its structures.",
                 "Intervals are percentile bootstraps over cases; from few cases they come out too "
                     + "narrow, and statistics.tsv has Student's beside them.",
             ]
@@ -137,6 +149,19 @@ extension Report {
             </section>
             <p class="quiet">\(explanation.joined(separator: " "))</p>
             """
+    }
+
+    private var notesSection: HTML {
+        guard !notes.isEmpty else { return "" }
+        func list(_ notes: some Sequence<String>) -> HTML {
+            "<ul class=\"remarks\">\(lines: notes.map { "<li>\($0)</li>" as HTML })</ul>"
+        }
+        let first = notes.prefix(5)
+        let others = notes.dropFirst(5)
+        let more: HTML? =
+            others.isEmpty
+            ? nil : "<details><summary>and \(others.count) more</summary>\(list(others))</details>"
+        return .section("remarks", "To know", "\(list(first))\(more)")
     }
 
     private func tile(name: String, figure: String, unit: String, note: String) -> HTML {
@@ -219,7 +244,22 @@ extension Report {
             <tbody>
             \(lines: rows)
             </tbody></table></div>
+            \(penaltyNote)
             """)
+    }
+
+    /// The sign behind a figure with penalties in it.
+    static let penaltyMark = "†"
+
+    /// The number of a case's remarks that are shown at once, gravest first.
+    private static let shownFlags = 3
+
+    private var penaltyNote: HTML? {
+        guard cases.contains(where: { !$0.penalties.isEmpty }) else { return nil }
+        return """
+            <p class="quiet">\(Self.penaltyMark) A penalty, or a mean with penalties in it: where only \
+            one of the two maps holds a structure, the image's diagonal stands for a distance.</p>
+            """
     }
 
     private func heading(
@@ -234,24 +274,24 @@ extension Report {
 
     /// Whether it can be said which structure of a case is the worst.
     private var hasWorstStructures: Bool {
-        metrics.first.map { $0.higherIsBetter != nil } ?? false
+        metrics.first.map { $0.direction != nil } ?? false
     }
 
     /// The positions of the cases: first those that failed, then by the first metric.
     package func worstFirst() -> [Int] {
-        guard let metric = metrics.first, metric.higherIsBetter != nil else {
+        guard let metric = metrics.first, let direction = metric.direction else {
             return cases.indices.sorted { first, second in
                 let weights = [first, second].map { cases[$0].weight }
                 return weights[0] == weights[1] ? first < second : weights[0] > weights[1]
             }
         }
         let means = cases.map { $0.figure(of: metric, table: table) }
-        let sign = metric.higherIsBetter == false ? -1.0 : 1
         return cases.indices.sorted { first, second in
             let hasFailed = (cases[first].failure != nil, cases[second].failure != nil)
             if hasFailed.0 != hasFailed.1 { return hasFailed.0 }
             switch (means[first], means[second]) {
-            case (let a?, let b?) where a != b: return sign * a < sign * b
+            case (let a?, let b?) where a != b:
+                return direction.rankKey(of: a) > direction.rankKey(of: b)
             case (_?, nil): return true
             case (nil, _?): return false
             default: return first < second
@@ -267,14 +307,24 @@ extension Report {
         let values = metrics.map { metric -> HTML in
             let figure = reported.figure(of: metric, table: table)
             let text = figure.map { fixedDecimals($0, metric.decimals) } ?? "–"
-            return "<td class=\"number\">\(text)</td>"
+            let mark = figure != nil && reported.hasPenalties(of: metric) ? Self.penaltyMark : ""
+            return "<td class=\"number\">\(text)\(mark)</td>"
         }
         let failure = reported.failure.map {
-            "<span class=\"failed\">failed</span> \($0)" as HTML
+            """
+            <span class="failed">\(reported.isUnmeasured ? "not measured" : "failed")</span> \($0)
+            """ as HTML
         }
-        let notes =
-            [failure].compactMap(\.self)
-            + reported.flags.map { "<span class=\"flag\">\($0)</span>" as HTML }
+        let flags = reported.flags.map { "<span class=\"flag\">\($0)</span>" as HTML }
+        var notes = [failure].compactMap(\.self) + flags.prefix(Self.shownFlags)
+        if flags.count > Self.shownFlags {
+            let others = HTML(flags.dropFirst(Self.shownFlags), separator: " ")
+            notes.append(
+                """
+                <details><summary>and \(flags.count - Self.shownFlags) more</summary>\(others)\
+                </details>
+                """)
+        }
         let mark: HTML? = reported.failure == nil ? nil : " class=\"has-failed\""
         let worst: HTML? =
             hasWorstStructures
@@ -293,14 +343,16 @@ extension Report {
     }
 
     private func worstStructure(of reported: ReportCase) -> HTML {
-        guard let metric = metrics.first, let higherIsBetter = metric.higherIsBetter else {
+        guard let metric = metrics.first, let direction = metric.direction else {
             return ""
         }
         let measured = table.structures.compactMap { structure in
             reported.value(of: metric, structure: structure).map { (structure, $0) }
         }
         guard
-            let worst = measured.min(by: { higherIsBetter ? $0.1 < $1.1 : $0.1 > $1.1 })
+            let worst = measured.max(by: {
+                direction.rankKey(of: $0.1) < direction.rankKey(of: $1.1)
+            })
         else { return "" }
         return """
             \(swatch(worst.0.color))\(worst.0.name) \
@@ -321,15 +373,27 @@ extension Report {
 extension ReportCase {
     /// How much a reader should look at the case, where no metric decides.
     fileprivate var weight: Double {
-        (failure == nil ? 0 : 1_000_000) + (suspicion ?? Double(flags.count))
+        (failure == nil ? 0 : 1_000_000) + (severity ?? Double(flags.count))
     }
 }
 
 extension SampleSummary {
     /// The 95 % interval of the mean as text, or `nil` below four cases.
     func interval(decimals: Int) -> String? {
-        tellingMeanInterval.map {
+        reliableMeanInterval.map {
             fixedDecimals($0.lower, decimals) + "–" + fixedDecimals($0.upper, decimals)
+        }
+    }
+}
+
+extension ReportMetric {
+    /// The direction as the page's script reads it: 1 where large values are good, -1 where small
+    /// ones are, 0 where neither end is.
+    fileprivate var pageDirection: Int {
+        switch direction {
+        case .higherIsBetter: 1
+        case .lowerIsBetter: -1
+        case .zeroIsBest, nil: 0
         }
     }
 }

@@ -122,13 +122,18 @@ private struct DifferencePlots {
     init(entry: EvaluationComparison.Entry, comparison: EvaluationComparison) {
         self.entry = entry
         self.comparison = comparison
-        decimals = entry.metric.unit == "1" ? 3 : entry.metric.unit == "mm" ? 2 : 0
+        decimals =
+            switch entry.metric.unit {
+            case .ratio: 3
+            case .millimeters: 2
+            case .cubicMillimeters, .voxels: 0
+            }
         let summaries = (entry.comparison.structures + [entry.comparison.overall]).map(\.summary)
         let reach =
             summaries.flatMap { summary in
                 [
-                    summary.mean, summary.tellingMeanInterval?.lower,
-                    summary.tellingMeanInterval?.upper,
+                    summary.mean, summary.reliableMeanInterval?.lower,
+                    summary.reliableMeanInterval?.upper,
                 ]
                 .compactMap { $0.map(abs) }
             }.max() ?? 0
@@ -146,8 +151,11 @@ private struct DifferencePlots {
             """
         }
         let unit =
-            ["mm", "mm3"].contains(entry.metric.unit)
-            ? ", \(entry.metric.unit == "mm3" ? "mm³" : "mm")" : ""
+            switch entry.metric.unit {
+            case .millimeters: ", mm"
+            case .cubicMillimeters: ", mm³"
+            case .ratio, .voxels: ""
+            }
         return """
             <figure class="plots of-comparison" data-metric="\(position)"\(isHidden ? " hidden" : "")>
             <figcaption class="row axis"><span class="name">\(entry.metric.title)\
@@ -174,7 +182,7 @@ private struct DifferencePlots {
         }
         var drawing: HTML = "<path class=\"zero\" d=\"M\(unit(0)) 0V28\"/>"
         var text: HTML = "<b>\(signed(mean))</b>"
-        if let interval = difference.summary.tellingMeanInterval {
+        if let interval = difference.summary.reliableMeanInterval {
             drawing +=
                 "<path class=\"interval\" d=\"M\(unit(interval.lower)) 14H\(unit(interval.upper))\"/>"
             text +=
@@ -183,8 +191,7 @@ private struct DifferencePlots {
         drawing += "<path class=\"difference\" d=\"M\(unit(mean)) 14h0\"/>"
         if let p = difference.adjustedPValue {
             text += " <span class=\"quiet\">p \(p < 0.001 ? "< 0.001" : fixedDecimals(p, 3))</span>"
-            if p < 0.05, mean != 0, let isBetter = entry.metric.isBetterWhenLarger {
-                let gains = (mean > 0) == isBetter
+            if p < 0.05, mean != 0, let gains = entry.metric.direction?.isGain(mean) {
                 text += """
                      <span class="\(gains ? "gain" : "loss")">\(gains ? "▲" : "▼")\
                     <span class="spoken"> \(gains ? "better" : "worse")</span></span>

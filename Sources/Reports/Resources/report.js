@@ -5,9 +5,16 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const tip = byId("tip");
 
-/** A value of a metric as text. */
-function shown(value, metric) {
-  return value === null || value === undefined ? "–" : value.toFixed(metric.decimals);
+/** A value of a metric as text; a penalty is marked. */
+function shown(value, metric, isPenalty = false) {
+  if (value === null || value === undefined) return "–";
+  return value.toFixed(metric.decimals) + (isPenalty ? "†" : "");
+}
+
+/** Whether a case's value, or one of those that its figure is made of, is a penalty. */
+function isPenalty(entry, metric, structure) {
+  const positions = entry.penalties[metric];
+  return structure === null ? positions.length > 0 : positions.includes(structure);
 }
 
 /** What stands for the structures of a case, or the value of one of them. */
@@ -133,7 +140,8 @@ byId("of-structure").addEventListener("change", () => {
   for (const { row, entry } of rows) {
     data.metrics.forEach((metric, index) => {
       row.cells[index + (data.groups.length ? 2 : 1)].textContent =
-        shown(valueOf(entry, index, structure), metric);
+        shown(
+            valueOf(entry, index, structure), metric, isPenalty(entry, index, structure));
     });
   }
   sortRows();
@@ -205,9 +213,11 @@ for (const plot of plots) {
     if (!dot) return hideTip();
     const entry = data.cases[dot.index];
     const metric = data.metrics[dot.metric];
+    const penalty = isPenalty(entry, dot.metric, dot.structure);
     const value = shown(entry.values[dot.metric][dot.structure], metric);
     showTip(entry.name + "\n" + data.structures[dot.structure].name + ": " + value
-      + (metric.unit ? " " + metric.unit : ""), event.clientX, event.clientY);
+      + (metric.unit ? " " + metric.unit : "")
+      + (penalty ? ", a penalty: one map lacks the structure" : ""), event.clientX, event.clientY);
   });
   plot.addEventListener("pointerleave", hideTip);
   plot.addEventListener("click", (event) => {

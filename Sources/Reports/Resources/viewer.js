@@ -549,14 +549,16 @@ function fillSide(entry) {
     dot.style.background = color;
     button.append(dot, name);
     button.title = data.metrics.map((each, at) =>
-      each.name + " " + shown(entry.values[at][index], each)
+      each.name + " "
+          + shown(entry.values[at][index], each, isPenalty(entry, at, index))
         + (each.unit ? " " + each.unit : "")).join("\n");
     button.addEventListener("click", () => choose(state.chosen === index ? null : index));
     const first = row.insertCell();
     first.append(button);
     const second = row.insertCell();
     second.className = "number";
-    second.textContent = metric ? shown(value(index), metric) : "";
+    second.textContent = metric
+      ? shown(value(index), metric, isPenalty(entry, 0, index)) : "";
     return row;
   }));
 }
@@ -589,7 +591,8 @@ async function openCase(index, structure = null) {
     byId("legend").hidden = !both;
     const isCoarse = [...images.labelFactor].some((factor) => factor > 1);
     byId("message").textContent = [
-      entry.failure, ...entry.flags,
+      entry.failure, ...entry.flags.slice(0, 3),
+      entry.flags.length > 3 ? "and " + (entry.flags.length - 3) + " more remarks" : "",
       isCoarse ? "Labels are shown coarser than they are; figures are not affected." : "",
     ].filter(Boolean).join(" · ");
     byId("planes").style.visibility = "";

@@ -1,27 +1,30 @@
-import SegmentationMetrics
+public import SegmentationMetrics
 import Volumes
 
 extension Evaluation {
     /// The text of `summary.json`: what nnU-Net v2 writes, and more.
     ///
     /// `metric_per_case`, `mean` and `foreground_mean` have nnU-Net's names and, under them,
-    /// nnU-Net's values: a mean is over the cases where the metric is defined, `foreground_mean` is
-    /// over all structures and undefined as soon as one of them is. Beyond nnU-Net, all metrics of
-    /// `metrics_wide.csv` stand beside nnU-Net's, each case has its `name` and perhaps a
-    /// `failure`, `structures` names the labels, `convention` and `tolerance_mm` the definitions,
-    /// `foreground_mean_of_defined` leaves undefined structures out, and `groups` has the means of
-    /// each group where cases are grouped.
+    /// nnU-Net's values: a mean is over the cases where the metric is defined. Beyond nnU-Net, all
+    /// metrics of `metrics_wide.csv` stand beside nnU-Net's, each measured case has its `name`,
+    /// `state` and perhaps a `failure` and `penalty_distances`; `cases` lists every case that was
+    /// asked for with its state, `unmeasured` those in no figure, and `case_counts` counts them;
+    /// `mean_of_cases` is the mean that the terminal and the page show, over cases of each case's
+    /// mean over its structures, with the number `n` of cases; `structures` names the labels,
+    /// `convention` and `tolerance_mm` the definitions, `notes` has what a reader should know, and
+    /// `groups` the means of each group where cases are grouped.
     ///
-    /// As Python does, an undefined number is written `NaN`, which strict JSON readers refuse;
-    /// nnU-Net's own readers expect it. Keys are sorted, numbers are the shortest that read back as
-    /// the same value.
+    /// Where nnU-Net writes `NaN`, which is not JSON, `null` stands here: nnU-Net's
+    /// `load_summary_json` reads it as `None`. `foreground_mean` leaves out the structures that are
+    /// defined in no case (nnU-Net's is `NaN` then), so that `determine_postprocessing` always finds a
+    /// number to compare. Keys are sorted, numbers are the shortest that read back as the same value.
     public var summaryJSON: String { summary.text + "\n" }
 
-    /// The same in strict JSON, in ASCII on one line: what is undefined is `null`.
+    /// The same in ASCII on one line.
     public var strictSummaryJSON: String { summary.scriptText + "\n" }
 
     private var summary: JSONValue {
-        func json(_ value: Double?) -> JSONValue { .number(value ?? .nan) }
+        func json(_ value: Double?) -> JSONValue { value.map(JSONValue.number) ?? .null }
         func object(_ value: (SummaryMetric) -> JSONValue) -> JSONValue {
             .object(
                 Dictionary(uniqueKeysWithValues: SummaryMetric.all.map { ($0.name, value($0)) }))
@@ -37,7 +40,7 @@ extension Evaluation {
         }
         let perCase = cases.map { evaluated in
             var members: [String: JSONValue] = [
-                "name": .string(evaluated.name),
+                "name": .string(evaluated.name), "state": .string(evaluated.state.rawValue),
                 "prediction_file": .string(evaluated.predictionFile),
                 "reference_file": .string(evaluated.referenceFile),
                 "metrics": .object(
@@ -54,6 +57,10 @@ extension Evaluation {
                         })),
             ]
             if let failure = evaluated.failure { members["failure"] = .string(failure) }
+            let penalties = evaluated.structures.filter(\.hasPenaltyDistances)
+            if !penalties.isEmpty {
+                members["penalty_distances"] = .array(penalties.map { .integer(Int($0.label)) })
+            }
             return JSONValue.object(members)
         }
         let labels = table.structures.map { String($0.index) }
@@ -65,12 +72,38 @@ extension Evaluation {
                         (label, object { json(means[$0.name].flatMap(\.self)) })
                     })),
             "foreground_mean": object { metric in
-                let values = means.map { $0[metric.name].flatMap(\.self) }
-                return values.contains(nil) ? json(nil) : json(mean(of: values.compactMap(\.self)))
-            },
-            "foreground_mean_of_defined": object { metric in
                 json(mean(of: means.compactMap { $0[metric.name].flatMap(\.self) }))
             },
+            "mean_of_cases": .object(
+                Dictionary(
+                    uniqueKeysWithValues: StructureMetric.headline.map { metric in
+                        let summary = values(of: metric).overallSummary()
+                        return (
+                            metric.columnName,
+                            .object([
+                                "mean": json(summary.mean), "n": .integer(summary.count),
+                                "sd": json(summary.standardDeviation),
+                            ])
+                        )
+                    })),
+            "cases": .array(
+                (cases.map { ($0.name, $0.state) } + unmeasured.map { ($0.name, $0.state) }).map {
+                    .object(["name": .string($0), "state": .string($1.rawValue)])
+                }),
+            "unmeasured": .array(
+                unmeasured.map {
+                    .object([
+                        "name": .string($0.name), "state": .string($0.state.rawValue),
+                        "reason": .string($0.reason),
+                    ])
+                }),
+            "case_counts": .object(
+                Dictionary(
+                    uniqueKeysWithValues: [
+                        ("requested", .integer(requestedCount)),
+                        ("in_figures", .integer(cases.count)),
+                    ] + stateCounts.map { ($0.state.rawValue, .integer($0.count)) })),
+            "notes": .array(notes.map(JSONValue.string)),
             "structures": .object(
                 Dictionary(
                     uniqueKeysWithValues: table.structures.map {
@@ -85,6 +118,7 @@ extension Evaluation {
 
     /// The means of each group: what `mean` is over all cases.
     private func summary(of groups: CaseGroups) -> JSONValue {
+        func json(_ value: Double?) -> JSONValue { value.map(JSONValue.number) ?? .null }
         let tables = StructureMetric.headline.map { ($0.columnName, grouped(by: $0)) }
         let members = (tables.first?.1 ?? []).indices.map { position in
             let cases = tables[0].1[position].table.cases.map(\.name)
@@ -93,14 +127,14 @@ extension Evaluation {
                     Dictionary(
                         uniqueKeysWithValues: tables.map { name, groups in
                             let values = groups[position].table.values(of: structure.index)
-                            return (name, .number(mean(of: values.compactMap(\.self)) ?? .nan))
+                            return (name, json(mean(of: values.compactMap(\.self))))
                         }))
             }
             let overall = Dictionary(
                 uniqueKeysWithValues: tables.map { name, groups in
                     let cases = groups[position].table.cases
                     let mean = mean(of: cases.compactMap(\.meanOverStructures))
-                    return (name, JSONValue.number(mean ?? .nan))
+                    return (name, json(mean))
                 })
             return JSONValue.object([
                 "group": tables[0].1[position].category.map(JSONValue.string) ?? .null,
@@ -120,7 +154,7 @@ extension Evaluation {
 private struct SummaryMetric {
     var name: String
     var isCount: Bool
-    var value: (StructureMetrics) -> Double?
+    var value: (StructureMeasurement) -> Double?
 
     private static func count(
         _ name: String, _ count: @escaping (OverlapCounts) -> Int
@@ -137,7 +171,7 @@ private struct SummaryMetric {
             count("FN", \.falseNegatives), count("TN", \.trueNegatives),
             count("n_pred", \.predictionVoxels), count("n_ref", \.referenceVoxels),
         ]
-            + StructureMetric.allCases.filter { $0.unit != "voxels" }.map { metric in
+            + StructureMetric.all.filter { $0.unit != .voxels }.map { metric in
                 SummaryMetric(name: metric.columnName, isCount: false) { $0[metric] }
             }
     }

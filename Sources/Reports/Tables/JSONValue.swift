@@ -1,5 +1,5 @@
-/// JSON as Python's `json.dump(…, indent=4, sort_keys=True, ensure_ascii=False)` writes it, with
-/// `NaN` and `Infinity`, which Foundation's encoder cannot write as numbers.
+/// JSON as Python's `json.dump(…, indent=4, sort_keys=True, ensure_ascii=False)` writes it; numbers
+/// that JSON does not have become `null`.
 indirect enum JSONValue: Sendable {
     case object([String: JSONValue])
     case array([JSONValue])
@@ -31,10 +31,7 @@ indirect enum JSONValue: Sendable {
         case .string(let text): return Self.quoted(text)
         case .integer(let value): return String(value)
         case .null: return "null"
-        case .number(let value):
-            if value.isNaN { return "NaN" }
-            if value.isInfinite { return value < 0 ? "-Infinity" : "Infinity" }
-            return String(value)
+        case .number(let value): return value.isFinite ? String(value) : "null"
         }
     }
 

@@ -12,6 +12,8 @@ public struct DiceTable: Sendable, Hashable {
         public var hausdorff95Millimeters: Double?
         /// The mean of its surface Dice over the cases, or `nil` where there is none.
         public var surfaceDice: Double?
+        /// Whether distances in the mean are penalties: the image's diagonal.
+        public var hasPenaltyDistances = false
 
         /// Makes a row.
         public init(
@@ -28,18 +30,21 @@ public struct DiceTable: Sendable, Hashable {
     /// The structures, in the order in which they are printed.
     public var rows: [Row]
 
-    /// A line below the table, such as whose definitions were followed; may be empty.
+    /// The last row: the mean that stands for all structures, whose name says what it is over; `nil`
+    /// for none.
+    public var overall: Row?
+
+    /// Lines below the table, such as whose definitions were followed; may be empty.
     public var note: String
 
-    /// Makes a table of its rows.
-    public init(rows: [Row], note: String = "") {
-        self.rows = rows
-        self.note = note
-    }
+    /// The sign behind a mean distance with penalties in it.
+    static let penaltyMark = "*"
 
-    /// The mean over the structures of their means, or `nil` where none is defined.
-    public var mean: Double? {
-        SegmentationMetrics.mean(of: rows.compactMap(\.summary.mean))
+    /// Makes a table of its rows.
+    public init(rows: [Row], overall: Row? = nil, note: String = "") {
+        self.rows = rows
+        self.overall = overall
+        self.note = note
     }
 
     /// The table as lines of text, each ended by a line feed.
@@ -64,13 +69,13 @@ public struct DiceTable: Sendable, Hashable {
             }
         }
         return table.rendered(for: style)
-            + (note.isEmpty ? "" : style.colored(note, .dim) + "\n")
+            + note.split(separator: "\n").map { style.colored(String($0), .dim) + "\n" }.joined()
     }
 
     private func table(
         for style: TerminalStyle, showsDistances: Bool, bar: (Double) -> String = { _ in "" }
     ) -> TerminalTable {
-        let hasInterval = rows.contains { $0.summary.tellingMeanInterval != nil }
+        let hasInterval = (rows + [overall].compactMap(\.self)).contains { $0.summary.reliableMeanInterval != nil }
         func decimals(_ value: Double?, _ count: Int, _ absent: String = "-") -> String {
             value.map { fixedDecimals($0, count) } ?? absent
         }
@@ -89,31 +94,24 @@ public struct DiceTable: Sendable, Hashable {
             columns += [.init("HD95", leastWidth: 6), .init("NSD", leastWidth: 5)]
         }
         var table = TerminalTable(columns + [.init("n")])
-        for row in rows {
-            let interval = row.summary.tellingMeanInterval.map {
+        func append(_ row: Row, isLast: Bool) {
+            let interval = row.summary.reliableMeanInterval.map {
                 "\(fixedDecimals($0.lower, 3))-\(fixedDecimals($0.upper, 3))"
             }
+            let mark = row.hasPenaltyDistances ? Self.penaltyMark : ""
             table.append(
                 cells(
                     style.shortName(row.name), mean: decimals(row.summary.mean, 3, "n/a"),
                     deviation: decimals(row.summary.standardDeviation, 3),
                     interval: interval ?? "-",
                     distances: [
-                        decimals(row.hausdorff95Millimeters, 2), decimals(row.surfaceDice, 3),
+                        decimals(row.hausdorff95Millimeters, 2) + mark,
+                        decimals(row.surfaceDice, 3),
                     ], count: String(row.summary.count)),
-                suffix: bar(row.summary.mean ?? 0))
+                color: isLast ? .bold : nil, suffix: isLast ? "" : bar(row.summary.mean ?? 0))
         }
-        func meanOverRows(_ value: (Row) -> Double?) -> Double? {
-            SegmentationMetrics.mean(of: rows.compactMap(value))
-        }
-        table.append(
-            cells(
-                "mean of \(rows.count { $0.summary.mean != nil }) structures",
-                mean: decimals(mean, 3, "n/a"), deviation: "", interval: "",
-                distances: [
-                    decimals(meanOverRows(\.hausdorff95Millimeters), 2),
-                    decimals(meanOverRows(\.surfaceDice), 3),
-                ], count: ""), color: .bold)
+        for row in rows { append(row, isLast: false) }
+        if let overall { append(overall, isLast: true) }
         return table
     }
 

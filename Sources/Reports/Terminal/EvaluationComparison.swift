@@ -69,7 +69,7 @@ public struct EvaluationComparison: Sendable, Hashable {
                 ]
                 result.append(
                     [
-                        .text(entry.metric.rawValue), .text(entry.metric.unit),
+                        .text(entry.metric.id), .text(entry.metric.unit.rawValue),
                         difference.label.map { .integer(Int($0)) } ?? .missing,
                         .text(name(of: difference)), .integer(summary.count),
                         .integer(summary.undefinedCount),
@@ -94,7 +94,7 @@ public struct EvaluationComparison: Sendable, Hashable {
             .init("p (Holm)"), .init("pairs"),
         ])
         for difference in entry.comparison.structures + [entry.comparison.overall] {
-            let interval = difference.summary.tellingMeanInterval
+            let interval = difference.summary.reliableMeanInterval
             let isClear = (difference.adjustedPValue ?? 1) < 0.05
             let gain = difference.summary.mean ?? 0
             table.append(

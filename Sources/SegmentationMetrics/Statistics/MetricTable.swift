@@ -1,22 +1,3 @@
-/// Which values of a metric are good.
-public enum MetricDirection: String, Sendable, Hashable, Codable {
-    /// Large ones, such as Dice coefficients.
-    case higherIsBetter = "higher-is-better"
-    /// Small ones, such as distances.
-    case lowerIsBetter = "lower-is-better"
-    /// Those near to zero on either side, such as differences of volume.
-    case zeroIsBest = "zero-is-best"
-
-    /// A number that grows as a value gets worse.
-    func badness(of value: Double) -> Double {
-        switch self {
-        case .higherIsBetter: -value
-        case .lowerIsBetter: value
-        case .zeroIsBest: abs(value)
-        }
-    }
-}
-
 /// One metric of many cases, structure by structure.
 ///
 /// An undefined value is `nil`: it is counted and left out. A case whose prediction is missing is
@@ -128,8 +109,8 @@ public struct MetricTable: Sendable, Hashable {
         }
         let ranked = defined.enumerated().sorted { first, second in
             let (a, b) = (
-                direction.badness(of: first.element.value),
-                direction.badness(of: second.element.value)
+                direction.rankKey(of: first.element.value),
+                direction.rankKey(of: second.element.value)
             )
             return a == b ? first.offset < second.offset : a > b
         }

@@ -111,7 +111,7 @@ public struct SampleSummary: Sendable, Hashable, Codable {
     ///
     /// Of three values one is drawn thrice in 1 of 27 draws, more often than the interval leaves
     /// out at either end, so that it would always reach from the smallest to the largest.
-    public var tellingMeanInterval: ConfidenceInterval? { count > 3 ? meanInterval : nil }
+    public var reliableMeanInterval: ConfidenceInterval? { count > 3 ? meanInterval : nil }
 
     /// Summarises values; `nil` stands for an undefined one.
     ///

@@ -5,7 +5,7 @@ public struct CaseMetrics: Sendable, Hashable, Codable {
     /// Whose definitions were followed, and the tolerance.
     public var options: MetricOptions
     /// The structures, in the order they were asked for.
-    public var structures: [StructureMetrics]
+    public var structures: [StructureMeasurement]
     /// The mean of the structures' Dice coefficients, undefined ones left out; `nil` where all are.
     public var meanForegroundDice: Double?
     /// One Dice coefficient over all structures, small ones weighing as much as large ones; `nil`
@@ -24,7 +24,7 @@ public struct CaseMetrics: Sendable, Hashable, Codable {
     /// - Parameters:
     ///   - structures: One entry for each structure of the case.
     ///   - options: What they were measured with.
-    public init(structures: [StructureMetrics], options: MetricOptions) {
+    public init(structures: [StructureMeasurement], options: MetricOptions) {
         self.options = options
         self.structures = structures
         meanForegroundDice = mean(of: structures.compactMap(\.dice))
@@ -59,14 +59,14 @@ public struct CaseMetrics: Sendable, Hashable, Codable {
 ///   - labels: The structures to measure, in the order of the result; `nil` for all that either map
 ///     holds, by ascending label, without background (0).
 ///   - options: Whose definitions are followed, and the tolerance of the surface Dice.
-/// - Returns: What ``structureMetrics(of:against:labels:options:)`` gives, summed up.
+/// - Returns: What ``structureMeasurements(of:against:labels:options:)`` gives, summed up.
 /// - Precondition: the two grids have the same size.
 public func caseMetrics(
     of prediction: LabelMap, against reference: LabelMap, labels: [UInt16]? = nil,
     options: MetricOptions = MetricOptions()
 ) -> CaseMetrics {
     CaseMetrics(
-        structures: structureMetrics(
+        structures: structureMeasurements(
             of: prediction, against: reference, labels: labels, options: options),
         options: options)
 }

@@ -30,7 +30,7 @@ public enum MetricConvention: String, Sendable, Hashable, Codable, CaseIterable 
     /// As DeepMind's `surface-distance` 0.1 (PyPI `Surface-Distance-Based-Measures`).
     ///
     /// The tool gives the mean for each direction alone
-    /// (``StructureMetrics/meanDistanceToReferenceMillimeters`` and its counterpart) and infinity
+    /// (``StructureMeasurement/meanDistanceToReferenceMillimeters`` and its counterpart) and infinity
     /// where one structure is empty; the pooled mean, the root mean square and the image diagonal
     /// in the place of infinity are ours.
     ///

@@ -89,7 +89,7 @@ private func agree(_ a: Double?, _ b: Double?, within tolerance: Double) -> Bool
 
 /// Compares all values that a tool has measured.
 private func expectAgreement(
-    _ metrics: StructureMetrics, _ expected: [String: MeasuredCase.Value], name: String,
+    _ metrics: StructureMeasurement, _ expected: [String: MeasuredCase.Value], name: String,
     sourceLocation: SourceLocation = #_sourceLocation,
     within tolerance: (_ metric: StructureMetric, _ expected: Double) -> Double
 ) throws {
@@ -189,7 +189,7 @@ struct ConventionTests {
             measured.map(measured.prediction), measured.map(measured.reference)
         )
         #expect(
-            structureMetrics(of: prediction, against: reference).map(\.counts)
+            structureMeasurements(of: prediction, against: reference).map(\.counts)
                 == overlapCounts(of: prediction, against: reference))
     }
 
@@ -299,7 +299,7 @@ struct ClosedFormTests {
         let centre = SIMD3(21.75, 21.5, 21.0)
         let outer = map(size, spacing: spacing) { ($0 - centre).length <= 18 }
         let inner = map(size, spacing: spacing) { ($0 - centre).length <= 13 }
-        let metrics = structureMetrics(
+        let metrics = structureMeasurements(
             of: outer, against: inner,
             options: MetricOptions(convention: convention, toleranceMillimeters: 3))[0]
         // Surfaces are off by half a voxel at most on either side.
@@ -338,7 +338,7 @@ struct ClosedFormTests {
         let start = SIMD3(8.0, 9.0, 10.0)
         var shifted = start
         shifted[axis] += 3
-        let metrics = structureMetrics(
+        let metrics = structureMeasurements(
             of: spaced(cube(from: shifted)), against: spaced(cube(from: start)),
             options: MetricOptions(convention: convention))[0]
         let shift = 3 * spacing[axis]
@@ -359,7 +359,7 @@ struct ClosedFormTests {
         let b = map(size, spacing: SIMD3(0.7, 1, 1)) { $0 == SIMD3(0.7 * 5, 4, 4) }
         for convention in MetricConvention.allCases {
             func surfaceDice(_ tolerance: Double) -> Double? {
-                structureMetrics(
+                structureMeasurements(
                     of: a, against: b,
                     options: MetricOptions(
                         convention: convention, toleranceMillimeters: tolerance))[0].surfaceDice
@@ -380,7 +380,7 @@ struct ClosedFormTests {
             map[i, j, k] = 4
             return map
         }
-        let metrics = structureMetrics(of: map(1, 1, 1), against: map(3, 4, 2))[0]
+        let metrics = structureMeasurements(of: map(1, 1, 1), against: map(3, 4, 2))[0]
         // Steps of 2, 1 and 3 mm.
         let expected = (16.0 + 9 + 9).squareRoot()
         #expect(abs(try #require(metrics.centroidDistanceMillimeters) - expected) < 1e-12)
@@ -421,7 +421,7 @@ struct StructureMetricsLawTests {
             from.map { point in to.map { ($0 - point).length }.min() ?? .infinity }
         }
         let both = [distances(p, r), distances(r, p)]
-        let metrics = structureMetrics(
+        let metrics = structureMeasurements(
             of: a, against: b,
             options: MetricOptions(convention: .nnunet, toleranceMillimeters: 8))[0]
         let pooled = both[0] + both[1]
@@ -441,8 +441,8 @@ struct StructureMetricsLawTests {
         measured: MeasuredCase
     ) throws {
         let (a, b) = (measured.map(measured.prediction), measured.map(measured.reference))
-        let forward = structureMetrics(of: a, against: b)
-        let backward = structureMetrics(of: b, against: a)
+        let forward = structureMeasurements(of: a, against: b)
+        let backward = structureMeasurements(of: b, against: a)
         for (f, g) in zip(forward, backward) {
             for metric in [
                 StructureMetric.dice, .jaccard, .cohenKappa, .volumetricSimilarity, .surfaceDice,
@@ -461,19 +461,19 @@ struct StructureMetricsLawTests {
     func `a map equals itself, again and again`(convention: MetricConvention) {
         let (a, b) = randomMaps(seed: 9, size: GridSize(40, 30, 20))
         let options = MetricOptions(convention: convention)
-        let same = structureMetrics(of: a, against: a, options: options)[0]
+        let same = structureMeasurements(of: a, against: a, options: options)[0]
         #expect(same.dice == 1 && same.surfaceDice == 1 && same.cohenKappa == 1)
         #expect(
             same.hausdorffMillimeters == 0 && same.rootMeanSquareSurfaceDistanceMillimeters == 0)
-        let first = structureMetrics(of: a, against: b, options: options)
+        let first = structureMeasurements(of: a, against: b, options: options)
         for _ in 0..<5 {
-            #expect(structureMetrics(of: a, against: b, options: options) == first)
+            #expect(structureMeasurements(of: a, against: b, options: options) == first)
         }
     }
 
     @Test func `labels are measured in the order they are asked for`() {
         let (a, b) = randomMaps(seed: 5, size: GridSize(12, 11, 10))
-        let all = structureMetrics(of: a, against: b, labels: [3, 1, 0])
+        let all = structureMeasurements(of: a, against: b, labels: [3, 1, 0])
         #expect(all.map(\.label) == [3, 1, 0])
         #expect(all[2].counts.truePositives > 1000)
     }
@@ -492,7 +492,7 @@ struct StructureMetricsLawTests {
                     grid: Grid(size: GridSize(count, 1, 1), affine: .identity),
                     labels: [UInt16](repeating: 1, count: count))
             }
-            _ = structureMetrics(of: map(2), against: map(3))
+            _ = structureMeasurements(of: map(2), against: map(3))
         }
     }
 

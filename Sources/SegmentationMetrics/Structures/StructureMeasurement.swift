@@ -1,11 +1,11 @@
 import Parallel
 public import Volumes
 
-/// How well one structure of a case was segmented.
+/// The agreement of a prediction with its reference on one structure of a case.
 ///
 /// A value is `nil` where it is undefined; what that means for empty structures depends on the
 /// ``MetricConvention``.
-public struct StructureMetrics: Sendable, Hashable, Codable {
+public struct StructureMeasurement: Sendable, Hashable, Codable {
     /// The structure's value in both maps.
     public var label: UInt16
     /// How its voxels agree.
@@ -68,6 +68,16 @@ public struct StructureMetrics: Sendable, Hashable, Codable {
 
     /// Whether the reference has no voxel of the structure.
     public var isAbsentInReference: Bool { counts.referenceVoxels == 0 }
+
+    /// Whether only one of the two maps holds the structure.
+    public var isOneSided: Bool { isAbsentInPrediction != isAbsentInReference }
+
+    /// Whether the distances are no distances but the image's diagonal, which
+    /// ``MetricConvention/surfaceDistance`` counts where only one of the two maps holds the structure.
+    public var hasPenaltyDistances: Bool { isOneSided && hausdorffMillimeters != nil }
+
+    /// The value of a metric, or `nil` where it is undefined.
+    public subscript(metric: StructureMetric) -> Double? { metric.value(self) }
 
     /// Where the structure was found.
     public var presence: StructurePresence {
@@ -132,10 +142,10 @@ public enum StructurePresence: String, Sendable, Hashable, Codable, CaseIterable
 /// - Returns: One entry for each structure.
 /// - Precondition: the two grids have the same size; the reference's spacing and affine are used.
 /// - Complexity: linear in the voxels of the maps and of the structures' bounding boxes.
-public func structureMetrics(
+public func structureMeasurements(
     of prediction: LabelMap, against reference: LabelMap, labels: [UInt16]? = nil,
     options: MetricOptions = MetricOptions()
-) -> [StructureMetrics] {
+) -> [StructureMeasurement] {
     precondition(
         prediction.grid.size == reference.grid.size,
         "grids differ: \(prediction.grid.size) and \(reference.grid.size)")
@@ -158,10 +168,10 @@ public func structureMetrics(
 private func measure(
     _ label: UInt16, census: LabelCensus, prediction: LabelMap, reference: LabelMap,
     surfaces: SurfaceComparison, convention: MetricConvention
-) -> StructureMetrics {
+) -> StructureMeasurement {
     let grid = reference.grid
     let (predicted, referred) = (census.prediction, census.reference)
-    var metrics = StructureMetrics(
+    var metrics = StructureMeasurement(
         counts: OverlapCounts(
             label: label, truePositives: census.sharedCount,
             falsePositives: predicted.voxelCount - census.sharedCount,
@@ -189,7 +199,7 @@ private func measure(
     return metrics
 }
 
-extension StructureMetrics {
+extension StructureMeasurement {
     /// Gives every distance the same value.
     fileprivate mutating func setDistances(to value: Double) {
         hausdorffMillimeters = value
