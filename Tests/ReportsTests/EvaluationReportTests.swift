@@ -39,11 +39,14 @@ import Volumes
         #expect(report.cases.map(\.name) == ["a", "b"])
         #expect(report.cases.map(\.failure) == [nil, "It is gone."])
         #expect(report.cases.map(\.flags) == [["Right-Thalamus is missing", "odd"], []])
-        #expect(report.cases[0].values["Dice"] == [3: 1, 4: 0])
-        #expect(report.cases[0].values["HD95"] == [3: 0])
+        func metric(_ name: String) throws -> ReportMetric {
+            try #require(report.metrics.first { $0.name == name })
+        }
+        #expect(report.cases[0].values[try metric("Dice")] == [3: 1, 4: 0])
+        #expect(report.cases[0].values[try metric("HD95")] == [3: 0])
         // 0 of 2 voxels are 100 % too few.
-        #expect(report.cases[0].values["Volume error"] == [3: 0, 4: 100])
-        #expect(report.cases[1].values["Dice"] == [3: 0, 4: 0])
+        #expect(report.cases[0].values[try metric("Volume error")] == [3: 0, 4: 100])
+        #expect(report.cases[1].values[try metric("Dice")] == [3: 0, 4: 0])
         #expect(report.provenance.first == ReportFact(name: "Convention", value: "nnunet"))
     }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Reports
+import SegmentationMetrics
 import Testing
 import Volumes
 
@@ -13,21 +14,22 @@ private func makeTable() throws -> LabelTable {
         ]))
 }
 
+private let dice = ReportMetric(name: "Dice", direction: .higherIsBetter)
+private let hausdorff95 = ReportMetric(
+    name: "HD95", unit: "mm", direction: .lowerIsBetter, decimals: 2)
+
 private func makeReport(cases: [ReportCase]? = nil) throws -> Report {
     Report(
         title: "Run \"7\" <i>", summary: "a & b", table: try makeTable(),
-        metrics: [
-            ReportMetric(name: "Dice", direction: .higherIsBetter),
-            ReportMetric(name: "HD95", unit: "mm", direction: .lowerIsBetter, decimals: 2),
-        ],
+        metrics: [dice, hausdorff95],
         cases: cases ?? [
             ReportCase(
                 name: "<script>alert(1)</script>",
-                values: ["Dice": [17: 0.9, 300: 0.8], "HD95": [17: 1.5, 300: .infinity]]),
+                values: [dice: [17: 0.9, 300: 0.8], hausdorff95: [17: 1.5, 300: .infinity]]),
             ReportCase(
-                name: "</script><!--", values: ["Dice": [17: 0.5]],
+                name: "</script><!--", values: [dice: [17: 0.5]],
                 flags: ["'quoted' & <flagged>"]),
-            ReportCase(name: "tab\there", values: ["Dice": [17: 0.7, 300: 0.6]]),
+            ReportCase(name: "tab\there", values: [dice: [17: 0.7, 300: 0.6]]),
             ReportCase(name: "gone", values: [:], failure: "no prediction <at all>"),
         ],
         provenance: [ReportFact(name: "Model", value: "<brain>")])
@@ -228,6 +230,21 @@ private func inflated(_ zlib: Data) throws -> [UInt8] {
         #expect(try PageData(of: empty.page(pictures: [], stamp: "")).cases.isEmpty)
         let report = try makeReport(cases: [])
         #expect(report.page(pictures: [], stamp: "").contains("undefined everywhere"))
+    }
+
+    @Test func `three remarks on a case are shown and the rest counted`() throws {
+        let flags = (1...12).map { "remark \($0)" }
+        let page = try makeReport(cases: [ReportCase(name: "a", values: [:], flags: flags)])
+            .page(pictures: [], stamp: "s")
+        #expect(page.contains("<summary>and 9 more</summary><span class=\"flag\">remark 4</span>"))
+    }
+
+    @Test func `markup is escaped by its type, and control characters are seen`() {
+        let name = "<b>&\"'\n"
+        let html: HTML = "<p title=\"\(name)\">\(HTML(text: "a<b"))\(markup: "<i>")\(7)</p>"
+        #expect(
+            html.source
+                == #"<p title="&lt;b&gt;&amp;&quot;&#39;\n">a&lt;b<i>7</p>"#)
     }
 
     @Test func `the same report is the same text`() throws {
@@ -495,17 +512,15 @@ private func inflated(_ zlib: Data) throws -> [UInt8] {
         let sizes = [5, 25].map { count in
             Report(
                 title: "Many", table: table,
-                metrics: [
-                    ReportMetric(name: "Dice", direction: .higherIsBetter),
-                    ReportMetric(name: "HD95", unit: "mm", direction: .lowerIsBetter),
-                ],
+                metrics: [dice, hausdorff95],
                 cases: (0..<count).map { number in
                     let values = (1...27).map {
                         (UInt16($0), Double((number * 31 + $0 * 17) % 997) / 997)
                     }
                     let byStructure = Dictionary(uniqueKeysWithValues: values)
                     return ReportCase(
-                        name: "sub-\(number)", values: ["Dice": byStructure, "HD95": byStructure])
+                        name: "sub-\(number)",
+                        values: [dice: byStructure, hausdorff95: byStructure])
                 }
             ).page(pictures: [], stamp: "").utf8.count
         }

@@ -181,8 +181,7 @@ private let black = LabelColor(red: 0, green: 0, blue: 0)
 
     @Test func `the summary holds all that nnU-Net's formulas and Python's json give`() throws {
         func parsed(_ text: String) throws -> Any {
-            try JSONSerialization.jsonObject(
-                with: Data(text.replacing(": NaN", with: ": null").utf8))
+            try JSONSerialization.jsonObject(with: Data(text.utf8))
         }
         func expect(_ actual: Any?, toHold expected: Any, at path: String) {
             switch expected {
@@ -203,10 +202,23 @@ private let black = LabelColor(red: 0, green: 0, blue: 0)
                 #expect(expected as? NSObject == actual as? NSObject, "\(path)")
             }
         }
+        // nnU-Net writes NaN, which is not JSON.
         let expected = String(decoding: try reportsFixture("summary.json"), as: UTF8.self)
+            .replacing(": NaN", with: ": null")
+        var values = try #require(try parsed(expected) as? [String: Any])
+        // nnU-Net's is NaN because no case has the structure 77.
+        let foreground = values.removeValue(forKey: "foreground_mean")
+        #expect((foreground as? [String: Any])?["Dice"] is NSNull)
+        let means = try #require(values["mean"] as? [String: [String: Any]])
+        let defined = means.values.compactMap { $0["Dice"] as? Double }
+        #expect(defined.count == 3)
         for convention in MetricConvention.allCases {
             let evaluation = try evaluation(MetricOptions(convention: convention))
-            expect(try parsed(evaluation.summaryJSON), toHold: try parsed(expected), at: "")
+            let summary = try parsed(evaluation.summaryJSON)
+            expect(summary, toHold: values, at: "")
+            let ours = (summary as? [String: Any])?["foreground_mean"] as? [String: Any]
+            let mean = try #require(ours?["Dice"] as? Double)
+            #expect(abs(mean - defined.reduce(0, +) / 3) < 1e-12)
         }
         // Each line of nnU-Net's metrics is there byte for byte.
         let lines = Set(try evaluation().summaryJSON.split(separator: "\n"))
@@ -219,7 +231,7 @@ private let black = LabelColor(red: 0, green: 0, blue: 0)
         let table = try #require(LabelTable([Structure(index: 1, name: "x", color: black)]))
         let evaluation = Evaluation(cases: [], table: table, options: MetricOptions())
         #expect(evaluation.summaryJSON.contains(#""metric_per_case": []"#))
-        #expect(evaluation.summaryJSON.contains(#""Dice": NaN"#))
+        #expect(evaluation.summaryJSON.contains(#""Dice": null"#))
         #expect(evaluation.strictSummaryJSON.contains(#""Dice":null"#))
     }
 
@@ -241,11 +253,12 @@ private let black = LabelColor(red: 0, green: 0, blue: 0)
 
     @Test func `metrics have a line per case, structure and metric`() throws {
         let lines = try evaluation().metricsTable.text.split(separator: "\n").map(String.init)
-        #expect(lines.count == 1 + 3 * (4 * StructureMetric.allCases.count + 2))
+        #expect(lines.count == 1 + 3 * (4 * StructureMetric.all.count + 2))
         #expect(
-            lines[0] == "case\tindex\tname\tmetric\tvalue\tunit\tconvention\ttolerance_mm")
+            lines[0]
+                == "case\tindex\tname\tmetric\tvalue\tunit\tconvention\ttolerance_mm\tnote")
         // From summary.json, "case 2".
-        let definitions = "\tsurface-distance\t1.0"
+        let definitions = "\tsurface-distance\t1.0\tn/a"
         #expect(
             lines.contains(
                 "case 2\t10\tLeft-Thalamus\tdice\t0.6896551724137931\t1" + definitions))
@@ -287,12 +300,12 @@ private let black = LabelColor(red: 0, green: 0, blue: 0)
         #expect(lines.count == 1 + 2 * 2)
         #expect(lines[0].hasPrefix("case,index,name,presence,dice,jaccard,sensitivity,precision,"))
         #expect(lines[0].contains(",hausdorff95_mm,"))
-        #expect(lines[0].hasSuffix(",convention,tolerance_mm,failure"))
+        #expect(lines[0].hasSuffix(",penalty_distances,convention,tolerance_mm,failure"))
         #expect(lines[1].hasPrefix(#"a,7,"cube, ""red""",both,0.5,0.3333333333333333,0.5,0.5,"#))
-        #expect(lines[1].hasSuffix(",4,4,4,84,monai,0.5,"))
+        #expect(lines[1].hasSuffix(",4,4,4,84,false,monai,0.5,"))
         #expect(lines[2].hasPrefix("a,8,absent,neither,,,,,,"))
         #expect(lines[3].contains(",missing,0.0,0.0,0.0,,"))
-        #expect(lines[3].hasSuffix(",monai,0.5,it is gone"))
+        #expect(lines[3].hasSuffix(",false,monai,0.5,it is gone"))
     }
 
     @Test func `statistics count failures and leave out what neither map holds`() throws {
@@ -305,7 +318,7 @@ private let black = LabelColor(red: 0, green: 0, blue: 0)
         // n, undefined, mean, SD (0.5 / √2), median
         #expect(Array(dice[0][5...7]) == ["2", "0", "0.25"])
         #expect(Double(dice[0][8]).map { abs($0 - 0.3535533905932738) < 1e-15 } == true)
-        #expect(dice[0].last == "b")
+        #expect(Array(dice[0].suffix(2)) == ["b", "0"])
         #expect(Array(dice[1][5...7]) == ["0", "2", "n/a"])
         #expect(Array(dice[2][5...7]) == ["2", "0", "0.25"])
     }
@@ -346,10 +359,88 @@ private let black = LabelColor(red: 0, green: 0, blue: 0)
     }
 
     @Test func `structures that one map lacks are listed`() throws {
-        let found = try cubes().oneSidedStructures
+        let found = try cubes().presenceMismatches
         #expect(found.map(\.name) == ["b"])
         #expect(found.map(\.structure.index) == [7])
         #expect(found.map(\.presence) == [.missing])
+    }
+
+    @Test func `every case that was asked for stands in the summary with its state`() throws {
+        var evaluation = try cubes()
+        evaluation.unmeasured = [
+            UnmeasuredCase(name: "c", state: .otherGrid, reason: "the grids lie apart"),
+            UnmeasuredCase(name: "d", state: .noReference, reason: "no reference"),
+        ]
+        evaluation.notes = ["a note"]
+        #expect(
+            evaluation.coverageDescription
+                == "2 of 4 cases; not measured: 1 on another grid, 1 without a reference")
+        let value = try JSONSerialization.jsonObject(with: Data(evaluation.summaryJSON.utf8))
+        let summary = try #require(value as? [String: Any])
+        let cases = try #require(summary["cases"] as? [[String: String]])
+        #expect(
+            cases.map { [$0["name"], $0["state"]] } == [
+                ["a", "measured"], ["b", "no-prediction"], ["c", "other-grid"],
+                ["d", "no-reference"],
+            ])
+        #expect(
+            summary["case_counts"] as? [String: Int] == [
+                "requested": 4, "in_figures": 2, "measured": 1, "no-prediction": 1,
+                "other-grid": 1, "no-reference": 1,
+            ])
+        #expect(summary["notes"] as? [String] == ["a note"])
+        // Case a has 0.5, case b, of which nothing was found, 0.
+        let means = try #require(summary["mean_of_cases"] as? [String: [String: Any]])
+        #expect(means["dice"]?["mean"] as? Double == 0.25)
+        #expect(means["dice"]?["n"] as? Int == 2)
+        let report = evaluation.report(title: "t")
+        #expect(report.cases.map(\.name) == ["a", "b", "c", "d"])
+        #expect(report.cases.map(\.isUnmeasured) == [false, false, true, true])
+        let page = report.page(pictures: [], stamp: "")
+        #expect(page.contains("2 not measured, 1 failed"))
+        #expect(page.contains("means over 2 of 4 cases"))
+        #expect(page.contains("<li>a note</li>"))
+        // The terminal's mean is the page's.
+        #expect(page.contains("<p class=\"figure\">0.250</p>"))
+        let text = evaluation.diceTable.rendered(
+            for: TerminalStyle(
+                isInteractive: false, columns: 80, usesColor: false, usesUnicode: false))
+        #expect(text.contains("mean over 2 cases  0.250"))
+        #expect(text.contains("Means are over 2 of 4 cases; not measured: 1 on another grid"))
+    }
+
+    @Test func `a penalty distance is marked wherever it is shown`() throws {
+        let grid = Grid(size: GridSize(3, 4, 12), affine: .identity)
+        let nothing = LabelMap(grid: grid, labels: [UInt16](repeating: 0, count: 144))
+        var one = nothing
+        one[0, 0, 0] = 7
+        let table = try #require(LabelTable([Structure(index: 7, name: "seven", color: black)]))
+        let evaluation = Evaluation(
+            cases: [
+                EvaluatedCase(
+                    name: "a", predictionFile: "a", referenceFile: "r",
+                    structures: structureMeasurements(of: nothing, against: one, labels: [7]))
+            ], table: table, options: MetricOptions())
+        // The diagonal of 3 x 4 x 12 mm.
+        let rows = evaluation.metricsTable.text.split(separator: "\n").map {
+            $0.split(separator: "\t").map(String.init)
+        }
+        let hausdorff = try #require(rows.first { $0[3] == "hausdorff95" })
+        #expect(hausdorff[4] == "13.0" && hausdorff.last == "penalty")
+        #expect(rows.first { $0[3] == "dice" }?.last == "n/a")
+        #expect(evaluation.wideTable.text.contains("\ttrue\tsurface-distance"))
+        let statistics = evaluation.statisticsTable.text.split(separator: "\n")
+        #expect(statistics.first { $0.contains("\thausdorff95\t") }?.hasSuffix("\t1") == true)
+        #expect(statistics.first { $0.contains("\tdice\t") }?.hasSuffix("\t0") == true)
+        #expect(evaluation.strictSummaryJSON.contains(#""penalty_distances":[7]"#))
+        let page = evaluation.report(title: "t").page(pictures: [], stamp: "")
+        #expect(page.contains("<td class=\"number\">13.00†</td>"))
+        #expect(page.contains("† A penalty"))
+        let text = evaluation.diceTable.rendered(
+            for: TerminalStyle(
+                isInteractive: false, columns: 80, usesColor: false, usesUnicode: false))
+        #expect(text.contains("13.00*"))
+        #expect(text.contains("* with 1 penalty: the image's diagonal"))
     }
 
     @Test func `a case that lacks a structure's metrics is our own mistake`() async {

@@ -94,7 +94,8 @@ private func expectAgreement(
     within tolerance: (_ metric: StructureMetric, _ expected: Double) -> Double
 ) throws {
     for (key, value) in expected {
-        let metric = try #require(StructureMetric(rawValue: key), sourceLocation: sourceLocation)
+        let metric = try #require(
+            StructureMetric.all.first { $0.id == key }, sourceLocation: sourceLocation)
         let measured = metrics[metric]
         #expect(
             agree(measured, value.value, within: tolerance(metric, value.value ?? 0)),
@@ -116,19 +117,19 @@ struct ConventionTests {
             var expected = try #require(measured.structures["\(metrics.label)"]).surfaceDistance
             if metrics.presence == .missing || metrics.presence == .spurious {
                 // The tool says infinity or NaN; ours is the image diagonal.
-                for metric in StructureMetric.allCases where metric.unit == "mm" {
+                for metric in StructureMetric.all where metric.isDistance {
                     #expect(metrics[metric] == measured.grid.diagonalMillimeters)
-                    expected[metric.rawValue] = nil
+                    expected[metric.id] = nil
                 }
             }
             if metrics.presence == .inNeither {
-                for metric in StructureMetric.allCases where metric.unit == "mm" {
+                for metric in StructureMetric.all where metric.isDistance {
                     #expect(metrics[metric] == nil)
-                    expected[metric.rawValue] = nil
+                    expected[metric.id] = nil
                 }
             }
             try expectAgreement(metrics, expected, name: measured.name) { metric, _ in
-                metric.unit == "mm" ? 1e-6 : 1e-12
+                metric.unit == .millimeters ? 1e-6 : 1e-12
             }
         }
     }
@@ -141,8 +142,8 @@ struct ConventionTests {
             var expected = try #require(measured.structures["\(metrics.label)"]).monai
             if metrics.presence != .inBoth {
                 // MONAI gives NaN, and infinity for means, where one mask is empty.
-                for metric in StructureMetric.allCases where metric.unit == "mm" {
-                    let value = expected.removeValue(forKey: metric.rawValue)?.value
+                for metric in StructureMetric.all where metric.isDistance {
+                    let value = expected.removeValue(forKey: metric.id)?.value
                     #expect(value == nil || value == .infinity)
                     #expect(metrics[metric] == nil)
                 }
@@ -151,7 +152,7 @@ struct ConventionTests {
                 // MONAI rounds distances and their sums to 24 bits: 1e-6 mm below 8 mm.
                 switch metric {
                 case .surfaceDice: 1e-7
-                case _ where metric.unit == "mm": 1e-6 * max(1, expected / 8)
+                case _ where metric.isDistance: 1e-6 * max(1, expected / 8)
                 default: 1e-12
                 }
             }
@@ -165,7 +166,7 @@ struct ConventionTests {
         for metrics in measured.metrics(.nnunet).structures {
             let expected = try #require(measured.structures["\(metrics.label)"]).nnunet
             try expectAgreement(metrics, expected, name: measured.name) { metric, _ in
-                metric.unit == "mm" ? 1e-6 : 1e-12
+                metric.unit == .millimeters ? 1e-6 : 1e-12
             }
         }
     }
@@ -227,10 +228,10 @@ struct EmptyStructureTests {
         let absent = metrics.structures[1]
         #expect(absent.presence == .inNeither)
         #expect(absent.isAbsentInPrediction && absent.isAbsentInReference)
-        for metric in StructureMetric.allCases where metric != .trueNegatives {
+        for metric in StructureMetric.all where metric != .trueNegatives {
             let value = absent[metric]
-            let isCount = metric.unit == "voxels" || metric.unit == "mm3"
-            #expect(value == (isCount ? 0 : nil), "\(metric)")
+            let isCount = metric.unit == .voxels || metric.unit == .cubicMillimeters
+            #expect(value == (isCount ? 0 : nil), "\(metric.id)")
         }
         #expect(metrics.meanForegroundDice == 0.5)
         #expect(metrics.labels(.inNeither) == [9])
@@ -309,7 +310,7 @@ struct ClosedFormTests {
             .rootMeanSquareSurfaceDistance, .meanDistanceToReference, .meanDistanceToPrediction,
         ] {
             let value = try #require(metrics[metric])
-            #expect(abs(value - 5) < voxel, "\(metric): \(value)")
+            #expect(abs(value - 5) < voxel, "\(metric.id): \(value)")
         }
         // On average they are off by less, and too close: border voxels and cells have a thickness.
         let error = try #require(metrics.meanSurfaceDistanceMillimeters) - 5
@@ -449,7 +450,7 @@ struct StructureMetricsLawTests {
                 .hausdorff, .hausdorff95, .meanSurfaceDistance, .rootMeanSquareSurfaceDistance,
                 .centroidDistance,
             ] {
-                #expect(agree(f[metric], g[metric], within: 1e-12), "\(metric)")
+                #expect(agree(f[metric], g[metric], within: 1e-12), "\(metric.id)")
             }
             #expect(f.sensitivity == g.precision)
             #expect(

@@ -1,4 +1,5 @@
 import Datasets
+import Files
 import Foundation
 import Parallel
 import Preprocessing
@@ -7,47 +8,68 @@ import SegmentationMetrics
 import VolumeIO
 import Volumes
 
-/// How cases are measured.
+/// The ways in which cases are measured.
 struct MeasurementOptions {
-    /// Whose definitions are followed, and the tolerance.
+    /// The convention that is followed, and the tolerance.
     var metrics = MetricOptions()
     /// Whether predictions on another grid are carried to the reference's.
     var resamples = false
+    /// Whether the caller has an option for that, which a message may name.
+    var canResample = true
 }
 
-/// What measuring matched cases gave.
+/// The outcome of measuring matched cases.
 struct Measurement {
-    /// The cases that could be measured, or `nil` where none could.
+    /// The cases, those included that could not be measured, or `nil` where there is no table of
+    /// structures to report them by.
     var evaluation: Evaluation?
-    /// Cases that could not.
+    /// Cases that could not be measured, or not as they should be.
     var failures: [ScanFailure]
-    /// What should be known.
+    /// Remarks for a reader of the figures.
     var notes: [String]
+
+    /// Whether every case could be measured.
+    var isComplete: Bool { failures.isEmpty && evaluation?.cases.isEmpty == false }
 
     var report: EvaluationReport {
         EvaluationReport(
-            status: failures.isEmpty && evaluation != nil ? .success : .failure,
-            table: evaluation?.diceTable.rendered(for: TerminalStyle(fileDescriptor: 1)) ?? "",
-            groups: evaluation?.renderedGroups(for: TerminalStyle(fileDescriptor: 1)) ?? "",
-            json: evaluation?.strictSummaryJSON, notes: notes + oneSidedNotes,
+            status: isComplete ? .success : .failure, evaluation: evaluation, notes: notes,
             problems: failures.map { "\($0.scan): \($0.reason)" })
     }
+}
 
+extension Evaluation {
     /// Tells of structures that one of two maps lacks; cases without a prediction lack all.
-    private var oneSidedNotes: [String] {
-        let failed = Set(evaluation?.cases.filter { $0.failure != nil }.map(\.name) ?? [])
-        let oneSided = evaluation?.oneSidedStructures.filter { !failed.contains($0.name) } ?? []
-        return [
+    var presenceNotes: [String] {
+        let failed = Set(cases.filter { $0.failure != nil }.map(\.name))
+        let mismatches = presenceMismatches.filter { !failed.contains($0.name) }
+        let notes = [
             (StructurePresence.missing, "in the reference but not in the prediction"),
             (.spurious, "in the prediction but not in the reference"),
-        ].compactMap { presence, place in
-            let found = oneSided.filter { $0.presence == presence }
+        ].compactMap { presence, place -> String? in
+            let found = mismatches.filter { $0.presence == presence }
             guard !found.isEmpty else { return nil }
+            let structures = Set(found.map(\.structure.index)).count
+            let cases = Set(found.map(\.name)).count
             let shown = found.prefix(5).map { "\($0.structure.name) of \($0.name)" }
-            return "\(found.count) \(found.count == 1 ? "structure is" : "structures are") "
-                + "\(place): " + shown.joined(separator: ", ")
+            return "\(structures) \(structures == 1 ? "structure is" : "structures are") \(place) "
+                + "in \(cases) \(cases == 1 ? "case" : "cases"): " + shown.joined(separator: ", ")
                 + (found.count > 5 ? ", ... (see presence in metrics_wide.csv)" : "")
         }
+        return notes + [numberingNote].compactMap(\.self)
+    }
+
+    /// A remark where no case has a structure in both maps, and yet both hold several.
+    private var numberingNote: String? {
+        let compared = cases.filter { $0.failure == nil }
+        func labels(_ presence: StructurePresence) -> Set<UInt16> {
+            Set(compared.flatMap { $0.structures.filter { $0.presence == presence }.map(\.label) })
+        }
+        let (missing, spurious) = (labels(.missing), labels(.spurious))
+        guard labels(.inBoth).isEmpty, missing.count > 1, spurious.count > 1 else { return nil }
+        return "predictions and references have no label value in common (\(spurious.count) and "
+            + "\(missing.count) values): these look like two numberings of the same structures; "
+            + "bring them to one numbering"
     }
 }
 
@@ -63,10 +85,8 @@ func measure(
     options: MeasurementOptions = MeasurementOptions()
 ) -> Measurement {
     var run = MeasuringRun(labels: table?.structures.map(\.index), options: options)
-    run.notes = matches.lonelyPredictions.filter { !$0.path.isEmpty }.map {
-        "'\($0.path)' has no reference and is not in the figures"
-    }
-    let cases = matches.lonelyReferences.map(CaseFiles.init) + matches.pairs.map(CaseFiles.init)
+    for prediction in matches.unmatchedPredictions { run.addUnmatched(prediction) }
+    let cases = matches.unmatchedReferences.map(CaseFiles.init) + matches.pairs.map(CaseFiles.init)
     // The maps of the next case are read while this one is measured.
     let reader = Prefetcher<CaseMaps?>(first: 0, depth: 1) { number in
         cases.indices.contains(number) ? CaseMaps(reading: cases[number]) : nil
@@ -76,7 +96,7 @@ func measure(
         guard let maps = reader.next() else { break }
         run.measure(files, maps)
     }
-    if cases.isEmpty, !matches.lonelyPredictions.isEmpty {
+    if cases.isEmpty, !matches.unmatchedPredictions.isEmpty {
         run.fail("all", "no prediction has a reference; check that their names agree")
     }
     return run.measurement(table: table)
@@ -102,7 +122,7 @@ private struct CaseFiles: Sendable {
         isAbsenceNew = false
     }
 
-    init(lonely reference: LabelMapFile) {
+    init(unmatched reference: LabelMapFile) {
         name = reference.relativeName
         prediction = nil
         self.reference = reference.path
@@ -149,21 +169,38 @@ private struct MeasuringRun {
     private var names: Set<String> = []
     /// The values in the maps of all cases.
     private var occurring: Set<UInt16> = []
+    private var unmeasured: [UnmeasuredCase] = []
+    /// Cases whose two files hold the same bytes.
+    private var identical: [String] = []
 
     init(labels: [UInt16]?, options: MeasurementOptions) {
         self.labels = labels
         self.options = options
     }
 
-    mutating func fail(_ name: String, _ reason: String) {
+    mutating func fail(_ name: String, _ reason: String, state: CaseState? = nil) {
         failures.append(ScanFailure(scan: name, reason: reason))
+        if let state {
+            unmeasured.append(UnmeasuredCase(name: name, state: state, reason: reason))
+        }
+    }
+
+    /// Takes in a prediction without a reference: it is in no figure, but was asked for.
+    mutating func addUnmatched(_ prediction: LabelMapFile) {
+        let reason =
+            prediction.path.isEmpty
+            ? "the scan was not segmented and has no reference"
+            : "'\(prediction.path)' has no reference and is not in the figures"
+        unmeasured.append(
+            UnmeasuredCase(name: prediction.relativeName, state: .noReference, reason: reason))
+        if !prediction.path.isEmpty { notes.append(reason) }
     }
 
     mutating func measure(_ files: CaseFiles, _ maps: CaseMaps) {
         let name = files.name
         guard let path = files.prediction, let reading = maps.prediction else {
             if files.isAbsenceNew { fail(name, files.absence) }
-            measureFailure(files, maps, reason: files.absence)
+            measureFailure(files, maps, reason: files.absence, state: .noPrediction)
             return
         }
         do {
@@ -178,14 +215,17 @@ private struct MeasuringRun {
                 else { return }
                 occurring.formUnion(prediction.values)
                 occurring.formUnion(reference.values)
+                if map.labels == reference.map.labels, areSameBytes(path, files.reference) {
+                    identical.append(name)
+                }
                 add(name, prediction: map, file: path, reference: reference.map, files: files)
             } catch {
-                fail(name, sentence(for: error))
+                fail(name, sentence(for: error), state: .unreadableReference)
             }
         } catch {
             let reason = sentence(for: error)
             fail(name, reason)
-            measureFailure(files, maps, reason: reason)
+            measureFailure(files, maps, reason: reason, state: .unreadablePrediction)
         }
     }
 
@@ -203,14 +243,18 @@ private struct MeasuringRun {
             notes.append("'\(path)' was resampled to the grid of its reference")
             return resampled(prediction, to: reference)
         }
-        fail(
-            files.name,
-            mismatch(of: prediction.grid, at: path, with: reference, at: files.reference))
+        let step =
+            "resample one to the other's grid"
+            + (options.canResample ? ", or allow it with --resample" : "")
+        let reason = mismatch(of: prediction.grid, at: path, with: reference, at: files.reference)
+        fail(files.name, "\(reason); \(step).", state: .otherGrid)
         return nil
     }
 
     /// Measures a case without a prediction: an empty one stands for it.
-    private mutating func measureFailure(_ files: CaseFiles, _ maps: CaseMaps, reason: String) {
+    private mutating func measureFailure(
+        _ files: CaseFiles, _ maps: CaseMaps, reason: String, state: CaseState
+    ) {
         do {
             let reference = try maps.reference.get()
             occurring.formUnion(reference.values)
@@ -219,17 +263,20 @@ private struct MeasuringRun {
                 grid: grid, labels: [UInt16](repeating: 0, count: grid.size.count))
             add(
                 files.name, prediction: nothing, file: "", reference: reference.map, files: files,
-                failure: reason)
+                failure: reason, state: state)
         } catch {
-            notes.append(
-                "\(files.name): the reference cannot be read either and is not in the figures: "
-                    + sentence(for: error))
+            let reason =
+                "the reference cannot be read either and is not in the figures: "
+                + sentence(for: error)
+            notes.append("\(files.name): \(reason)")
+            unmeasured.append(
+                UnmeasuredCase(name: files.name, state: .unreadableReference, reason: reason))
         }
     }
 
     private mutating func add(
         _ name: String, prediction: LabelMap, file: String, reference: LabelMap,
-        files: CaseFiles, failure: String? = nil
+        files: CaseFiles, failure: String? = nil, state: CaseState = .measured
     ) {
         // Two files may differ in their ending only.
         var uniqueName = name
@@ -244,14 +291,15 @@ private struct MeasuringRun {
             (
                 EvaluatedCase(
                     name: uniqueName, predictionFile: file, referenceFile: files.reference,
-                    structures: metrics, failure: failure), reference.grid.size.count
+                    structures: metrics, failure: failure, state: state),
+                reference.grid.size.count
             ))
     }
 
     func measurement(table: LabelTable?) -> Measurement {
         var notes = notes
         let occurring = occurring.sorted()
-        guard !cases.isEmpty, let table = table ?? tableOfValues(occurring) else {
+        guard let table = table ?? tableOfValues(occurring) else {
             return Measurement(evaluation: nil, failures: failures, notes: notes)
         }
         let unnamed = occurring.filter { table[$0] == nil }
@@ -260,6 +308,13 @@ private struct MeasuringRun {
             notes.append(
                 "\(unnamed.count) label values that are not in the label table are not in the "
                     + "figures: \(shown)\(unnamed.count > 8 ? ", ..." : "")")
+        }
+        if !identical.isEmpty {
+            let shown = identical.prefix(5).joined(separator: ", ")
+            notes.append(
+                "prediction and reference are the same file, byte for byte, in \(identical.count) "
+                    + (identical.count == 1 ? "case" : "cases")
+                    + ": \(shown)\(identical.count > 5 ? ", ..." : "")")
         }
         let indices = table.structures.map(\.index)
         let filled = cases.map { evaluated, voxelCount in
@@ -270,9 +325,11 @@ private struct MeasuringRun {
                 options: options.metrics)
             return evaluated
         }
-        return Measurement(
-            evaluation: Evaluation(cases: filled, table: table, options: options.metrics),
-            failures: failures, notes: notes)
+        var evaluation = Evaluation(
+            cases: filled, table: table, options: options.metrics, unmeasured: unmeasured)
+        notes += evaluation.presenceNotes
+        evaluation.notes = notes
+        return Measurement(evaluation: evaluation, failures: failures, notes: notes)
     }
 }
 
@@ -281,24 +338,30 @@ private func metricsOfAbsent(
     _ labels: [UInt16], voxelCount: Int, options: MetricOptions
 ) -> [StructureMeasurement] {
     let nothing = LabelMap(grid: Grid(size: GridSize(1, 1, 1), affine: .identity), labels: [0])
-    return structureMeasurements(of: nothing, against: nothing, labels: labels, options: options).map {
-        var metrics = $0
-        metrics.counts.trueNegatives = voxelCount
-        return metrics
-    }
+    return structureMeasurements(of: nothing, against: nothing, labels: labels, options: options)
+        .map {
+            var metrics = $0
+            metrics.counts.trueNegatives = voxelCount
+            return metrics
+        }
 }
 
-/// Why two label maps on different grids cannot be compared.
+/// The reason why two label maps on different grids cannot be compared, without the next step.
 private func mismatch(
     of prediction: Grid, at predictionPath: String, with reference: Grid, at referencePath: String
 ) -> String {
     guard let distance = prediction.largestCornerDistanceMillimeters(from: reference) else {
         return "'\(predictionPath)' has \(prediction.size) voxels and '\(referencePath)' "
-            + "\(reference.size); resample one to the other's grid, or allow it with --resample."
+            + "\(reference.size)"
     }
     return "the grids of '\(predictionPath)' and '\(referencePath)' lie "
-        + "\(legible(distance)) mm apart; resample one to the other's grid, or allow it with "
-        + "--resample."
+        + "\(legible(distance)) mm apart"
+}
+
+/// Whether two files hold the same bytes.
+private func areSameBytes(_ first: String, _ second: String) -> Bool {
+    guard let hash = contentHash(ofFileAt: first) else { return false }
+    return hash == contentHash(ofFileAt: second)
 }
 
 /// A distance with two decimals, or more where it is small.

@@ -2,28 +2,42 @@ import Datasets
 import Files
 import Foundation
 import Preprocessing
-import Reports
-import SegmentationMetrics
+public import Reports
+public import SegmentationMetrics
 import VolumeIO
 import Volumes
 
-/// How well predictions agree with references.
+/// The agreement of predictions with references.
 public struct EvaluationReport: Sendable {
     /// Whether every case could be measured.
     public var status: ExitStatus
-    /// Dice and more per structure, as text for the standard output; empty where no case was
-    /// measured.
-    public var table: String
-    /// How two runs differ, likewise; empty where there is but one.
-    public var comparison = ""
-    /// Dice per structure and group, likewise; empty where cases are not grouped.
-    public var groups = ""
-    /// The summary in strict JSON, or `nil` where no case was measured.
-    public var json: String?
-    /// What should be known: predictions without a reference, labels without a name.
+    /// The cases and their measurements, or `nil` where there is nothing to report them by.
+    public var evaluation: Evaluation?
+    /// The differences to another run; `nil` where there is but one.
+    public var differences: EvaluationComparison?
+    /// Remarks for a reader: predictions without a reference, labels without a name.
     public var notes: [String]
     /// Cases that could not be measured, a sentence each.
     public var problems: [String]
+
+    /// Dice and more per structure, as text for the standard output; empty where no case was
+    /// measured.
+    public var table: String { measured?.diceTable.rendered(for: Self.style) ?? "" }
+
+    /// The differences to another run, likewise.
+    public var comparison: String { differences?.rendered(for: Self.style) ?? "" }
+
+    /// Dice per structure and group, likewise; empty where cases are not grouped.
+    public var groups: String { measured?.renderedGroups(for: Self.style) ?? "" }
+
+    /// The summary as JSON on one line, or `nil` where there is nothing to report.
+    public var json: String? { evaluation?.strictSummaryJSON }
+
+    private var measured: Evaluation? {
+        evaluation.flatMap { $0.cases.isEmpty ? nil : $0 }
+    }
+
+    private static var style: TerminalStyle { TerminalStyle(fileDescriptor: 1) }
 }
 
 /// Measures predictions against references and writes `metrics.tsv`, `metrics_wide.csv`,
@@ -44,46 +58,65 @@ public func evaluate(_ request: EvaluationRequest) throws -> EvaluationReport {
     let references = try LabelMapFile.find(at: request.reference)
     let table = try request.labels.map { try readLabelTable($0) } ?? tableOfFiles(predictions)
     let participants = try participants(of: request)
+    let compared = try request.against.map { try LabelMapFile.find(at: $0) }
     try prepareOutputDirectory(request.output)
     let options = MeasurementOptions(metrics: request.metrics, resamples: request.resamples)
     var measurement = measure(
         matched(predictions, at: request.prediction, to: references, at: request.reference),
         table: table, options: options)
-    var comparison: EvaluationComparison?
     if let participants, let choice = request.group {
         try measurement.group(by: choice, of: participants)
     }
-    try measurement.evaluation?.write(to: request.output)
-    try TSVTable.failures(measurement.failures).write(to: joined(request.output, "failures.tsv"))
     var report = measurement.report
-    guard let evaluation = measurement.evaluation else { return report }
-    if let against = request.against {
-        let predictions = try LabelMapFile.find(at: against)
+    if let against = request.against, let compared, let table = measurement.evaluation?.table {
         let other = measure(
-            matched(predictions, at: against, to: references, at: request.reference),
-            table: evaluation.table, options: options)
+            matched(compared, at: against, to: references, at: request.reference),
+            table: table, options: options)
         report.add(other, at: against)
-        if let compared = other.evaluation {
-            let differences = EvaluationComparison(of: evaluation, against: compared)
-            try differences.comparisonTable.write(to: joined(request.output, "comparison.tsv"))
-            report.comparison = differences.rendered(for: TerminalStyle(fileDescriptor: 1))
-            report.notes += differences.unpairedReferences.map {
-                "'\($0)' was measured in one of the runs only and is not compared"
-            }
-            comparison = differences
-        }
+        report.compare(with: other.evaluation)
     }
-    if request.writesPage {
+    report.evaluation?.notes = report.notes
+    try removeFigures(in: request.output)
+    try TSVTable.failures(measurement.failures).write(to: joined(request.output, "failures.tsv"))
+    try report.evaluation?.write(to: request.output)
+    try report.differences?.comparisonTable.write(to: joined(request.output, "comparison.tsv"))
+    if request.writesPage { try report.writePage(request) }
+    return report
+}
+
+/// Removes what an earlier comparison wrote, so that no figure of it stays beside those of this one.
+private func removeFigures(in folder: String) throws(FileWriteError) {
+    for name in Evaluation.fileNames + ["comparison.tsv", "report.html"] {
+        let path = joined(folder, name)
+        guard unlink(path) != 0, errno != ENOENT else { continue }
+        throw FileWriteError(path: path, errorNumber: errno)
+    }
+}
+
+extension EvaluationReport {
+    /// Compares the run with another one that was measured alike.
+    fileprivate mutating func compare(with other: Evaluation?) {
+        guard let evaluation, let other else { return }
+        let differences = EvaluationComparison(of: evaluation, against: other)
+        notes += differences.unpairedReferences.map {
+            "'\($0)' was measured in one of the runs only and is not compared"
+        }
+        self.differences = differences
+    }
+
+    /// Writes `report.html` and its pictures.
+    fileprivate func writePage(_ request: EvaluationRequest) throws {
+        guard let evaluation else { return }
         var page = evaluation.report(
             title: "Segmentations against references",
-            summary: "\(evaluation.cases.count) cases of '\(request.prediction)', measured against "
-                + "'\(request.reference)'.",
+            summary: "'\(request.prediction)' measured against '\(request.reference)': "
+                + "\(evaluation.coverageDescription).",
             provenance: [
                 ReportFact(name: "Software", value: "SliceSeg \(softwareVersion)"),
                 ReportFact(name: "Predictions", value: absolutePath(request.prediction)),
                 ReportFact(name: "References", value: absolutePath(request.reference)),
             ])
-        page.comparison = comparison
+        page.comparison = differences
         page.comparedRun = request.against ?? ""
         try page.write(to: request.output) { shown in
             try evaluation.cases.first { $0.name == shown.name }.flatMap {
@@ -91,14 +124,16 @@ public func evaluate(_ request: EvaluationRequest) throws -> EvaluationReport {
             }
         }
     }
-    return report
 }
 
 /// The participants that group the cases, or `nil` where these are not to be grouped.
 private func participants(of request: EvaluationRequest) throws(UsageError) -> ParticipantsTable? {
     switch (request.participants, request.group) {
     case (nil, nil): return nil
-    case (let path?, .some): return try ParticipantsTable(readingFrom: path)
+    case (let path?, let choice?):
+        let table = try ParticipantsTable(readingFrom: path)
+        try table.check(choice)
+        return table
     case (_?, nil):
         throw UsageError("name the column of the participants that groups them with --group")
     case (nil, _?):
@@ -111,7 +146,7 @@ extension Measurement {
     fileprivate mutating func group(
         by choice: String, of participants: ParticipantsTable
     ) throws(UsageError) {
-        guard let cases = evaluation?.cases.map(\.name) else { return }
+        guard let cases = evaluation?.cases.map(\.name), !cases.isEmpty else { return }
         let (groups, found) = try participants.groups(of: cases, by: choice)
         evaluation?.groups = groups
         notes += found
@@ -142,7 +177,7 @@ extension EvaluationReport {
     fileprivate mutating func add(_ other: Measurement, at path: String) {
         problems += other.failures.map { "\($0.scan) of '\(path)': \($0.reason)" }
         notes += other.notes
-        if other.evaluation == nil || !other.failures.isEmpty { status = .failure }
+        if !other.isComplete { status = .failure }
     }
 }
 
@@ -155,7 +190,7 @@ private func matched(
     var matches = LabelMapMatches(
         predictions: predictions, references: references, isSinglePair: arePairOfFiles)
     // One file's prediction says nothing about a folder's other cases.
-    if !isDirectory(predictionPath), !matches.pairs.isEmpty { matches.lonelyReferences = [] }
+    if !isDirectory(predictionPath), !matches.pairs.isEmpty { matches.unmatchedReferences = [] }
     return matches
 }
 

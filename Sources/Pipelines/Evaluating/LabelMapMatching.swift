@@ -99,9 +99,9 @@ package struct LabelMapMatches {
     /// The pairs, in the order of the predictions.
     package var pairs: [(prediction: LabelMapFile, reference: LabelMapFile)] = []
     /// Predictions without a reference.
-    package var lonelyPredictions: [LabelMapFile] = []
+    package var unmatchedPredictions: [LabelMapFile] = []
     /// References without a prediction.
-    package var lonelyReferences: [LabelMapFile] = []
+    package var unmatchedReferences: [LabelMapFile] = []
 
     /// Matches by name: first with the folders, then without, then without what scans' names end in,
     /// and at last names of BIDS by what tells scans apart and by participant and session.
@@ -147,8 +147,8 @@ package struct LabelMapMatches {
         pairs = predictions.compactMap { prediction in
             found[prediction].map { (prediction, $0) }
         }
-        lonelyPredictions = open
-        lonelyReferences = free
+        unmatchedPredictions = open
+        unmatchedReferences = free
     }
 
     /// Entities of a BIDS name as a key, or a key that only this name has.

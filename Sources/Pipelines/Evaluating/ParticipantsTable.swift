@@ -84,21 +84,17 @@ struct ParticipantsTable {
     func groups(
         of cases: [String], by choice: String
     ) throws(UsageError) -> (groups: CaseGroups, notes: [String]) {
-        let choice = try GroupChoice(choice, columns: columns)
-        guard let column = columns.firstIndex(of: choice.column) else {
-            throw UsageError(
-                "'\(path)' has no column '\(choice.column)'; choose from "
-                    + columns.joined(separator: ", "))
-        }
+        let choice = try check(choice)
+        let position = columns.firstIndex(of: choice.column) ?? 0
         let values = Dictionary(
-            rows.map { ($0.id, $0.fields.fields[column]) },
+            rows.map { ($0.id, $0.fields.fields[position]) },
             uniquingKeysWith: { first, _ in first })
         var valueOfCase: [String: String] = [:]
         var (unknown, undefined): ([String], [String]) = ([], [])
         for name in cases {
             switch Self.candidates(of: name).lazy.compactMap({ values[$0] }).first {
             case nil: unknown.append(name)
-            case "n/a"?, ""?: undefined.append(name)
+            case let value? where Self.isMissing(value): undefined.append(name)
             case let value?: valueOfCase[name] = value
             }
         }
@@ -118,13 +114,10 @@ struct ParticipantsTable {
         }
 
         let numbers = valueOfCase.compactMapValues { Double($0) }
-        let areNumbers = numbers.count == valueOfCase.count
-        var cutPoints = choice.cutPoints
-        if !cutPoints.isEmpty, !areNumbers {
-            let other = valueOfCase.values.filter { Double($0) == nil }.min() ?? ""
-            throw UsageError(
-                "'\(choice.column)' cannot be cut: '\(other)' in '\(path)' is not a number")
+        let areNumbers = valueOfCase.values.allSatisfy {
+            Double($0) != nil || Self.isOpenEnded($0)
         }
+        var cutPoints = choice.cutPoints
         if cutPoints.isEmpty, areNumbers, Set(numbers.values).count > Self.mostCategories {
             for percentage in [25.0, 50, 75] {
                 guard let cut = percentile(percentage, of: Array(numbers.values)) else { continue }
@@ -142,8 +135,45 @@ struct ParticipantsTable {
         let groups =
             cutPoints.isEmpty
             ? CaseGroups(name: choice.column, categoryOfCase: valueOfCase)
-            : CaseGroups(name: choice.column, numberOfCase: numbers, cutPoints: cutPoints)
+            : CaseGroups(
+                name: choice.column, numberOfCase: numbers, cutPoints: cutPoints,
+                otherCategories: valueOfCase.filter { numbers[$0.key] == nil })
         return (groups, notes)
+    }
+
+    /// Checks a choice against the table alone, before any case is measured.
+    ///
+    /// - Parameter choice: As on the command line: `sex`, `age` or `age:20,40,60`.
+    /// - Returns: The choice.
+    /// - Throws: ``UsageError`` where the table lacks the column, or where it cannot be cut.
+    @discardableResult
+    func check(_ choice: String) throws(UsageError) -> GroupChoice {
+        let choice = try GroupChoice(choice, columns: columns)
+        guard let position = columns.firstIndex(of: choice.column) else {
+            throw UsageError(
+                "'\(path)' has no column '\(choice.column)'; choose from "
+                    + columns.joined(separator: ", "))
+        }
+        let texts = rows.map { $0.fields.fields[position] }.filter {
+            !Self.isMissing($0) && !Self.isOpenEnded($0) && Double($0) == nil
+        }
+        if !choice.cutPoints.isEmpty, let text = texts.min() {
+            throw UsageError(
+                "'\(choice.column)' cannot be cut: '\(text)' in '\(path)' is not a number")
+        }
+        return choice
+    }
+
+    /// Whether a field has no value: BIDS' `n/a`, and what other programs write for it.
+    private static func isMissing(_ text: String) -> Bool {
+        ["", "n/a", "na", "nan", "null"].contains(text.lowercased())
+            || Double(text).map { !$0.isFinite } ?? false
+    }
+
+    /// Whether a field names a number without an end, such as the `89+` of ages that would tell who
+    /// somebody is; it is a class of its own, whose size nobody knows.
+    private static func isOpenEnded(_ text: String) -> Bool {
+        text.wholeMatch(of: /[0-9]+(\.[0-9]+)?\s*\+|[<>≤≥]=?\s*[0-9]+(\.[0-9]+)?/) != nil
     }
 
     /// So many different numbers may be categories, such as codes of scanners.

@@ -1,5 +1,6 @@
 import ModelBundles
 import NeuralNetworks
+import Reports
 import SegmentationModels
 import Tensors
 import Volumes

@@ -360,8 +360,9 @@ private final class SegmentationRun {
         }
         var matches = LabelMapMatches(predictions: predictions, references: references)
         // References of scans that are not in this run say nothing about it.
-        matches.lonelyReferences = []
-        return measure(matches, table: bundle.card.labels)
+        matches.unmatchedReferences = []
+        return measure(
+            matches, table: bundle.card.labels, options: MeasurementOptions(canResample: false))
     }
 
     private func writePage(of evaluation: Evaluation?, _ quality: [ScanQuality]) throws {
@@ -369,7 +370,7 @@ private final class SegmentationRun {
             model: bundle, planes: options.planes, references: request.reference,
             scans: scans, records: records, output: request.output, quality: quality,
             pictures: pictures)
-        if let evaluation {
+        if let evaluation, !evaluation.cases.isEmpty {
             try page.write(evaluation)
         } else {
             try page.write(failures: failures)

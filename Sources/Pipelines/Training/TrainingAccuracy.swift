@@ -69,10 +69,15 @@ func measureAccuracy(
                 dataset: dataset))
         report(
             "Held-out Dice, \(view.name): "
-                + String(format: "%.4f", overall) + " over \(table.structures.count) structures.")
+                + String(format: "%.4f", overall) + " over \(counted(means.count { $0 != nil })).")
     }
     try writeAtomically(rows, to: tablePath)
     return measured
+}
+
+/// A number of structures as words.
+private func counted(_ structures: Int) -> String {
+    "\(structures) \(structures == 1 ? "structure" : "structures")"
 }
 
 private func record(
@@ -112,6 +117,6 @@ private func comparisons(
             index: slice.index,
             caption: "\(cases[position].name), \(plane.rawValue) \(slice.index + 1): "
                 + String(format: "Dice %.3f", slice.meanDice)
-                + " over \(slice.structureCount) structures")
+                + " over \(counted(slice.structureCount))")
     }
 }

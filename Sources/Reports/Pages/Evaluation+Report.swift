@@ -1,4 +1,4 @@
-import SegmentationMetrics
+public import SegmentationMetrics
 import Volumes
 
 extension Evaluation {

@@ -7,58 +7,58 @@
 ///
 /// Whatever `title` holds, it cannot end the element. What is markup already but comes as a string,
 /// such as an embedded style sheet, is let through by name: `\(markup: css)`.
-struct HTML: Sendable, Hashable, ExpressibleByStringInterpolation {
+package struct HTML: Sendable, Hashable, ExpressibleByStringInterpolation {
     /// The markup.
-    private(set) var source: String
+    package private(set) var source: String
 
-    init(stringLiteral value: String) { source = value }
+    package init(stringLiteral value: String) { source = value }
 
-    init(stringInterpolation: StringInterpolation) { source = stringInterpolation.source }
+    package init(stringInterpolation: StringInterpolation) { source = stringInterpolation.source }
 
     /// Text as markup that shows it.
-    init(text: String) { source = escaped(text) }
+    package init(text: String) { source = escaped(text) }
 
     /// Several pieces, one after another.
-    init(_ parts: some Sequence<HTML>, separator: String = "") {
+    package init(_ parts: some Sequence<HTML>, separator: String = "") {
         source = parts.map(\.source).joined(separator: separator)
     }
 
     /// Collects the pieces of a literal.
-    struct StringInterpolation: StringInterpolationProtocol {
+    package struct StringInterpolation: StringInterpolationProtocol {
         fileprivate var source: String
 
-        init(literalCapacity: Int, interpolationCount: Int) {
+        package init(literalCapacity: Int, interpolationCount: Int) {
             source = ""
             source.reserveCapacity(literalCapacity + 16 * interpolationCount)
         }
 
-        mutating func appendLiteral(_ literal: String) { source += literal }
+        package mutating func appendLiteral(_ literal: String) { source += literal }
 
         /// Text, escaped.
-        mutating func appendInterpolation(_ text: String) { source += escaped(text) }
+        package mutating func appendInterpolation(_ text: String) { source += escaped(text) }
 
-        mutating func appendInterpolation(_ number: Int) { source += String(number) }
+        package mutating func appendInterpolation(_ number: Int) { source += String(number) }
 
-        mutating func appendInterpolation(_ number: Double) { source += String(number) }
+        package mutating func appendInterpolation(_ number: Double) { source += String(number) }
 
         /// Markup, as it is.
-        mutating func appendInterpolation(_ html: HTML) { source += html.source }
+        package mutating func appendInterpolation(_ html: HTML) { source += html.source }
 
         /// Markup, or nothing.
-        mutating func appendInterpolation(_ html: HTML?) { source += html?.source ?? "" }
+        package mutating func appendInterpolation(_ html: HTML?) { source += html?.source ?? "" }
 
         /// Pieces of markup, each on a line.
-        mutating func appendInterpolation(lines: [HTML]) {
+        package mutating func appendInterpolation(lines: [HTML]) {
             source += lines.map(\.source).joined(separator: "\n")
         }
 
         /// Pieces of markup, one after another.
-        mutating func appendInterpolation(_ parts: [HTML]) {
+        package mutating func appendInterpolation(_ parts: [HTML]) {
             for part in parts { source += part.source }
         }
 
         /// A string that is markup already: a file of this module, or data encoded for a script.
-        mutating func appendInterpolation(markup: String) { source += markup }
+        package mutating func appendInterpolation(markup: String) { source += markup }
     }
 
     static func + (first: HTML, second: HTML) -> HTML { HTML([first, second]) }

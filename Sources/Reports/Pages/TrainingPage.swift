@@ -162,6 +162,9 @@ public struct TrainingPage: Sendable {
                 <tr><th scope="row">\(swatch(structure.color))\(structure.name)</th>\(values)</tr>
                 """
         }
+        let defined = table.structures.indices.count { position in
+            accuracy.contains { $0.perStructure[position] != nil }
+        }
         let means = accuracy.map { column -> HTML in
             "<td class=\"number\"><b>\(fixedDecimals(column.mean, 3))</b></td>"
         }
@@ -173,7 +176,7 @@ public struct TrainingPage: Sendable {
             <div class="scroll"><table>
             <thead><tr><th scope="col">Structure</th>\(columns)</tr></thead>
             <tbody>
-            <tr><th scope="row"><b>Mean of \(table.structures.count) structures</b></th>\
+            <tr><th scope="row"><b>Mean of \(defined) \(defined == 1 ? "structure" : "structures")</b></th>\
             \(means)</tr>
             \(lines: rows)
             </tbody></table></div>

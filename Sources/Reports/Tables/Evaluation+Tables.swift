@@ -177,6 +177,11 @@ extension Evaluation {
         return result
     }
 
+    /// The files of ``write(to:)``.
+    public static let fileNames = [
+        "metrics.tsv", "metrics_wide.csv", "statistics.tsv", "summary.json",
+    ]
+
     /// Writes `metrics.tsv`, `metrics_wide.csv`, `statistics.tsv` and `summary.json` into a folder
     /// that exists.
     ///

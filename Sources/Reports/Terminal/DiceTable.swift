@@ -75,7 +75,9 @@ public struct DiceTable: Sendable, Hashable {
     private func table(
         for style: TerminalStyle, showsDistances: Bool, bar: (Double) -> String = { _ in "" }
     ) -> TerminalTable {
-        let hasInterval = (rows + [overall].compactMap(\.self)).contains { $0.summary.reliableMeanInterval != nil }
+        let hasInterval = (rows + [overall].compactMap(\.self)).contains {
+            $0.summary.reliableMeanInterval != nil
+        }
         func decimals(_ value: Double?, _ count: Int, _ absent: String = "-") -> String {
             value.map { fixedDecimals($0, count) } ?? absent
         }

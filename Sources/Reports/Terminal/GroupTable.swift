@@ -1,4 +1,4 @@
-import SegmentationMetrics
+public import SegmentationMetrics
 import Volumes
 
 extension Evaluation {
@@ -27,7 +27,7 @@ extension Evaluation {
             var result = TerminalTable(
                 [.init(style.shortName("by " + groups.name), .left)]
                     + headings.prefix(count).map { .init($0, leastWidth: 11) })
-            for structure in table.structures {
+            for structure in self.table.structures {
                 result.append(
                     [style.shortName(structure.name)]
                         + shown.map {

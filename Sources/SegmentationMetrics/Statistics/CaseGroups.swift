@@ -29,8 +29,13 @@ public struct CaseGroups: Sendable, Hashable {
     ///   - name: What was measured.
     ///   - numberOfCase: Each case's number by its name.
     ///   - cutPoints: The limits, each belonging to the group above it.
+    ///   - otherCategories: Categories of cases without a number, such as `89+`, by the cases' names;
+    ///     they come last.
     /// - Precondition: the cut points ascend; there is at least one.
-    public init(name: String, numberOfCase: [String: Double], cutPoints: [Double]) {
+    public init(
+        name: String, numberOfCase: [String: Double], cutPoints: [Double],
+        otherCategories: [String: String] = [:]
+    ) {
         precondition(
             !cutPoints.isEmpty && zip(cutPoints, cutPoints.dropFirst()).allSatisfy { $0 < $1 },
             "cut points \(cutPoints) do not ascend")
@@ -46,8 +51,11 @@ public struct CaseGroups: Sendable, Hashable {
         }
         self.name = name
         categoryOfCase = positions.mapValues { names[$0] }
+            .merging(otherCategories) { category, _ in category }
         let used = Set(positions.values)
-        categories = names.indices.filter(used.contains).map { names[$0] }
+        categories =
+            names.indices.filter(used.contains).map { names[$0] }
+            + Set(otherCategories.values).sorted()
     }
 }
 

@@ -63,14 +63,16 @@ extension StructureMetric: Hashable {
 
 extension StructureMetric {
     private static func share(
-        _ id: String, _ title: String, _ value: @escaping @Sendable (StructureMeasurement) -> Double?
+        _ id: String, _ title: String,
+        _ value: @escaping @Sendable (StructureMeasurement) -> Double?
     ) -> StructureMetric {
         StructureMetric(
             id: id, title: title, unit: .ratio, direction: .higherIsBetter, value: value)
     }
 
     private static func distance(
-        _ id: String, _ title: String, _ value: @escaping @Sendable (StructureMeasurement) -> Double?
+        _ id: String, _ title: String,
+        _ value: @escaping @Sendable (StructureMeasurement) -> Double?
     ) -> StructureMetric {
         StructureMetric(
             id: id, title: title, unit: .millimeters, direction: .lowerIsBetter, value: value)
@@ -155,7 +157,8 @@ extension StructureMetric {
     public static let falseNegatives = count(
         "false_negatives", "False negatives", .lowerIsBetter, \.falseNegatives)
     /// ``OverlapCounts/trueNegatives``.
-    public static let trueNegatives = count("true_negatives", "True negatives", nil, \.trueNegatives)
+    public static let trueNegatives = count(
+        "true_negatives", "True negatives", nil, \.trueNegatives)
 
     /// Every metric, in the order of the tables' columns.
     public static let all: [StructureMetric] = [

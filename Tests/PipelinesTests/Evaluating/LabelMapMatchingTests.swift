@@ -7,7 +7,7 @@ import Testing
 @Suite struct `Matching label maps` {
     private func matches(
         _ predictions: [String], _ references: [String]
-    ) -> (pairs: [[String]], lonelyPredictions: [String], lonelyReferences: [String]) {
+    ) -> (pairs: [[String]], unmatchedPredictions: [String], unmatchedReferences: [String]) {
         func files(_ names: [String]) -> [LabelMapFile] {
             names.map { LabelMapFile(path: "/" + $0, relativeName: $0) }
         }
@@ -15,7 +15,8 @@ import Testing
             predictions: files(predictions), references: files(references))
         return (
             found.pairs.map { [$0.prediction.relativeName, $0.reference.relativeName] },
-            found.lonelyPredictions.map(\.relativeName), found.lonelyReferences.map(\.relativeName)
+            found.unmatchedPredictions.map(\.relativeName),
+            found.unmatchedReferences.map(\.relativeName)
         )
     }
 
@@ -27,11 +28,11 @@ import Testing
     @Test func `a scan's kind is no part of the case where that is unambiguous`() {
         let found = matches(["1015_SS", "sub-01_T1w", "b"], ["1015", "sub-01", "a"])
         #expect(found.pairs == [["1015_SS", "1015"], ["sub-01_T1w", "sub-01"]])
-        #expect(found.lonelyPredictions == ["b"])
-        #expect(found.lonelyReferences == ["a"])
+        #expect(found.unmatchedPredictions == ["b"])
+        #expect(found.unmatchedReferences == ["a"])
         let ambiguous = matches(["x_T1w", "x_T2w"], ["x"])
         #expect(ambiguous.pairs.isEmpty)
-        #expect(ambiguous.lonelyReferences == ["x"])
+        #expect(ambiguous.unmatchedReferences == ["x"])
     }
 
     @Test func `folders tell cases of one name apart, and are no matter otherwise`() {
