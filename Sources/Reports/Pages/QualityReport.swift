@@ -34,9 +34,11 @@ extension Report {
                                 measure.value(structure)
                         }
                     }
-                    return ReportCase(
+                    var reported = ReportCase(
                         name: scan.name, values: values, flags: scan.flags.map(\.reason),
                         severity: scan.score)
+                    reported.hasLikelyFailed = scan.hasLikelyFailed
+                    return reported
                 }, provenance: provenance)
     }
 
@@ -63,6 +65,15 @@ extension Report {
             (percentage("Asymmetry"), { $0.asymmetry.map { abs($0) * 100 } }),
             (percentage("Voxels apart"), { $0.fractionOutsideLargest * 100 }),
             (percentage("Planes disagree"), { $0.planeDisagreement.map { $0 * 100 } }),
+            (
+                ReportMetric(
+                    name: "Volume among adults", unit: "SD of log share", direction: nil,
+                    decimals: 1, caseFigure: .largest), { $0.adultDeviation }
+            ),
+            (
+                ReportMetric(name: "Confidence", direction: .higherIsBetter),
+                { $0.confidence }
+            ),
         ]
     }
 }

@@ -54,6 +54,8 @@ public struct ReportCase: Sendable, Hashable {
     public var penalties: [ReportMetric: Set<UInt16>] = [:]
     /// The reason why the case has failed, in one sentence; `nil` where it has not.
     public var failure: String?
+    /// Whether quality control takes the segmentation for a failure.
+    public var hasLikelyFailed = false
     /// Whether the case could not be measured, so that it is in no figure.
     public var isUnmeasured = false
     /// Remarks for a reader, gravest first, such as `Left-Amygdala is missing`.

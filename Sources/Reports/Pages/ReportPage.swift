@@ -316,7 +316,9 @@ extension Report {
             """ as HTML
         }
         let flags = reported.flags.map { "<span class=\"flag\">\($0)</span>" as HTML }
-        var notes = [failure].compactMap(\.self) + flags.prefix(Self.shownFlags)
+        let verdict: HTML? =
+            reported.hasLikelyFailed ? "<span class=\"failed\">likely failed</span>" : nil
+        var notes = [failure, verdict].compactMap(\.self) + flags.prefix(Self.shownFlags)
         if flags.count > Self.shownFlags {
             let others = HTML(flags.dropFirst(Self.shownFlags), separator: " ")
             notes.append(
@@ -373,7 +375,8 @@ extension Report {
 extension ReportCase {
     /// How much a reader should look at the case, where no metric decides.
     fileprivate var weight: Double {
-        (failure == nil ? 0 : 1_000_000) + (severity ?? Double(flags.count))
+        (failure == nil ? 0 : 1_000_000) + (hasLikelyFailed ? 100_000 : 0)
+            + (severity ?? Double(flags.count))
     }
 }
 

@@ -48,15 +48,26 @@ extension TSVTable {
             })
     }
 
-    /// The structures of one scan (`NAME_volumes.tsv`): index, name, voxels, volume_mm3.
+    /// The structures of one scan (`NAME_volumes.tsv`): index, name, voxels, volume_mm3, and where a
+    /// judgement is given confidence and cut.
+    ///
+    /// `confidence` is `ScanQuality.Structure.confidence`; `cut` is `true` where the structure touches
+    /// the edge of the field of view, so that its volume is a part of it.
     ///
     /// - Parameters:
     ///   - volumes: The measured structures, in the order of the rows.
     ///   - table: Names them; a label that it lacks is named `n/a`.
+    ///   - quality: The judgement of the scan, or `nil` for a table without it.
     /// - Returns: A row per structure.
-    public static func volumes(_ volumes: [StructureVolume], table: LabelTable) -> TSVTable {
-        TSVTable(
-            columns: ["index", "name", "voxels", "volume_mm3"],
+    public static func volumes(
+        _ volumes: [StructureVolume], table: LabelTable, quality: ScanQuality? = nil
+    ) -> TSVTable {
+        let judged = Dictionary(
+            (quality?.structures ?? []).map { ($0.label, $0) },
+            uniquingKeysWith: { first, _ in first })
+        return TSVTable(
+            columns: ["index", "name", "voxels", "volume_mm3"]
+                + (quality == nil ? [] : ["confidence", "cut"]),
             rows: volumes.map { volume in
                 [
                     .integer(Int(volume.label)),
@@ -64,6 +75,13 @@ extension TSVTable {
                     .integer(volume.voxelCount),
                     .fixed(volume.volumeCubicMillimeters, decimals: 3),
                 ]
+                    + (quality == nil
+                        ? []
+                        : [
+                            judged[volume.label]?.confidence.map { .fixed($0, decimals: 3) }
+                                ?? .missing,
+                            .text(judged[volume.label]?.isCut == true ? "true" : "false"),
+                        ])
             })
     }
 

@@ -1,16 +1,19 @@
+import Foundation
 public import Volumes
 
 /// Looks for failed segmentations of a run without a reference.
 ///
-/// Each structure of each scan is measured in five ways (``QualityMeasure``), and each measure is
+/// Each structure of each scan is measured in several ways (``QualityMeasure``), and each measure is
 /// divided by its threshold: its *severity*, at most ``ScanQuality/largestSeverity``. A severity
-/// above 1 raises a flag. A missing structure has the largest severity, and neither a z-score nor
+/// above 1 raises a flag. Where a table names all structures of ``AdultVolume``, a scan is judged
+/// alone too: the share of each structure in the whole, and the volume of the whole, against adults.
+/// A segmentation that touches the edge of the field of view is cut off by it. A missing structure has the largest severity, and neither a z-score nor
 /// a flag for asymmetry beside it; it does not enter the distribution of the others either.
 ///
 /// Structures named `Left-…` and `Right-…` with the same ending are pairs.
 ///
 /// > Note: A run that fails in the same way everywhere has ordinary z-scores. The other measures
-/// > need no run.
+/// > need no run. Children, and brains with large lesions, are no adults of the table.
 ///
 /// - Parameters:
 ///   - scans: The run's scans.
@@ -27,7 +30,8 @@ public func qualityControl(
     let pairs = leftRightPairs(in: table)
     return zip(scans, scored).map { scan, structures in
         ScanQuality(
-            name: scan.name, structures: structures, pairs: pairs, thresholds: thresholds)
+            name: scan.name, structures: structures, pairs: pairs,
+            edgeContacts: scan.edgeContacts, thresholds: thresholds)
     }.sorted { $0.score == $1.score ? $0.name < $1.name : $0.score > $1.score }
 }
 
@@ -53,7 +57,7 @@ extension QualityInput {
     /// The measurements in the order of a table, without z-scores and asymmetries.
     fileprivate func structures(of table: LabelTable) -> [ScanQuality.Structure] {
         let byLabel = Dictionary(grouping: measurements, by: \.label)
-        return table.structures.map { structure in
+        let structures = table.structures.map { structure -> ScanQuality.Structure in
             guard let found = byLabel[structure.index], found.count == 1 else {
                 preconditionFailure(
                     "'\(name)' measures '\(structure.name)' \(byLabel[structure.index]?.count ?? 0)"
@@ -68,7 +72,30 @@ extension QualityInput {
                 label: structure.index, name: structure.name, volumeCubicMillimeters: volume,
                 volumeZScore: nil, asymmetry: nil, fragmentCount: found[0].fragmentCount,
                 fractionOutsideLargest: found[0].fractionOutsideLargest,
-                planeDisagreement: found[0].planeDisagreement)
+                planeDisagreement: found[0].planeDisagreement,
+                meanProbability: found[0].meanProbability, isCut: found[0].edgeVoxelCount > 0)
+        }
+        return AdultVolume.isJudged(by: structures.map(\.name))
+            ? withAdultDeviations(structures) : structures
+    }
+
+    /// Adds each structure's share of the volume of those that the adults' table names.
+    private func withAdultDeviations(
+        _ structures: [ScanQuality.Structure]
+    ) -> [ScanQuality.Structure] {
+        let total = structures.reduce(0) {
+            $0 + (AdultVolume.named($1.name) == nil ? 0 : $1.volumeCubicMillimeters)
+        }
+        guard total > 0 else { return structures }
+        return structures.map { structure in
+            var structure = structure
+            guard let adult = AdultVolume.named(structure.name),
+                structure.volumeCubicMillimeters > 0
+            else { return structure }
+            let share = structure.volumeCubicMillimeters / total
+            structure.labelledShare = share
+            structure.adultDeviation = adult.deviation(ofShare: share)
+            return structure
         }
     }
 }
@@ -90,11 +117,20 @@ private func withZScores(
 extension ScanQuality {
     fileprivate init(
         name: String, structures: [Structure], pairs: [LeftRightPair],
-        thresholds: QualityThresholds
+        edgeContacts: [EdgeContact], thresholds: QualityThresholds
     ) {
         self.name = name
         self.structures = structures
+        self.edgeContacts = edgeContacts
+        totalVolumeCubicMillimeters = structures.reduce(0) { $0 + $1.volumeCubicMillimeters }
         var found: [QualityFlag] = []
+        if AdultVolume.isJudged(by: structures.map(\.name)) {
+            found.append(.totalVolume(of: structures))
+        }
+        if let contact = edgeContacts.max(by: { $0.fraction < $1.fraction }) {
+            found.append(
+                .cut(contact, count: structures.count(where: \.isCut), thresholds: thresholds))
+        }
         for pair in pairs {
             let left = structures[pair.left].volumeCubicMillimeters
             let right = structures[pair.right].volumeCubicMillimeters
@@ -149,6 +185,16 @@ extension ScanQuality.Structure {
                         + "\(rounded(abs(volumeZScore))) robust standard deviations "
                         + "\(volumeZScore < 0 ? "below" : "above") the run's median"))
         }
+        if let labelledShare, let adultDeviation, let adult = AdultVolume.named(name) {
+            found.append(
+                QualityFlag(
+                    .adultVolume, of: self, value: adultDeviation,
+                    threshold: thresholds.adultDeviation,
+                    reason: "\(name): \(percent(labelledShare)) of the labelled volume; "
+                        + "\(AdultVolume.adultCount) adults have "
+                        + "\(percent(adult.shareRange.lowerBound)) to "
+                        + percent(adult.shareRange.upperBound)))
+        }
         if let planeDisagreement {
             found.append(
                 QualityFlag(
@@ -170,7 +216,38 @@ extension QualityFlag {
             measure: measure, label: structure.label, value: value,
             severity: min(abs(value) / threshold, ScanQuality.largestSeverity), reason: reason)
     }
+
+    /// The volume of the structures that the adults' table names; its severity grows with the
+    /// logarithm of the factor to the nearest adult.
+    fileprivate static func totalVolume(of structures: [ScanQuality.Structure]) -> QualityFlag {
+        let total = structures.reduce(0) {
+            $0 + (AdultVolume.named($1.name) == nil ? 0 : $1.volumeCubicMillimeters)
+        }
+        let range = AdultVolume.totalRangeCubicMillimeters
+        let factor = max(total / range.upperBound, range.lowerBound / max(total, 1), 1)
+        return QualityFlag(
+            measure: .totalVolume, label: 0, value: total,
+            severity: min(
+                log(factor) / log(QualityThresholds.totalVolumeFactor), ScanQuality.largestSeverity),
+            reason:
+                "\(rounded(total / 1000)) mL are labelled; \(AdultVolume.adultCount) adults have "
+                + "\(rounded(range.lowerBound / 1000)) to \(rounded(range.upperBound / 1000)) mL")
+    }
+
+    fileprivate static func cut(
+        _ contact: EdgeContact, count: Int, thresholds: QualityThresholds
+    ) -> QualityFlag {
+        QualityFlag(
+            measure: .cut, label: 0, value: contact.fraction,
+            severity: min(
+                contact.fraction / thresholds.edgeFraction, ScanQuality.largestSeverity),
+            reason: "the \(contact.side.rawValue) edge of the field of view cuts the brain: "
+                + "\(count) \(count == 1 ? "structure touches" : "structures touch") an edge")
+    }
 }
+
+/// A share in percent, with two digits that count.
+private func percent(_ share: Double) -> String { String(format: "%.2g %%", 100 * share) }
 
 /// A positive number for people: one decimal below 100, none above.
 private func rounded(_ value: Double) -> String {

@@ -1,4 +1,4 @@
-/// From where on quality control flags a measure.
+/// The thresholds above which quality control flags a measure.
 ///
 /// Healthy anatomy as experts draw it hardly ever exceeds the standard values: the examples name
 /// the largest of the 15 manually labelled training scans of the Multi-Atlas Labelling Challenge.
@@ -11,6 +11,10 @@ public struct QualityThresholds: Sendable, Hashable, Codable {
     public var fractionOutsideLargest: Double
     /// For the disagreement between planes, 0...1.
     public var planeDisagreement: Double
+    /// For the distance of a structure's share from adults', in standard deviations of its logarithm.
+    public var adultDeviation: Double
+    /// For the labelled voxels of an outermost slice, as a share of those of the fullest.
+    public var edgeFraction: Double
     /// How many scans of a run must hold a structure before its volumes have z-scores.
     public var scansForZScores: Int
 
@@ -36,6 +40,17 @@ public struct QualityThresholds: Sendable, Hashable, Codable {
     /// 5: among fewer the median distance from the median is mostly chance.
     public static let standardScansForZScores = 5
 
+    /// 5: no label map of the adults in the table lies further out, and what networks make of good
+    /// scans of other people stays below it.
+    public static let standardAdultDeviation = 5.0
+
+    /// 0.05: more than a brain stem that leaves the field of view downwards, as it often does.
+    public static let standardEdgeFraction = 0.05
+
+    /// 1.25: so many times above the largest or below the smallest adult of the table the volume of
+    /// all structures is flagged.
+    public static let totalVolumeFactor = 1.25
+
     /// The standard values.
     public static let standard = QualityThresholds()
 
@@ -46,17 +61,21 @@ public struct QualityThresholds: Sendable, Hashable, Codable {
         volumeZScore: Double = standardVolumeZScore, asymmetry: Double = standardAsymmetry,
         fractionOutsideLargest: Double = standardFractionOutsideLargest,
         planeDisagreement: Double = standardPlaneDisagreement,
+        adultDeviation: Double = standardAdultDeviation,
+        edgeFraction: Double = standardEdgeFraction,
         scansForZScores: Int = standardScansForZScores
     ) {
         let smallest = [
-            volumeZScore, asymmetry, fractionOutsideLargest, planeDisagreement,
-            Double(scansForZScores),
+            volumeZScore, asymmetry, fractionOutsideLargest, planeDisagreement, adultDeviation,
+            edgeFraction, Double(scansForZScores),
         ].min()
         precondition((smallest ?? 0) > 0, "a threshold is not positive")
         self.volumeZScore = volumeZScore
         self.asymmetry = asymmetry
         self.fractionOutsideLargest = fractionOutsideLargest
         self.planeDisagreement = planeDisagreement
+        self.adultDeviation = adultDeviation
+        self.edgeFraction = edgeFraction
         self.scansForZScores = scansForZScores
     }
 }

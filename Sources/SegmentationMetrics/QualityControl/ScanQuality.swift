@@ -1,6 +1,6 @@
 public import Volumes
 
-/// What quality control knows of one scan's segmentation.
+/// The measurements of one scan's segmentation that quality control judges.
 public struct QualityInput: Sendable, Hashable, Codable {
     /// One structure of the segmentation.
     public struct Measurement: Sendable, Hashable, Codable {
@@ -15,6 +15,11 @@ public struct QualityInput: Sendable, Hashable, Codable {
         /// How far the planes' networks disagree on it, or `nil` where it is not known: 1 minus
         /// the mean Dice coefficient of the planes' own label maps, two by two.
         public var planeDisagreement: Double?
+        /// The mean probability that the networks give the structure inside it, or `nil` where it
+        /// is not known.
+        public var meanProbability: Double?
+        /// The voxels in the outermost slices of the field of view.
+        public var edgeVoxelCount = 0
 
         /// Makes a measurement.
         public init(
@@ -33,11 +38,14 @@ public struct QualityInput: Sendable, Hashable, Codable {
     public var name: String
     /// Its structures, in any order.
     public var measurements: [Measurement]
+    /// The faces of the field of view that the segmentation touches.
+    public var edgeContacts: [EdgeContact]
 
     /// Makes an input of measurements.
-    public init(name: String, measurements: [Measurement]) {
+    public init(name: String, measurements: [Measurement], edgeContacts: [EdgeContact] = []) {
         self.name = name
         self.measurements = measurements
+        self.edgeContacts = edgeContacts
     }
 
     /// Measures a segmentation.
@@ -46,28 +54,33 @@ public struct QualityInput: Sendable, Hashable, Codable {
     ///   - name: The scan's name.
     ///   - segmentation: Its label map.
     ///   - table: The structures that it should hold.
-    ///   - planeDisagreement: How far the planes' networks disagree, by label, where it is known.
+    ///   - planeDisagreement: The disagreement of the planes' networks by label, where it is known.
+    ///   - meanProbability: The mean probability inside each structure by label, where it is known.
     public init(
         name: String, segmentation: LabelMap, table: LabelTable,
-        planeDisagreement: [UInt16: Double] = [:]
+        planeDisagreement: [UInt16: Double] = [:], meanProbability: [UInt16: Double] = [:]
     ) {
         let voxelVolume = segmentation.grid.voxelVolumeCubicMillimeters
+        let edge = EdgeCensus(of: segmentation)
         self.init(
             name: name,
             measurements: structureFragments(
                 of: segmentation, labels: table.structures.map(\.index)
             ).map { structure in
-                Measurement(
+                var measurement = Measurement(
                     label: structure.label,
                     volumeCubicMillimeters: Double(structure.voxelCount) * voxelVolume,
                     fragmentCount: structure.fragmentCount,
                     fractionOutsideLargest: structure.fractionOutsideLargest,
                     planeDisagreement: planeDisagreement[structure.label])
-            })
+                measurement.meanProbability = meanProbability[structure.label]
+                measurement.edgeVoxelCount = edge.voxelCounts[structure.label] ?? 0
+                return measurement
+            }, edgeContacts: edge.contacts)
     }
 }
 
-/// What is unusual about a segmentation.
+/// A way in which a segmentation can be unusual.
 public enum QualityMeasure: String, Sendable, Hashable, Codable, CaseIterable {
     /// The segmentation lacks a structure of the table.
     case missing
@@ -79,24 +92,56 @@ public enum QualityMeasure: String, Sendable, Hashable, Codable, CaseIterable {
     case fragments
     /// The planes' networks see different things.
     case planeDisagreement = "plane-disagreement"
+    /// The structure's share of the labelled volume, against adults (``AdultVolume``).
+    case adultVolume = "adult-volume"
+    /// The volume of all structures together, against adults.
+    case totalVolume = "total-volume"
+    /// The segmentation goes on beyond the field of view.
+    case cut
+}
+
+/// The weight of a flag.
+public enum QualityGrade: String, Sendable, Hashable, Codable, Comparable, CaseIterable {
+    /// At most twice the threshold.
+    case minor
+    /// At most five times the threshold.
+    case serious
+    /// More than that.
+    case grave
+
+    /// The grade of a severity.
+    public init(severity: Double) {
+        self = severity > 5 ? .grave : severity > 2 ? .serious : .minor
+    }
+
+    /// Whether a grade weighs less than another.
+    public static func < (first: QualityGrade, second: QualityGrade) -> Bool {
+        first.rank < second.rank
+    }
+
+    private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
 }
 
 /// A measure of a scan that a person should look at.
 public struct QualityFlag: Sendable, Hashable, Codable {
     /// The measure.
     public var measure: QualityMeasure
-    /// The structure's value in the label map; for an asymmetry that of the left one.
+    /// The structure's value in the label map; for an asymmetry that of the left one, and 0 for the
+    /// segmentation as a whole.
     public var label: UInt16
-    /// The measured value: a volume in mm³ (0) where the structure is missing, a z-score, an
-    /// asymmetry, a fraction or a disagreement.
+    /// The measured value: a volume in mm³ where the structure is missing (0) or all are meant, a
+    /// z-score, an asymmetry, a fraction or a disagreement.
     public var value: Double
     /// How many times its threshold the value is, at most ``ScanQuality/largestSeverity``.
     public var severity: Double
     /// A sentence for people, such as "Left-Amygdala is missing".
     public var reason: String
+
+    /// The flag's weight.
+    public var grade: QualityGrade { QualityGrade(severity: severity) }
 }
 
-/// How likely a segmentation went wrong, judged without a reference.
+/// The judgement of a segmentation without a reference.
 public struct ScanQuality: Sendable, Hashable, Codable {
     /// The measures of one structure.
     public struct Structure: Sendable, Hashable, Codable {
@@ -118,6 +163,20 @@ public struct ScanQuality: Sendable, Hashable, Codable {
         public var fractionOutsideLargest: Double
         /// How far the planes' networks disagree on it, where it is known.
         public var planeDisagreement: Double?
+        /// The mean probability that the networks give it inside it, where it is known.
+        public var meanProbability: Double?
+        /// Its share of the volume of all structures, where adults' shares are known.
+        public var labelledShare: Double?
+        /// The distance of that share from adults', in standard deviations of its logarithm.
+        public var adultDeviation: Double?
+        /// Whether it touches the edge of the field of view, so that its volume is a part of it.
+        public var isCut = false
+
+        /// How far the structure can be relied on, 0...1: the smaller of the mean probability inside
+        /// it and the agreement of the planes; `nil` where neither is known.
+        public var confidence: Double? {
+            [meanProbability, planeDisagreement.map { 1 - $0 }].compactMap(\.self).min()
+        }
     }
 
     /// 10: what a missing structure counts, and any value at most.
@@ -131,8 +190,24 @@ public struct ScanQuality: Sendable, Hashable, Codable {
     ///
     /// The sum of the flags' severities or, without flags, the largest of all severities.
     public var score: Double
-    /// What is unusual, gravest first.
+    /// The unusual measures, gravest first.
     public var flags: [QualityFlag]
     /// All measures, in the order of the label table.
     public var structures: [Structure]
+    /// The volume of all structures together in mm³.
+    public var totalVolumeCubicMillimeters: Double
+    /// The faces of the field of view that the segmentation touches, the largest contact first.
+    public var edgeContacts: [EdgeContact]
+
+    /// Whether so much is unusual that no figure of the scan should be used unseen: the score is
+    /// above ``failureScore``, or the whole is of no adult's size, or cut.
+    public var hasLikelyFailed: Bool {
+        score > Self.failureScore
+            || flags.contains {
+                ($0.measure == .totalVolume || $0.measure == .cut) && $0.grade > .minor
+            }
+    }
+
+    /// 30: as much as three missing structures.
+    public static let failureScore = 30.0
 }
