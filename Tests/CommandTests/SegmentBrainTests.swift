@@ -52,7 +52,7 @@ import Volumes
                 let missing = try rows(of: folder + "/out/\(row[0])_volumes.tsv").count {
                     $0[2] == "0"
                 }
-                #expect(Int(row[3]) == missing)
+                #expect(Int(row[4]) == missing)
             }
             // FreeSurfer's reader: rows without '#', the fifth column is the name.
             let statistics = try String(contentsOfFile: folder + "/out/a.stats", encoding: .utf8)

@@ -9,6 +9,17 @@ import Volumes
 
     private func map(_ labels: [UInt16]) -> LabelMap { LabelMap(grid: grid, labels: labels) }
 
+    /// The same inside a field of view whose edges it does not touch.
+    private func surrounded(_ labels: [UInt16]) -> LabelMap {
+        var map = LabelMap(
+            grid: Grid(size: GridSize(6, 4, 3), affine: .identity),
+            labels: [UInt16](repeating: 0, count: 72))
+        for (position, label) in labels.enumerated() {
+            map[1 + position % 4, 1 + position / 4, 1] = label
+        }
+        return map
+    }
+
     private func table() throws -> LabelTable {
         let color = LabelColor(red: 0, green: 0, blue: 0)
         return try #require(
@@ -53,44 +64,51 @@ import Volumes
     @Test func `quality control has a row per scan, worst first, with its reasons`() throws {
         let table = try table()
         let scans = [
-            ("good", map([3, 3, 0, 0, 4, 4, 0, 0])),
+            ("good", surrounded([3, 3, 0, 0, 4, 4, 0, 0])),
             // One side is thrice the other: (1 - 3) / (1 + 3).
-            ("asymmetric", map([3, 0, 0, 0, 4, 4, 4, 0])),
-            ("missing", map([3, 3, 0, 0, 0, 0, 0, 0])),
+            ("asymmetric", surrounded([3, 0, 0, 0, 4, 4, 4, 0])),
+            ("missing", surrounded([3, 3, 0, 0, 0, 0, 0, 0])),
             // A quarter of the left one lies apart.
-            ("apart", map([3, 0, 3, 3, 0, 0, 3, 0])),
+            ("apart", surrounded([3, 0, 3, 3, 0, 0, 3, 0])),
         ].map {
             // A fifth of the threshold, 0.3.
             QualityInput(
                 name: $0.0, segmentation: $0.1, table: table,
                 planeDisagreement: $0.0 == "good" ? [3: 0.06, 4: 0.03] : [:])
         }
-        let rows = TSVTable.qualityControl(qualityControl(of: scans, table: table))
-            .text.split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
+        let rows = TSVTable.qualityControl(
+            qualityControl(of: scans, table: table), warnings: ["missing": ["an odd header"]]
+        )
+        .text.split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
         #expect(
             rows[0] == [
-                "scan", "score", "flags", "missing", "asymmetry", "apart", "plane_disagreement",
-                "volume_z", "reasons",
+                "scan", "score", "verdict", "flags", "missing", "asymmetry", "apart",
+                "plane_disagreement", "volume_z", "adult_z", "confidence", "total_ml", "edge",
+                "reasons", "warnings",
             ])
         let byName = Dictionary(uniqueKeysWithValues: rows.dropFirst().map { ($0[0], $0) })
         #expect(rows.last?.first == "good")
         #expect(
             byName["good"]
-                == ["good", "0.200", "0", "0", "0.000", "0.000", "0.060", "n/a", "n/a"])
+                == [
+                    "good", "0.200", "ordinary", "0", "0", "0.000", "0.000", "0.060", "n/a", "n/a",
+                    "0.940", "0.004", "0.000", "n/a", "n/a",
+                ])
         #expect(
             byName["asymmetric"]
                 == [
-                    "asymmetric", "1.500", "1", "0", "0.500", "0.000", "n/a", "n/a",
-                    "Thalamus: 1.0 mm3 on the left and 3.0 mm3 on the right",
+                    "asymmetric", "1.500", "flagged", "1", "0", "0.500", "0.000", "n/a", "n/a",
+                    "n/a", "n/a", "0.004", "0.000",
+                    "Thalamus: 1.0 mm3 on the left and 3.0 mm3 on the right", "n/a",
                 ])
         #expect(
             byName["missing"]
                 == [
-                    "missing", "10.000", "1", "1", "1.000", "0.000", "n/a", "n/a",
-                    "Right-Thalamus is missing",
+                    "missing", "10.000", "flagged", "1", "1", "1.000", "0.000", "n/a", "n/a",
+                    "n/a", "n/a", "0.002", "0.000", "Right-Thalamus is missing", "an odd header",
                 ])
-        #expect(byName["apart"]?[5] == "0.250")
+        #expect(byName["apart"]?[6] == "0.250")
         #expect(
-            byName["apart"]?[8].hasPrefix("Right-Thalamus is missing; Left-Thalamus: 25") == true)
+            byName["apart"]?[13].hasPrefix("Right-Thalamus is missing; Left-Thalamus: 25") == true)
     }
 }

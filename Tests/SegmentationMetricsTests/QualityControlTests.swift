@@ -146,7 +146,106 @@ struct QualityControlTests {
         #expect(input.measurements.map(\.planeDisagreement) == disagreements)
         #expect(abs(input.measurements[0].fractionOutsideLargest - 1.0 / 3) < 1e-15)
         let flags = qualityControl(of: [input], table: table)[0].flags
-        #expect(flags.map(\.measure) == [.missing, .fragments, .asymmetry])
+        // The one row of voxels ends at both edges.
+        #expect(flags.map(\.measure) == [.cut, .missing, .fragments, .asymmetry])
+        #expect(input.edgeContacts.map(\.fraction) == [1, 1])
+        #expect(Set(input.edgeContacts.map(\.side)) == [.left, .right])
+    }
+
+    /// A scan of all structures of the adults' table, each with its share times a factor.
+    private static func adult(
+        _ name: String, totalCubicMillimeters: Double = 1_200_000,
+        times factors: [String: Double] = [:]
+    ) throws -> (table: LabelTable, input: QualityInput) {
+        let names = AdultVolume.all.map(\.name)
+        let shares = AdultVolume.all.map { exp($0.meanLogarithm) * (factors[$0.name] ?? 1) }
+        let sum = shares.reduce(0, +)
+        return (
+            try table(names), scan(name, shares.map { $0 / sum * totalCubicMillimeters })
+        )
+    }
+
+    @Test func `an adult's volumes are ordinary, and no adult of the table is flagged`() throws {
+        let (table, input) = try Self.adult("a")
+        let quality = qualityControl(of: [input], table: table)[0]
+        #expect(quality.flags.isEmpty && !quality.hasLikelyFailed)
+        let sum = quality.structures.compactMap(\.labelledShare).reduce(0, +)
+        #expect(abs(sum - 1) < 1e-12)
+        #expect(AdultVolume.all.count == 27)
+        for adult in AdultVolume.all {
+            for share in [adult.shareRange.lowerBound, adult.shareRange.upperBound] {
+                #expect(
+                    abs(adult.deviation(ofShare: share)) < QualityThresholds.standardAdultDeviation,
+                    "\(adult.name)")
+            }
+        }
+    }
+
+    @Test func `a single scan's structure is judged against adults`() throws {
+        let (table, input) = try Self.adult("a", times: ["Left-Hippocampus": 0.1])
+        let quality = qualityControl(of: [input], table: table)[0]
+        let flag = try #require(quality.flags.first { $0.measure == .adultVolume })
+        #expect(table[flag.label]?.name == "Left-Hippocampus")
+        // ln 10 / 0.24 standard deviations of the adults' logarithms: 9.6, of 5.
+        #expect(flag.severity > 1.8 && flag.severity < 2)
+        #expect(flag.grade == .minor)
+        #expect(
+            flag.reason.hasPrefix("Left-Hippocampus: 0.029 % of the labelled volume; 35 adults"))
+        #expect(quality.flags.allSatisfy { $0.measure == .adultVolume || $0.measure == .asymmetry })
+    }
+
+    @Test(arguments: [(150_000.0, true), (700_000, false), (1_528_273, false), (4_000_000, true)])
+    func `a whole of no adult's size has likely failed`(total: Double, hasFailed: Bool) throws {
+        let (table, input) = try Self.adult("a", totalCubicMillimeters: total)
+        let quality = qualityControl(of: [input], table: table)[0]
+        #expect(quality.hasLikelyFailed == hasFailed)
+        // Below 867 mL by more than a quarter of itself is flagged.
+        #expect(
+            quality.flags.contains { $0.measure == .totalVolume } == hasFailed || total < 693_842)
+    }
+
+    @Test func `a model of other structures is not judged against adults`() throws {
+        let quality = qualityControl(
+            of: [Self.scan("a", [12])], table: try Self.table(["Brain-Stem"]))[0]
+        #expect(quality.structures[0].adultDeviation == nil && quality.flags.isEmpty)
+    }
+
+    @Test func `a brain that the field of view cuts is named with the side`() throws {
+        let table = try Self.table(["Brain-Stem"])
+        // Stored from left to right, front to back and top to bottom: LPI+ to RAS+.
+        var map = LabelMap(
+            grid: Grid(
+                size: GridSize(9, 9, 9),
+                affine: Affine(
+                    columns: [SIMD3(1, 0, 0), SIMD3(0, -1, 0), SIMD3(0, 0, -1)],
+                    translation: .zero)),
+            labels: [UInt16](repeating: 0, count: 729))
+        for k in 0..<5 {
+            for j in 2..<7 { for i in 2..<7 { map[i, j, k] = 1 } }
+        }
+        let input = QualityInput(name: "a", segmentation: map, table: table)
+        #expect(input.edgeContacts == [EdgeContact(side: .superior, fraction: 1)])
+        #expect(input.measurements[0].edgeVoxelCount == 25)
+        let quality = qualityControl(of: [input], table: table)[0]
+        #expect(quality.flags.map(\.measure) == [.cut])
+        #expect(
+            quality.flags[0].reason
+                == "the superior edge of the field of view cuts the brain: 1 structure touches an "
+                + "edge")
+        #expect(quality.structures[0].isCut && quality.hasLikelyFailed)
+    }
+
+    @Test func `confidence is the smaller of probability and agreement`() throws {
+        let table = try Self.table(["a", "b", "c", "d"])
+        var input = Self.scan("x", [1, 1, 1, 1])
+        input.measurements[0].meanProbability = 0.9
+        input.measurements[0].planeDisagreement = 0.2
+        input.measurements[1].meanProbability = 0.7
+        input.measurements[2].planeDisagreement = 0.25
+        let confidences: [Double?] = [0.8, 0.7, 0.75, nil]
+        #expect(
+            qualityControl(of: [input], table: table)[0].structures.map(\.confidence) == confidences
+        )
     }
 
     @Test func `a run of no scans has no qualities`() throws {

@@ -88,9 +88,6 @@ struct CaseWriter: Sendable {
         let labelFile = (outputs.labels as NSString).lastPathComponent
         try makeDirectory(outputs.folder)
         try files.write(outputs.table) { try writeAtomically(bidsTable(of: table), to: $0) }
-        try files.write(outputs.volumes) {
-            try TSVTable.volumes(measured, table: table).write(to: $0)
-        }
         let statistics = FreeSurferStatistics(
             scan: name, volumes: measured, table: table,
             voxelVolumeCubicMillimeters: labels.grid.voxelVolumeCubicMillimeters,
@@ -120,6 +117,10 @@ struct CaseWriter: Sendable {
             }
         }
         if let probabilities { try write(probabilities, of: segmented, to: outputs) }
+        let judged = qualityControl(of: [quality.wait()], table: table).first
+        try files.write(outputs.volumes) {
+            try TSVTable.volumes(measured, table: table, quality: judged).write(to: $0)
+        }
         guard let labelHash = contentHash(ofFileAt: outputs.labels) else {
             throw FileWriteError(path: outputs.labels, errorNumber: EIO)
         }

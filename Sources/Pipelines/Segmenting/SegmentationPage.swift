@@ -36,10 +36,15 @@ struct SegmentationPage {
         let flags = Dictionary(
             quality.map { ($0.name, $0.flags.map(\.reason)) },
             uniquingKeysWith: { first, _ in first })
-        let page = evaluation.report(
+        var page = evaluation.report(
             title: title,
             summary: "\(counted(evaluation.cases.count)), measured against references.",
             flags: flags, provenance: provenance)
+        page.notes += warnings
+        let failed = Set(quality.filter(\.hasLikelyFailed).map(\.name))
+        for position in page.cases.indices where failed.contains(page.cases[position].name) {
+            page.cases[position].hasLikelyFailed = true
+        }
         let scans = scanOfName
         try page.write(to: output) { shown in
             guard let evaluated = evaluation.cases.first(where: { $0.name == shown.name }) else {
@@ -60,9 +65,10 @@ struct SegmentationPage {
         if quality.count > Self.largestPictureCount {
             summary += " The first \(Self.largestPictureCount) have pictures."
         }
-        let page = Report(
+        var page = Report(
             quality: quality, failures: failures, table: model.card.labels, title: title,
             summary: summary, provenance: provenance)
+        page.notes = warnings
         let scans = scanOfName
         let labels = Dictionary(
             records.map { ($0.name, $0.labels) }, uniquingKeysWith: { first, _ in first })
@@ -76,6 +82,24 @@ struct SegmentationPage {
             let isOnGrid = scan.map { $0.grid.size == map.grid.size } ?? false
             return try ReportPictures(
                 of: ReportVolumes(scan: isOnGrid ? scan : nil, prediction: map))
+        }
+    }
+
+    /// What reading the scans told, each sentence once with the scans that it is about.
+    private var warnings: [String] {
+        var scansOfWarning: [(text: String, scans: [String])] = []
+        for record in records {
+            for text in record.warnings ?? [] {
+                if let known = scansOfWarning.firstIndex(where: { $0.text == text }) {
+                    scansOfWarning[known].scans.append(record.name)
+                } else {
+                    scansOfWarning.append((text, [record.name]))
+                }
+            }
+        }
+        return scansOfWarning.map { text, scans in
+            let shown = scans.prefix(5).joined(separator: ", ")
+            return "\(shown)\(scans.count > 5 ? " and \(scans.count - 5) more" : ""): \(text)"
         }
     }
 

@@ -168,6 +168,8 @@ private final class SegmentationRun {
         let quality = qualityControl(of: qualityInputs, table: bundle.card.labels)
         try writeRecords(measurement, quality, seconds: (clock.now - start) / .seconds(1))
         display.note(summary(seconds: (clock.now - start) / .seconds(1)))
+        // Failure is named last, where it is seen.
+        for line in qualityText(of: quality) { display.note(line) }
         // Last, as it is the largest: where there is no room for it, all else is there.
         try writePage(of: measurement?.evaluation, quality)
         return SegmentationReport(
@@ -331,9 +333,13 @@ private final class SegmentationRun {
         qualityInputs.append(quality)
         display.skip(scan.outputName, reason: "done before")
         let outputs = ScanOutputs(of: scan, in: request.output)
-        try record(
-            ScanRecord(
-                name: scan.outputName, scan: scan.path, status: .skipped, labels: outputs.labels))
+        // What was told of the scan's file is told again.
+        let warnings = Provenance.read(at: outputs.provenance)?.warnings
+        for warning in warnings ?? [] { display.note("\(scan.outputName): warning: \(warning)") }
+        var entry = ScanRecord(
+            name: scan.outputName, scan: scan.path, status: .skipped, labels: outputs.labels)
+        entry.warnings = warnings
+        try record(entry)
     }
 
     private func fail(_ scan: ScanFile, _ reason: String) throws {
@@ -394,13 +400,10 @@ private final class SegmentationRun {
         try TSVTable.volumes(ofScans: volumes, table: bundle.card.labels)
             .write(to: joined(folder, "volumes.tsv"))
         try measurement?.evaluation?.write(to: folder)
-        try TSVTable.qualityControl(quality).write(to: joined(folder, "qc.tsv"))
-        let suspicious = quality.filter { !$0.flags.isEmpty }
-        if let worst = suspicious.first {
-            display.note(
-                "Look at \(suspicious.count) of \(quality.count) scans first, see qc.tsv; the "
-                    + "worst is \(worst.name): \(worst.flags[0].reason)")
-        }
+        let warnings = Dictionary(
+            records.map { ($0.name, $0.warnings ?? []) }, uniquingKeysWith: { first, _ in first })
+        try TSVTable.qualityControl(quality, warnings: warnings)
+            .write(to: joined(folder, "qc.tsv"))
         try writeAtomically(try jsonText(record), to: joined(folder, "run.json"))
     }
 

@@ -53,11 +53,14 @@ struct EdgeCensus {
     init(of map: LabelMap) {
         let size = map.grid.size
         var counts = (0..<3).map { [Int](repeating: 0, count: size[$0]) }
+        func isOutermost(_ index: Int, of count: Int) -> Bool {
+            count > 1 && (index == 0 || index == count - 1)
+        }
         var atEdge = [Int](repeating: 0, count: Int(UInt16.max) + 1)
         map.labels.withUnsafeBufferPointer { labels in
             for z in 0..<size.z {
                 for y in 0..<size.y {
-                    let isOuterRow = z == 0 || z == size.z - 1 || y == 0 || y == size.y - 1
+                    let isOuterRow = isOutermost(z, of: size.z) || isOutermost(y, of: size.y)
                     let row = size.x * (y + size.y * z)
                     var inRow = 0
                     for x in 0..<size.x {
@@ -65,7 +68,7 @@ struct EdgeCensus {
                         guard label != 0 else { continue }
                         inRow += 1
                         counts[0][x] += 1
-                        if isOuterRow || x == 0 || x == size.x - 1 { atEdge[Int(label)] += 1 }
+                        if isOuterRow || isOutermost(x, of: size.x) { atEdge[Int(label)] += 1 }
                     }
                     counts[1][y] += inRow
                     counts[2][z] += inRow
