@@ -39,9 +39,9 @@ import Volumes
             let dice = try rows(of: folder + "/scores/metrics.tsv").filter { $0[3] == "dice" }
             #expect(!dice.isEmpty)
             #expect(dice.allSatisfy { $0[4] == "1.0" || $0[4] == "n/a" })
-            let last = evaluation.output.split(separator: "\n").suffix(2)
+            let last = evaluation.output.split(separator: "\n").suffix(3)
             #expect(
-                last.first?.contains("mean of") == true && last.first?.contains("1.000") == true)
+                last.first?.contains("mean over") == true && last.first?.contains("1.000") == true)
             #expect(last.last == "Convention surface-distance; NSD at 1.0 mm, HD95 in mm.")
         }
     }
