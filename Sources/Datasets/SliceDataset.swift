@@ -17,12 +17,36 @@ public struct SliceBatch: Sendable {
     public var width: Int
 }
 
+/// Where a training's batches come from.
+public protocol SliceSource: Sendable {
+    /// Rows of a slice.
+    var height: Int { get }
+    /// Columns of a slice.
+    var width: Int { get }
+    /// How many voxels belong to each output of the network.
+    var classCounts: [Int] { get }
+
+    /// Draws a batch by its number.
+    ///
+    /// - Parameters:
+    ///   - number: Which batch of the training it is.
+    ///   - size: How many slices it holds.
+    ///   - seed: The training's seed.
+    ///   - balancedFraction: The part of the slices that is drawn by first drawing a structure, all
+    ///     alike, and then a slice that shows it.
+    ///   - augmenter: Varies each slice.
+    /// - Returns: The batch: the same for a number and seed, whatever was drawn before.
+    func batch(
+        number: Int, size: Int, seed: UInt64, balancedFraction: Double, augmenter: SliceAugmenter
+    ) -> SliceBatch
+}
+
 /// The slices of all training cases in one plane, each in the middle of a window of one size.
 ///
 /// Batches are drawn by their number: batch 17 of a seed is the same slices with the same
 /// variations in any run, on any thread, so that a training that goes on after a break sees what
 /// the unbroken one would have seen.
-public struct SliceDataset: Sendable {
+public struct SliceDataset: SliceSource {
     /// Rows of the window.
     public let height: Int
     /// Columns of the window.
