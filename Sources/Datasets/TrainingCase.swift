@@ -129,4 +129,17 @@ public struct TrainingCase: Sendable {
         reference = LabelMap(
             grid: labels.grid, labels: labels.labels.map { classOfLabel[Int($0)] == 0 ? 0 : $0 })
     }
+
+    /// A synthetic scan, which lies in the model's space already.
+    public init(name: String, scan: SyntheticScan, table: LabelTable) {
+        self.name = name
+        let grid = scan.volume.grid
+        conformed = ConformedScan(
+            volume: scan.volume, conformedGrid: grid, box: VoxelBox(all: grid.size),
+            scanGrid: grid, isExact: true)
+        classes = scan.classes
+        let labelOfClass = table.labelOfClass
+        reference = LabelMap(
+            grid: grid, labels: scan.classes.map { labelOfClass[Int($0)] })
+    }
 }

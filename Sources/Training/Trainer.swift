@@ -93,7 +93,7 @@ public final class PlaneTrainer {
     /// Trains, or goes on from the last checkpoint.
     ///
     /// - Parameters:
-    ///   - cases: The training cases.
+    ///   - source: Where batches come from.
     ///   - validation: The cases held out.
     ///   - resume: Whether to go on from a checkpoint, where there is one.
     ///   - report: Is told how it goes every few steps.
@@ -101,13 +101,10 @@ public final class PlaneTrainer {
     ///   on held-out cases the best, else the last) and the seconds of work it took.
     /// - Throws: ``TrainingError`` where the loss is no longer a number; the last checkpoint stays.
     public func train(
-        cases: [TrainingCase], validation: [TrainingCase], resume: Bool,
+        source: any SliceSource, validation: [TrainingCase], resume: Bool,
         report: (TrainingProgress) -> Void
     ) throws -> (network: SegmentationNetwork, seconds: Double) {
         let options = configuration.optimization
-        let dataset = SliceDataset(
-            cases: cases, plane: plane, context: architecture.contextSlices,
-            outputOfClass: outputOfClass.map(UInt8.init), multiple: architecture.sizeMultiple)
         try Engine.keepFreedMemory()
         try Engine.setSeed(options.seed)
         let network = try SegmentationNetwork(architecture)
@@ -130,7 +127,7 @@ public final class PlaneTrainer {
         var log = try TrainingLog(path: logPath, lastStep: checkpoint.step)
 
         let weights = medianFrequencyWeights(
-            counts: dataset.classCounts,
+            counts: source.classCounts,
             bounds: options.classWeights[0]...options.classWeights[1])
         let loss = SegmentationLoss(
             classWeights: try Tensor(weights, shape: [weights.count], device: device),
@@ -142,7 +139,7 @@ public final class PlaneTrainer {
         let augmenter = SliceAugmenter(
             configuration.augmentation, classOfStructure: classOfStructure)
         let prefetcher = Prefetcher(first: checkpoint.step, depth: 2) { number in
-            dataset.batch(
+            source.batch(
                 number: number, size: options.batchSize, seed: options.seed,
                 balancedFraction: options.balancedFraction, augmenter: augmenter)
         }

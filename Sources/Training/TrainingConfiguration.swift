@@ -19,6 +19,57 @@ public struct CaseSource: Sendable, Hashable, Codable {
         public var validation: Int
     }
 
+    /// Scans that are synthesised from label maps of whole heads while the training runs.
+    public struct Synthesis: Sendable, Hashable, Codable {
+        /// The folder of label maps, relative to the configuration's own folder: 1 mm, FreeSurfer's
+        /// `aseg` ids, 502 to 530 for tissue outside the brain.
+        public var directory: String
+        /// The names of the maps held out.
+        public var validation: [String]
+        /// How many scans are synthesised of each map held out.
+        public var scansPerHeldOutMap: Int
+        /// How many slices a scan gives on average before another takes its place.
+        public var slicesPerScan: Int
+        /// How many scans a batch draws from.
+        public var poolSize: Int
+        /// The seed of the scans.
+        public var seed: UInt64
+        /// The random choices.
+        public var options: SynthesisOptions
+
+        fileprivate enum CodingKeys: String, CodingKey, CaseIterable {
+            case directory, validation, scansPerHeldOutMap, slicesPerScan, poolSize, seed, options
+        }
+
+        /// Decodes a source; all but the folder may be left out.
+        public init(from decoder: any Decoder) throws {
+            try rejectUnknownKeys(in: decoder, known: CodingKeys.allCases.map(\.rawValue))
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            func value<Value: Decodable>(_ key: CodingKeys, default known: Value) throws -> Value {
+                try container.decodeIfPresent(Value.self, forKey: key) ?? known
+            }
+            directory = try container.decode(String.self, forKey: .directory)
+            validation = try value(.validation, default: [])
+            scansPerHeldOutMap = try value(.scansPerHeldOutMap, default: 2)
+            slicesPerScan = try value(.slicesPerScan, default: 64)
+            poolSize = try value(.poolSize, default: 12)
+            seed = try value(.seed, default: 1)
+            options = try value(.options, default: SynthesisOptions())
+            if container.contains(.options) {
+                try rejectUnknownKeys(
+                    in: container.superDecoder(forKey: .options),
+                    known: SynthesisOptions.optionNames)
+            }
+            guard scansPerHeldOutMap > 0, slicesPerScan > 0, (1...256).contains(poolSize) else {
+                throw DecodingError.dataCorrupted(
+                    .init(
+                        codingPath: decoder.codingPath,
+                        debugDescription: "scansPerHeldOutMap and slicesPerScan are above 0, "
+                            + "poolSize is from 1 to 256"))
+            }
+        }
+    }
+
     /// A case whose two files have names of their own.
     public struct Files: Sendable, Hashable, Codable {
         /// What the case is called.
@@ -46,9 +97,12 @@ public struct CaseSource: Sendable, Hashable, Codable {
     public var validation: [String]?
     /// Synthetic heads in place of a folder.
     public var phantoms: Phantoms?
+    /// Scans synthesised from label maps in place of a folder.
+    public var synthesis: Synthesis?
 
     fileprivate enum CodingKeys: String, CodingKey, CaseIterable {
         case name, directory, scanSuffix, labelSuffix, files, labels, validation, phantoms
+        case synthesis
     }
 }
 

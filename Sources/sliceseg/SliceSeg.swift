@@ -17,8 +17,8 @@ struct SliceSeg: ParsableCommand {
         version: softwareVersion,
         subcommands: [
             Evaluate.self, Train.self, Calibrate.self, Describe.self, Models.self, Import.self,
-            Export.self, Phantom.self,
-            Info.self, Verify.self, Benchmark.self, BenchmarkInference.self, BenchmarkTraining.self,
+            Export.self, Phantom.self, Synthesize.self, Info.self, Verify.self, Benchmark.self,
+            BenchmarkInference.self, BenchmarkTraining.self,
         ])
 
     static func main() {
@@ -416,6 +416,41 @@ struct Phantom: ParsableCommand {
         let scans = try writePhantoms(
             to: output, references: references, count: count, seed: seed, overwrites: overwrite)
         print("Wrote \(scans.count) synthetic heads to '\(output)'.")
+    }
+}
+
+/// `sliceseg synthesize`.
+struct Synthesize: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Writes scans as a training synthesises them from label maps, with labels.",
+        discussion: """
+            EXAMPLE
+              sliceseg synthesize pipelines/brain-any.yaml --output synthetic --count 24
+            """)
+
+    @Argument(
+        help: ArgumentHelp(
+            "A training configuration with 'cases.synthesis'.", valueName: "configuration"))
+    var configurationPath: String
+    @Option(help: ArgumentHelp("The folder of the scans.", valueName: "dir"))
+    var output: String
+    @Option(
+        help: ArgumentHelp(
+            "The folder of the label maps; by default 'references' in the output.",
+            valueName: "dir"))
+    var references: String?
+    @Option(help: ArgumentHelp("How many scans.", valueName: "n"))
+    var count: Int
+    @Flag(help: "Use the label maps that the training holds out.")
+    var heldOut = false
+    @Flag(help: "Replace files that are there.")
+    var overwrite = false
+
+    func run() throws {
+        let scans = try writeSyntheticScans(
+            configurationPath: configurationPath, to: output, references: references,
+            count: count, isHeldOut: heldOut, overwrites: overwrite)
+        print("Wrote \(scans.count) synthetic scans to '\(output)'.")
     }
 }
 

@@ -110,15 +110,16 @@ private func boundingBox(_ size: GridSize, where holds: (Int) -> Bool) -> VoxelB
 
 /// The distance of each voxel to the brain's border in mm, 0 or negative inside.
 ///
-/// The brain is closed by 2 mm first, so that sulci and the spaces between its parts belong to it,
+/// The brain is closed by 4 mm first, so that sulci and the spaces between its parts belong to it,
 /// and holes in it are filled.
 private func signedBrainDistance(_ positions: [UInt8], size: GridSize) -> [Int8] {
+    let closingMillimeters: Float = 4
     let isBrain = GenerationLabel.all.map(\.isBrain)
     let inside = positions.map { isBrain[Int($0)] }
     let toBrain = chamferDistance(to: inside, size: size)
-    let dilated = toBrain.map { $0 <= 2 }
+    let dilated = toBrain.map { $0 <= closingMillimeters }
     let toRest = chamferDistance(to: dilated.map { !$0 }, size: size)
-    var closed = toRest.map { $0 > 2 }
+    var closed = toRest.map { $0 > closingMillimeters }
     for index in closed.indices where inside[index] { closed[index] = true }
     closed = holesFilled(closed, size: size)
     let outward = chamferDistance(to: closed, size: size)
@@ -134,43 +135,55 @@ private func signedBrainDistance(_ positions: [UInt8], size: GridSize) -> [Int8]
 /// Chamfer distance with steps of 1, √2 and √3 over neighbours, at most 8 % above the Euclidean
 /// one. Source: Borgefors, CVGIP 34(3), 1986, <https://doi.org/10.1016/S0734-189X(86)80047-0>.
 func chamferDistance(to set: [Bool], size: GridSize) -> [Float] {
+    // A border of far voxels spares the tests for the volume's edge.
+    let padded = GridSize(size.x + 2, size.y + 2, size.z + 2)
     let far: Float = 1e6
-    var distance = set.map { $0 ? Float(0) : far }
-    var steps: [(dx: Int, dy: Int, dz: Int, length: Float)] = []
-    for dz in -1...1 {
-        for dy in -1...1 {
-            for dx in -1...1 where dz < 0 || (dz == 0 && (dy < 0 || (dy == 0 && dx < 0))) {
-                steps.append((dx, dy, dz, Float(dx * dx + dy * dy + dz * dz).squareRoot()))
-            }
+    var distance = [Float](repeating: far, count: padded.count)
+    for z in 0..<size.z {
+        for y in 0..<size.y {
+            let source = size.offset(0, y, z)
+            let target = padded.offset(1, y + 1, z + 1)
+            for x in 0..<size.x where set[source + x] { distance[target + x] = 0 }
         }
     }
+    let (diagonal, corner) = (Float(2).squareRoot(), Float(3).squareRoot())
+    let (row, layer) = (padded.x, padded.x * padded.y)
     distance.withUnsafeMutableBufferPointer { distance in
-        for sign in [1, -1] {
-            let (xs, ys, zs) = (Array(0..<size.x), Array(0..<size.y), Array(0..<size.z))
-            for z in sign > 0 ? zs : zs.reversed() {
-                for y in sign > 0 ? ys : ys.reversed() {
-                    for x in sign > 0 ? xs : xs.reversed() {
-                        let index = size.offset(x, y, z)
-                        var least = distance[index]
-                        if least == 0 { continue }
-                        for step in steps {
-                            let (nx, ny, nz) = (
-                                x + sign * step.dx, y + sign * step.dy, z + sign * step.dz
-                            )
-                            if nx < 0 || ny < 0 || nz < 0 || nx >= size.x || ny >= size.y
-                                || nz >= size.z
-                            {
-                                continue
-                            }
-                            least = min(least, distance[size.offset(nx, ny, nz)] + step.length)
-                        }
-                        distance[index] = least
-                    }
-                }
+        func relax(_ index: Int, _ sign: Int) {
+            if distance[index] == 0 { return }
+            func at(_ offset: Int) -> Float { distance[index - sign * offset] }
+            let straight = min(at(1), min(at(row), at(layer)))
+            let flat = min(
+                min(at(row + 1), at(row - 1)),
+                min(min(at(layer + 1), at(layer - 1)), min(at(layer + row), at(layer - row))))
+            let far = min(
+                min(at(layer + row + 1), at(layer + row - 1)),
+                min(at(layer - row + 1), at(layer - row - 1)))
+            distance[index] = min(
+                min(distance[index], straight + 1), min(flat + diagonal, far + corner))
+        }
+        for z in 1...size.z {
+            for y in 1...size.y {
+                let start = padded.offset(0, y, z)
+                for x in 1...size.x { relax(start + x, 1) }
+            }
+        }
+        for z in (1...size.z).reversed() {
+            for y in (1...size.y).reversed() {
+                let start = padded.offset(0, y, z)
+                for x in (1...size.x).reversed() { relax(start + x, -1) }
             }
         }
     }
-    return distance
+    var result = [Float](repeating: 0, count: size.count)
+    for z in 0..<size.z {
+        for y in 0..<size.y {
+            let target = size.offset(0, y, z)
+            let source = padded.offset(1, y + 1, z + 1)
+            for x in 0..<size.x { result[target + x] = distance[source + x] }
+        }
+    }
+    return result
 }
 
 /// The set with all voxels that the volume's border cannot reach outside of it.

@@ -103,11 +103,14 @@ public struct HeadSynthesizer: Sendable {
         normalize(&voxels, isKept: isKept, head: head)
         let classOf = isMirrored ? classOfMirroredPosition : classOfPosition
         var classes = [UInt8](repeating: 0, count: voxels.count)
-        let learnsMask = options.target == .brainMask
-        for index in classes.indices where field.holds(index, size: options.size) {
-            classes[index] =
-                learnsMask
-                ? (head.brainDistance[index] <= 0 ? 1 : 0) : classOf[Int(head.positions[index])]
+        for index in classes.indices {
+            switch options.target {
+            case .structures where isKept[index]: classes[index] = classOf[Int(head.positions[index])]
+            case .brainMask
+            where head.brainDistance[index] <= 0 && field.holds(index, size: options.size):
+                classes[index] = 1
+            default: break
+            }
         }
         let spacing = options.spacingMillimeters
         let grid = Grid(

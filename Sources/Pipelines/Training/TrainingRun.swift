@@ -1,5 +1,6 @@
 import Datasets
 import Files
+import Parallel
 import Foundation
 import Inference
 import ModelBundles
@@ -82,17 +83,66 @@ public func runTraining(
     }
 }
 
+/// What a training learns from.
+struct TrainingMaterial {
+    /// Where slices come from.
+    enum Source {
+        /// Scans with labels.
+        case scans([TrainingCase])
+        /// Scans synthesised while the training runs.
+        case synthesis(HeadSynthesizer, CaseSource.Synthesis)
+    }
+
+    var source: Source
+    /// The cases held out.
+    var validation: [TrainingCase]
+
+    /// The cases or label maps that are trained on.
+    var names: [String] {
+        switch source {
+        case .scans(let cases): cases.map(\.name)
+        case .synthesis(let synthesizer, _): synthesizer.anatomies.map(\.name)
+        }
+    }
+
+    /// The slices of a plane.
+    func slices(
+        plane: Plane, architecture: Architecture, outputOfClass: [Int], threadCount: Int
+    ) -> any SliceSource {
+        let outputs = outputOfClass.map(UInt8.init)
+        switch source {
+        case .scans(let cases):
+            return SliceDataset(
+                cases: cases, plane: plane, context: architecture.contextSlices,
+                outputOfClass: outputs, multiple: architecture.sizeMultiple)
+        case .synthesis(let synthesizer, let options):
+            return SyntheticSlices(
+                synthesizer, plane: plane, context: architecture.contextSlices,
+                outputOfClass: outputs, slicesPerScan: options.slicesPerScan,
+                poolSize: options.poolSize, threadCount: threadCount)
+        }
+    }
+
+    /// Representative volumes in the model's space.
+    func volumes(count: Int) -> [Volume] {
+        switch source {
+        case .scans(let cases): cases.prefix(count).map(\.conformed.volume)
+        case .synthesis(let synthesizer, _): (0..<count).map { synthesizer.scan($0).volume }
+        }
+    }
+}
+
 /// Cases that are read when they are first asked for, and once.
 final class LazyCases {
-    private let load: () throws -> (training: [TrainingCase], validation: [TrainingCase])
-    private var loaded: (training: [TrainingCase], validation: [TrainingCase])?
+    private let load: () throws -> TrainingMaterial
+    private var loaded: TrainingMaterial?
 
-    init(_ load: @escaping () throws -> (training: [TrainingCase], validation: [TrainingCase])) {
+    init(_ load: @escaping () throws -> TrainingMaterial) {
         self.load = load
     }
 
     /// The cases to train on, and those held out.
-    func callAsFunction() throws -> (training: [TrainingCase], validation: [TrainingCase]) {
+    func callAsFunction() throws -> TrainingMaterial {
         if let loaded { return loaded }
         let cases = try load()
         loaded = cases
@@ -119,12 +169,13 @@ func trainModel(
         atPath: outputDirectory, withIntermediateDirectories: true)
     try writeAtomically(text, to: outputDirectory + "/configuration.yaml")
 
-    let (training, validation) = try cases()
+    let material = try cases()
+    let validation = material.validation
     let identity = try trainingIdentity(of: configuration)
     var record = TrainingRunRecord(
         configuration: configuration, text: text, device: device,
         threads: try Engine.threadCount(), engine: try Engine.versionDescription(),
-        cases: training.map(\.name), heldOutCases: validation.map(\.name))
+        cases: material.names, heldOutCases: validation.map(\.name))
     let page = TrainingPageWriter(
         directory: outputDirectory, configuration: configuration, text: text,
         table: mapping.table)
@@ -148,7 +199,12 @@ func trainModel(
             outputOfClass: outputOfClass, table: mapping.table, directory: directory,
             identity: identity, device: device)
         var pageError: (any Error)?
-        let result = try trainer.train(cases: training, validation: validation, resume: resume) {
+        let result = try trainer.train(
+            source: material.slices(
+                plane: options.plane, architecture: architecture, outputOfClass: outputOfClass,
+                threadCount: try Engine.threadCount()),
+            validation: validation, resume: resume
+        ) {
             report(line(of: $0))
             guard $0.validationDice != nil else { return }
             do { try page.write(record, accuracy: nil) } catch { pageError = error }
@@ -157,8 +213,8 @@ func trainModel(
         seconds += result.seconds
         trainableCounts.append(result.network.trainableCount)
         var calibration = Calibration(of: result.network)
-        for known in training.prefix(calibrationScanCount) {
-            try calibration.observe(known.conformed.volume, plane: options.plane)
+        for volume in material.volumes(count: calibrationScanCount) {
+            try calibration.observe(volume, plane: options.plane)
         }
         record.secondsOfPlane[options.plane.rawValue] = result.seconds.rounded()
         networks.append(
@@ -177,7 +233,7 @@ func trainModel(
         architecture: configuration.architecture, conform: configuration.conform,
         labels: mapping.table, planes: planeModels, licence: configuration.licence,
         training: TrainingRecord(
-            cases: training.map(\.name), validationCases: validation.map(\.name),
+            cases: material.names, validationCases: validation.map(\.name),
             steps: configuration.optimization.steps,
             batchSize: configuration.optimization.batchSize,
             seed: configuration.optimization.seed, seconds: seconds.rounded(),
@@ -218,7 +274,7 @@ private func readMapping(_ path: String, relativeTo folder: String) throws -> La
 private func loadCases(
     _ configuration: TrainingConfiguration, mapping: LabelMapping, folder: String,
     report: (String) -> Void
-) throws -> (training: [TrainingCase], validation: [TrainingCase]) {
+) throws -> TrainingMaterial {
     let source = configuration.cases
     var training: [TrainingCase] = []
     var validation: [TrainingCase] = []
@@ -229,12 +285,18 @@ private func loadCases(
         if isHeldOut { validation.append(prepared) } else { training.append(prepared) }
     }
     guard
-        [source.directory != nil, source.files != nil, source.phantoms != nil].count(where: \.self)
-            == 1
+        [
+            source.directory != nil, source.files != nil, source.phantoms != nil,
+            source.synthesis != nil,
+        ].count(where: \.self) == 1
     else {
         throw TrainingRunError(
-            description: "the configuration must name one of 'cases.directory', 'cases.files' and "
-                + "'cases.phantoms'")
+            description: "the configuration must name one of 'cases.directory', 'cases.files', "
+                + "'cases.phantoms' and 'cases.synthesis'")
+    }
+    if let synthesis = source.synthesis {
+        return try synthesisMaterial(
+            synthesis, mapping: mapping, folder: folder, report: report)
     }
     if let phantoms = source.phantoms {
         for number in 0..<phantoms.count {
@@ -266,7 +328,93 @@ private func loadCases(
             description: "every case is held out; leave some for training in 'cases.validation'")
     }
     report("\(training.count) cases to train on, \(validation.count) held out.")
-    return (training, validation)
+    return TrainingMaterial(source: .scans(training), validation: validation)
+}
+
+/// Reads the label maps of a configuration that synthesises its scans.
+func readSynthesis(
+    configurationPath: String, isHeldOut: Bool
+) throws -> (synthesizer: HeadSynthesizer, mapping: LabelMapping) {
+    let configuration = try ConfigurationLayers(path: configurationPath).configuration()
+    let folder = (configurationPath as NSString).deletingLastPathComponent
+    guard let source = configuration.cases.synthesis else {
+        throw TrainingRunError(
+            description: "'\(configurationPath)' synthesises no scans; give one with "
+                + "'cases.synthesis', such as pipelines/brain-any.yaml")
+    }
+    let mapping = try readMapping(configuration.cases.labels, relativeTo: folder)
+    let anatomies = try readAnatomies(source, folder: folder)
+        .filter { source.validation.contains($0.name) == isHeldOut }
+    guard !anatomies.isEmpty else {
+        throw TrainingRunError(
+            description: "'\(configurationPath)' holds no label map out; leave out --held-out")
+    }
+    return (
+        HeadSynthesizer(
+            anatomies: anatomies, options: source.options, mapping: mapping,
+            seed: source.seed &+ (isHeldOut ? 1 : 0)),
+        mapping
+    )
+}
+
+private func readAnatomies(
+    _ source: CaseSource.Synthesis, folder: String
+) throws -> [HeadAnatomy] {
+    let directory = resolve(source.directory, relativeTo: folder)
+    let files = ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [])
+        .filter { !$0.hasPrefix(".") }.sorted()
+        .compactMap { file in volumeName(ofPath: file).map { (name: $0, path: directory + "/" + file) } }
+    guard !files.isEmpty else {
+        throw TrainingRunError(
+            description: "'\(directory)' holds no label map; correct 'cases.synthesis.directory' in "
+                + "the configuration")
+    }
+    if let unknown = Set(source.validation).subtracting(files.map(\.name)).sorted().first {
+        throw TrainingRunError(
+            description: "the held-out label map '\(unknown)' is not in '\(directory)'; correct "
+                + "'cases.synthesis.validation' in the configuration")
+    }
+    return try concurrentMap(count: files.count) { index in
+        Result {
+            try HeadAnatomy(
+                name: files[index].name, labels: readLabelMap(at: files[index].path).0)
+        }
+    }.map { try $0.get() }
+}
+
+/// Reads the label maps that scans are synthesised from.
+private func synthesisMaterial(
+    _ source: CaseSource.Synthesis, mapping: LabelMapping, folder: String,
+    report: (String) -> Void
+) throws -> TrainingMaterial {
+    let anatomies = try readAnatomies(source, folder: folder)
+    let heldOut = Set(source.validation)
+    let training = anatomies.filter { !heldOut.contains($0.name) }
+    guard !training.isEmpty else {
+        throw TrainingRunError(
+            description: "every label map is held out; leave some for training in "
+                + "'cases.synthesis.validation'")
+    }
+    // Validation scans are the same in every run: each map has its own synthesizer and seed.
+    let validation = anatomies.filter { heldOut.contains($0.name) }.flatMap { anatomy in
+        let synthesizer = HeadSynthesizer(
+            anatomies: [anatomy], options: source.options, mapping: mapping,
+            seed: source.seed &+ 1)
+        return (0..<source.scansPerHeldOutMap).map { number in
+            TrainingCase(
+                name: "\(anatomy.name)-\(number + 1)", scan: synthesizer.scan(number),
+                table: mapping.table)
+        }
+    }
+    report(
+        "\(training.count) label maps to synthesise scans from, \(validation.count) scans of "
+            + "\(heldOut.count) others held out.")
+    return TrainingMaterial(
+        source: .synthesis(
+            HeadSynthesizer(
+                anatomies: training, options: source.options, mapping: mapping, seed: source.seed),
+            source),
+        validation: validation)
 }
 
 /// The scans and label maps of a folder or of a list.

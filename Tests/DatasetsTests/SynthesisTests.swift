@@ -1,0 +1,205 @@
+import Testing
+import Volumes
+
+@testable import Datasets
+
+/// A head of ellipsoids: a shell of head tissue, fluid, two hemispheres, a brain stem.
+private func ellipsoidHead() throws -> LabelMap {
+    let size = GridSize(72, 80, 72)
+    let grid = Grid(
+        size: size,
+        affine: Affine(
+            columns: [SIMD3(1, 0, 0), SIMD3(0, 1, 0), SIMD3(0, 0, 1)], translation: .zero))
+    var labels = [UInt16](repeating: 0, count: size.count)
+    for z in 0..<size.z {
+        for y in 0..<size.y {
+            for x in 0..<size.x {
+                let (a, b, c) = (Double(x) - 35.5, Double(y) - 39.5, Double(z) - 35.5)
+                func radius(_ rx: Double, _ ry: Double, _ rz: Double) -> Double {
+                    (a / rx) * (a / rx) + (b / ry) * (b / ry) + (c / rz) * (c / rz)
+                }
+                let index = size.offset(x, y, z)
+                if radius(34, 38, 34) < 1 { labels[index] = 516 }
+                if radius(28, 32, 28) < 1 { labels[index] = 24 }
+                // In RAS the left side has the smaller x.
+                if radius(26, 30, 26) < 1 { labels[index] = a < 0 ? 2 : 41 }
+                if radius(5, 5, 12) < 1 { labels[index] = 16 }
+            }
+        }
+    }
+    return LabelMap(grid: grid, labels: labels)
+}
+
+private let sides = """
+    index	name	color	mapping
+    2	Left-Cerebral-White-Matter	#f5f5f5	2
+    41	Right-Cerebral-White-Matter	#f5f5f5	41
+    16	Brain-Stem	#779fb0	16
+    """
+
+private func makeSynthesizer(
+    seed: UInt64 = 1, _ change: (inout SynthesisOptions) -> Void = { _ in }
+) throws -> HeadSynthesizer {
+    var options = SynthesisOptions()
+    options.size = GridSize(64, 72, 64)
+    change(&options)
+    let table = sides.replacing("\tmapping", with: "\tsource")
+    let mapping =
+        try (try? LabelMapping.parse(sides, path: "sides.tsv"))
+        ?? LabelMapping.parse(table, path: "sides.tsv")
+    return HeadSynthesizer(
+        anatomies: [try HeadAnatomy(name: "ellipsoids", labels: ellipsoidHead())],
+        options: options, mapping: mapping, seed: seed)
+}
+
+@Suite struct SynthesisTests {
+    @Test func `a scan depends on its number and seed alone`() throws {
+        let one = try makeSynthesizer()
+        let other = try makeSynthesizer()
+        let third = one.scan(3)
+        _ = other.scan(1)
+        #expect(other.scan(3).volume.voxels == third.volume.voxels)
+        #expect(other.scan(3).classes == third.classes)
+        #expect(one.scan(4).volume.voxels != third.volume.voxels)
+        #expect(try makeSynthesizer(seed: 2).scan(3).volume.voxels != third.volume.voxels)
+    }
+
+    @Test func `sides stay where they are in mirrored heads`() throws {
+        let synthesizer = try makeSynthesizer {
+            $0.croppedProbability = 0
+            $0.rotationDegrees = 5
+        }
+        for number in 0..<8 {
+            let scan = synthesizer.scan(number)
+            let size = scan.volume.grid.size
+            var places = [0.0, 0.0, 0.0, 0.0]
+            var counts = [0.0, 0.0, 0.0, 0.0]
+            for (index, member) in scan.classes.enumerated() {
+                places[Int(member)] += Double(index % size.x)
+                counts[Int(member)] += 1
+            }
+            #expect(counts[1] > 1000 && counts[2] > 1000)
+            #expect(places[1] / counts[1] + 5 < places[2] / counts[2])
+        }
+    }
+
+    @Test(arguments: [SynthesisTarget.structures, .brainMask])
+    func `intensities lie between 0 and 1 and reach both`(target: SynthesisTarget) throws {
+        let synthesizer = try makeSynthesizer { $0.target = target }
+        for number in 0..<6 {
+            let voxels = synthesizer.scan(number).volume.voxels
+            #expect(voxels.allSatisfy { (0...1).contains($0) })
+            #expect(voxels.contains(0) && voxels.contains(1))
+        }
+    }
+
+    @Test func `no structure is labelled beyond what is left of the head`() throws {
+        let synthesizer = try makeSynthesizer { $0.tightMaskProbability = 1 }
+        for number in 0..<4 {
+            let scan = synthesizer.scan(number)
+            // Inside the brain a voxel may be 0 by chance, but not half of them.
+            let labelled = scan.classes.indices.filter { scan.classes[$0] > 0 }
+            let empty = labelled.count { scan.volume.voxels[$0] == 0 }
+            #expect(labelled.count > 5000)
+            #expect(Double(empty) < 0.5 * Double(labelled.count))
+        }
+    }
+
+    @Test func `the target of a brain mask is the brain without the fluid around it`() throws {
+        let synthesizer = try makeSynthesizer {
+            $0.target = .brainMask
+            $0.croppedProbability = 0
+            $0.deformationMillimeters = 0
+            $0.fineDeformationMillimeters = 0
+            $0.ventricleMillimeters = 0
+            $0.rotationDegrees = 0
+            $0.shear = 0
+            $0.translationMillimeters = 0
+            $0.scale = 1...1
+        }
+        let inside = synthesizer.scan(0).classes.count { $0 == 1 }
+        // The ellipsoid of half axes 26, 30 and 26 mm.
+        let volume = 4 / 3 * Double.pi * 26 * 30 * 26
+        #expect(abs(Double(inside) - volume) < 0.02 * volume)
+    }
+
+    @Test func `a label of unknown tissue is refused by number`() throws {
+        var map = try ellipsoidHead()
+        map.labels[map.grid.size.offset(35, 39, 35)] = 999
+        let error = #expect(throws: DatasetError.self) {
+            try HeadAnatomy(name: "strange", labels: map)
+        }
+        #expect(error?.description.contains("'strange' holds 1 voxels of the label 999") == true)
+    }
+
+    @Test func `chamfer distance is within a twelfth of the Euclidean one`() {
+        let size = GridSize(21, 19, 17)
+        var set = [Bool](repeating: false, count: size.count)
+        set[size.offset(10, 9, 8)] = true
+        let distance = chamferDistance(to: set, size: size)
+        for z in 0..<size.z {
+            for y in 0..<size.y {
+                for x in 0..<size.x {
+                    let (a, b, c) = (Float(x - 10), Float(y - 9), Float(z - 8))
+                    let truth = (a * a + b * b + c * c).squareRoot()
+                    let found = distance[size.offset(x, y, z)]
+                    #expect(found >= truth - 1e-4 && found <= truth * 13 / 12 + 1e-4)
+                }
+            }
+        }
+    }
+
+    @Test func `a constant velocity integrates to a shift by itself`() {
+        var lattice = VectorLattice(covering: GridSize(40, 40, 40), spacing: 4)
+        let velocity = SIMD3<Float>(1.5, -2, 0.5)
+        for index in lattice.vectors.indices { lattice.vectors[index] = velocity }
+        lattice.integrate()
+        for vector in lattice.vectors {
+            #expect(((vector - velocity) * (vector - velocity)).sum() < 1e-8)
+        }
+    }
+
+    @Test func `a smooth velocity field folds nothing`() {
+        var random = SeededGenerator(seed: 4)
+        var lattice = VectorLattice(covering: GridSize(64, 64, 64), spacing: 4)
+        let controls = (0..<lattice.count).map { _ in random.gaussian() }
+        for axis in 0..<3 {
+            var values = controls.map { $0 * Float(60 + 10 * axis) }
+            for _ in 0..<6 { lattice.smooth(&values) }
+            for index in values.indices { lattice.vectors[index][axis] = values[index] }
+        }
+        lattice.integrate()
+        // Along each axis, neighbouring points keep their order.
+        for (axis, stride) in [1, lattice.counts.x, lattice.counts.x * lattice.counts.y].enumerated()
+        {
+            for index in 0..<lattice.count
+            where index / stride % lattice.counts[axis] + 1 < lattice.counts[axis] {
+                let step = lattice.vectors[index + stride][axis] - lattice.vectors[index][axis]
+                #expect(step > -lattice.spacing)
+            }
+        }
+    }
+
+    @Test func `a batch depends on its number alone, in whatever order batches are drawn`() throws {
+        func source() throws -> SyntheticSlices {
+            SyntheticSlices(
+                try makeSynthesizer(), plane: .axial, context: 3, outputOfClass: [0, 1, 2, 3],
+                slicesPerScan: 6, poolSize: 2, threadCount: 2)
+        }
+        func batch(_ number: Int, of source: SyntheticSlices) -> SliceBatch {
+            source.batch(
+                number: number, size: 4, seed: 9, balancedFraction: 0.5,
+                augmenter: SliceAugmenter(.none))
+        }
+        let forward = try source()
+        let expected = (0..<4).map { batch($0, of: forward) }
+        let backward = try source()
+        for number in (0..<4).reversed() {
+            let drawn = batch(number, of: backward)
+            #expect(drawn.images == expected[number].images)
+            #expect(drawn.classes == expected[number].classes)
+        }
+        #expect(expected[0].images.count == 4 * 3 * 72 * 64)
+        #expect(expected[3].images != expected[0].images)
+    }
+}
