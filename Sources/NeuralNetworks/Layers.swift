@@ -157,7 +157,8 @@ public final class BatchNorm2d: ImageLayer {
 
     /// Normalises and takes the larger of 0 and the result.
     public func rectified(_ input: Tensor, mode: LayerMode) throws -> Tensor {
-        guard mode == .training, input.allowsJoinedOperators else {
+        // The joined operator is for images; vectors are few.
+        guard mode == .training, input.allowsJoinedOperators, input.shape.count == 4 else {
             return try self(input, mode: mode).relu()
         }
         return try input.batchNormalizedAndRectified(
