@@ -107,11 +107,13 @@ public struct TrainingCase: Sendable {
     ///     another order or direction.
     ///   - table: The structures.
     ///   - conform: The model's space and intensities.
+    ///   - region: The brain and how much around it the model sees, for models whose scans are cut to
+    ///     it first; `nil` for whole scans.
     /// - Throws: ``DatasetError`` where the two do not share a grid, `PreprocessingError` where the
     ///   scan holds no signal.
     public init(
         name: String, scan: Volume, labels: LabelMap, table: LabelTable,
-        conform: ConformSpecification
+        conform: ConformSpecification, within region: BrainRegion? = nil
     ) throws {
         guard let labels = labels.reordered(onto: scan.grid) else {
             let distance = scan.grid.largestCornerDistanceMillimeters(from: labels.grid)
@@ -123,7 +125,9 @@ public struct TrainingCase: Sendable {
                     + "scan's grid")
         }
         self.name = name
-        conformed = try Preprocessing.conform(scan, to: conform)
+        conformed =
+            try region.map { try Preprocessing.conform(scan, to: conform, within: $0) }
+            ?? Preprocessing.conform(scan, to: conform)
         let classOfLabel = table.classOfLabel()
         classes = conformLabels(labels, like: conformed).labels.map { classOfLabel[Int($0)] }
         reference = LabelMap(

@@ -56,6 +56,8 @@ public struct SegmenterOptions: Sendable, Hashable {
 
 /// What is being done to a scan.
 public enum SegmentationStage: Sendable, Hashable, CustomStringConvertible {
+    /// Finding the brain, by another model.
+    case brain
     /// Reorienting, resampling, normalising.
     case conform
     /// The network of a plane.
@@ -68,6 +70,7 @@ public enum SegmentationStage: Sendable, Hashable, CustomStringConvertible {
     /// The stage as progress shows it.
     public var description: String {
         switch self {
+        case .brain: "brain"
         case .conform: "conform"
         case .network(let plane): plane.rawValue
         case .aggregate: "aggregate"
@@ -93,6 +96,16 @@ public struct Segmentation {
     /// It is 1 minus the mean Dice coefficient of the planes' own labels, two by two; empty with one
     /// plane. A structure that no plane has is missing.
     public var planeDisagreement: [UInt16: Double]
+    /// By label, the mean probability of a structure in the voxels that it won, 0...1.
+    ///
+    /// The probabilities are the votes of view aggregation as parts of their sum over all classes. Empty
+    /// where a single plane was decided without them; a structure without voxels is missing.
+    public var meanProbability: [UInt16: Double]
+    /// How many voxels deep in the wrong half of the head were given to their structure's counterpart
+    /// of the right side.
+    public var voxelsMovedToTheirSide: Int
+    /// The brain, where the bundle's card asks for it.
+    public var brain: ExtractedBrain?
     /// How the labels came back to the scan's own grid.
     public var restoration: Restoration
     /// What the networks saw: the scan's foreground in the model's orientation, spacing and
@@ -117,6 +130,8 @@ public struct SegmenterError: Error, CustomStringConvertible {
 public final class Segmenter {
     private let bundle: ModelBundle
     private let predictor: VolumePredictor
+    private let extractor: BrainExtractor?
+    private let sideRule: SideRule
     private let precision: Precision
     private let planes: [Plane]
     private let options: SegmenterOptions
@@ -175,15 +190,9 @@ public final class Segmenter {
             }
         }
         let classCount = bundle.card.labels.structures.count + 1
-        let networks = try bundle.card.planes.filter { planes.contains($0.plane) }.map { entry in
-            let network = try bundle.makeNetwork(for: entry.plane, device: options.device)
-            if options.device != .cpu { try network.arrangeChannelsLast() }
-            return PlaneNetwork(
-                plane: entry.plane, network: network,
-                weight: entry.aggregationWeight,
-                outputOfClass: outputOfClass(entry.outputClasses, classCount: classCount),
-                inputRanges: entry.inputRanges ?? [:])
-        }
+        let networks = try planeNetworks(of: bundle, planes: planes, device: options.device)
+        extractor = try bundle.brainModel().map { try BrainExtractor(bundle: $0, options: options) }
+        sideRule = SideRule(bundle.card.labels)
         self.bundle = bundle
         self.options = options
         self.planes = networks.map(\.plane)
@@ -214,16 +223,29 @@ public final class Segmenter {
             started = now
         }
 
-        try progress(.conform, 0)
         var specification = bundle.card.conform
         if let interpolation = options.interpolation { specification.interpolation = interpolation }
-        let conformed = try conform(scan, to: specification)
+        let brain = try extractor?.brain(of: scan) { fraction in
+            try progress(.brain, fraction / 10)
+        }
+        if brain != nil { finish(.brain) }
+        // In whole numbers, so that the last step is not above 0.95.
+        let begun = brain == nil ? 0.0 : 10
+        try progress(.conform, begun / 100)
+        let conformed: ConformedScan
+        if let brain, let extraction = bundle.card.brainExtraction {
+            conformed = try conform(
+                scan, to: specification,
+                within: BrainRegion(
+                    mask: brain.mask, dilationMillimeters: extraction.dilationMillimeters))
+        } else {
+            conformed = try conform(scan, to: specification)
+        }
         finish(.conform)
 
         let passes = Double(options.sampleCount + 1)
         func report(_ plane: Plane, _ fraction: Double) throws {
-            // In whole numbers, so that the last one is not above 0.95.
-            try progress(.network(plane), (2 + 93 * fraction / passes) / 100)
+            try progress(.network(plane), (begun + 2 + (93 - begun) * fraction / passes) / 100)
         }
         let prediction =
             options.mirrors
@@ -246,9 +268,12 @@ public final class Segmenter {
 
         try progress(.restore, 0.95)
         let labelOfClass = bundle.card.labels.labelOfClass
-        let labels = LabelMap(
+        var labels = LabelMap(
             grid: conformed.volume.grid, labels: prediction.classes.map { labelOfClass[Int($0)] })
-        let (restored, restoration) = try restored(labels, prediction, conformed)
+        var (restored, restoration) = try restored(labels, prediction, conformed)
+        let movedCount = sideRule.apply(to: &restored)
+        _ = sideRule.apply(to: &labels)
+        let meanProbability = try meanProbability(of: prediction, in: conformed)
         finish(.restore)
         try progress(.restore, 1)
         var disagreement: [UInt16: Double] = [:]
@@ -258,7 +283,8 @@ public final class Segmenter {
         return Segmentation(
             labels: restored, stageSeconds: stageSeconds, precision: precision,
             computation: computation, planes: planes,
-            planeDisagreement: disagreement, restoration: restoration,
+            planeDisagreement: disagreement, meanProbability: meanProbability,
+            voxelsMovedToTheirSide: movedCount, brain: brain, restoration: restoration,
             conformedScan: conformed.volume, conformedLabels: labels,
             probabilities: options.keepsProbabilities
                 ? ClassProbabilities(
@@ -266,6 +292,21 @@ public final class Segmenter {
                     conformed: conformed,
                     threadCount: try Engine.threadCount()) : nil,
             uncertainty: uncertainty)
+    }
+
+    private func meanProbability(
+        of prediction: VolumePrediction, in conformed: ConformedScan
+    ) throws -> [UInt16: Double] {
+        let labelOfClass = bundle.card.labels.labelOfClass
+        let means = try prediction.withScores(
+            classCount: labelOfClass.count, size: conformed.box.size,
+            threadCount: try Engine.threadCount()
+        ) { $0.meanProbabilities() }
+        var result: [UInt16: Double] = [:]
+        for (member, mean) in (means ?? []).enumerated() where member > 0 {
+            result[labelOfClass[member]] = mean
+        }
+        return result
     }
 
     private func keepsScores(of conformed: ConformedScan) -> Bool {
@@ -288,6 +329,16 @@ public final class Segmenter {
         let restored = LabelMap(
             grid: conformed.scanGrid, labels: classes.map { labelOfClass[Int($0)] })
         return (restored, .classScores)
+    }
+}
+
+extension ModelBundle {
+    /// The model that finds the brain for this one, where the card asks for it.
+    ///
+    /// - Returns: The bundle, or `nil` where scans are taken as they are.
+    /// - Throws: `ModelBundleError` where there is none of that name.
+    public func brainModel() throws -> ModelBundle? {
+        try card.brainExtraction.map { try ModelBundle.find($0.model) }
     }
 }
 

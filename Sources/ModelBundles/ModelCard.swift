@@ -17,6 +17,8 @@ public struct ModelCard: Sendable, Equatable, Codable {
     public var architecture: Architecture
     /// The space and intensities that scans are brought to first.
     public var conform: ConformSpecification
+    /// The model that finds the brain first, or `nil` where scans are taken as they are.
+    public var brainExtraction: BrainExtraction?
     /// The structures it finds, in the order of the classes 1, 2, ….
     public var labels: LabelTable
     /// The planes it has a network for.
@@ -31,14 +33,15 @@ public struct ModelCard: Sendable, Equatable, Codable {
     /// Makes a card of the current format.
     public init(
         name: String, summary: String, architecture: Architecture, conform: ConformSpecification,
-        labels: LabelTable, planes: [PlaneModel], licence: Licence, training: TrainingRecord,
-        accuracy: [AccuracyRecord] = []
+        brainExtraction: BrainExtraction? = nil, labels: LabelTable, planes: [PlaneModel],
+        licence: Licence, training: TrainingRecord, accuracy: [AccuracyRecord] = []
     ) {
         formatVersion = Self.currentFormatVersion
         self.name = name
         self.summary = summary
         self.architecture = architecture
         self.conform = conform
+        self.brainExtraction = brainExtraction
         self.labels = labels
         self.planes = planes
         self.licence = licence
@@ -81,6 +84,7 @@ public struct ModelCard: Sendable, Equatable, Codable {
             return "lists \(count) labels and \(architecture.classes) classes; there must be one "
                 + "class for each label and one for background"
         }
+        if let problem = brainExtraction?.problem { return problem }
         if planes.isEmpty { return "lists no planes" }
         if Set(planes.map(\.plane)).count != planes.count { return "lists a plane twice" }
         for entry in planes {

@@ -156,8 +156,8 @@ public struct ConformedScan: Sendable {
 /// first divided by their largest magnitude, and a quotient depends on no common factor. A scan that
 /// is shifted, too, gives the same but for rounding.
 ///
-/// The box is that of the foreground and the card's margin; under the rule `percentile` that of all
-/// voxels that hold a measurement.
+/// The box is that of the foreground and the specification's margin; under the rule `percentile` it is
+/// the whole field of view.
 ///
 /// - Parameters:
 ///   - scan: Any scan.
@@ -261,9 +261,9 @@ private func conform(
         rule, of: conformed.voxels, foreground: foreground, range: range,
         measured: inBrain?.values ?? measured)
     let box =
-        region != nil
+        region != nil || rule.zeroesNoData
         ? VoxelBox(all: wanted.size)
-        : box(of: conformed, foreground, measured: measured)
+        : foreground.box(of: conformed.voxels, size: wanted.size)
             .expanded(by: specification.marginVoxels, within: wanted.size)
     var voxels = scale.applied(to: croppedValues(conformed.voxels, size: wanted.size, to: box))
     measured = measured.map { croppedValues($0, size: wanted.size, to: box) }
@@ -275,13 +275,6 @@ private func conform(
         volume: Volume(grid: conformedGrid.cropped(to: placed), voxels: voxels),
         conformedGrid: conformedGrid, box: placed, scanGrid: scan.grid, isExact: isExact,
         measured: measured)
-}
-
-/// The box that is segmented, without its margin.
-private func box(of volume: Volume, _ foreground: Foreground, measured: [UInt8]?) -> VoxelBox {
-    guard let measured else { return foreground.box(of: volume.voxels, size: volume.grid.size) }
-    return VoxelMask(size: volume.grid.size, values: measured).boundingBox
-        ?? VoxelBox(all: volume.grid.size)
 }
 
 /// Carries a scan's labels to the box of its conformed scan, as training needs them.

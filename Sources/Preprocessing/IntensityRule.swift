@@ -20,7 +20,8 @@ public enum IntensityRule: Sendable, Hashable {
     /// Two percentiles of all voxels that hold a measurement become 0 and 1, what lies beyond is
     /// clipped, and voxels that hold none become 0.
     ///
-    /// Within a brain mask, where there is one; else air counts, too. Percentiles are in `0...100` and
+    /// Within a brain mask, where there is one; else in the whole field of view, which is not cut to the
+    /// foreground then. Percentiles are in `0...100` and
     /// interpolated as by numpy.
     case percentile(lower: Double, upper: Double)
 

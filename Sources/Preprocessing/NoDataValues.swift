@@ -156,6 +156,7 @@ struct Faces {
     ///   - voxels: The volume.
     ///   - leastShare: The share, at least a tenth.
     ///   - known: Values that are left out; their voxels count all the same.
+    /// - Returns: The values.
     func repeatedValues(
         in voxels: UnsafeBufferPointer<Float>, leastShare: Double, excluding known: NoDataValues
     ) -> [Float] {

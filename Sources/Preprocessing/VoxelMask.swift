@@ -124,6 +124,7 @@ package struct VoxelMask: Sendable, Equatable {
     /// - Parameters:
     ///   - distance: In millimetres.
     ///   - spacing: Millimetres per voxel along each axis.
+    /// - Returns: The larger mask.
     package func dilated(byMillimeters distance: Double, spacing: SIMD3<Double>) -> VoxelMask {
         if distance <= 0 { return self }
         // Slightly more, so that voxels at the very distance are in whatever the rounding.

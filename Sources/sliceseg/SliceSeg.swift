@@ -16,9 +16,9 @@ struct SliceSeg: ParsableCommand {
             """,
         version: softwareVersion,
         subcommands: [
-            Evaluate.self, Train.self, Calibrate.self, Describe.self, Models.self, Import.self,
-            Export.self, Phantom.self, Synthesize.self, Info.self, Verify.self, Benchmark.self,
-            BenchmarkInference.self, BenchmarkTraining.self,
+            Evaluate.self, Strip.self, Train.self, Calibrate.self, Describe.self, Models.self,
+            Import.self, Export.self, Phantom.self, Synthesize.self, Info.self, Verify.self,
+            Benchmark.self, BenchmarkInference.self, BenchmarkTraining.self,
         ])
 
     static func main() {

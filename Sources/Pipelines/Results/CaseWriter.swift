@@ -24,6 +24,12 @@ struct SegmentedCase: Sendable {
     var computation: Provenance.Computation
     /// By label.
     var planeDisagreement: [UInt16: Double]
+    /// By label.
+    var meanProbability: [UInt16: Double]
+    /// How many voxels were deep in the wrong half of the head.
+    var voxelsMovedToTheirSide: Int
+    /// The brain, where it was looked for first.
+    var brain: ExtractedBrain?
     var restoration: Restoration
     var started: Date
     /// What has been done so far.
@@ -47,6 +53,8 @@ struct CaseWriter: Sendable {
     let space: OutputSpace
     let modelName: String
     let modelIdentity: String
+    /// The model that finds the brain first, if there is one.
+    let brainModel: RunRecord.Model?
     let options: Provenance.Options
     let table: LabelTable
     let sources: BIDSSources
@@ -83,7 +91,12 @@ struct CaseWriter: Sendable {
                 planeDisagreement: segmented.planeDisagreement)
         }
         let measured = structureVolumes(of: labels, labels: table.structures.map(\.index))
-        let warnings = segmented.content.warnings + warnings(of: loaded, volumes: measured)
+        var warnings = segmented.content.warnings + warnings(of: loaded, volumes: measured)
+        if segmented.voxelsMovedToTheirSide > 0 {
+            warnings.append(
+                "\(segmented.voxelsMovedToTheirSide) voxels deep in the wrong half of the head were "
+                    + "given to the structure's counterpart; look at the sides in the picture")
+        }
         let outputs = ScanOutputs(of: scan, in: output)
         let labelFile = (outputs.labels as NSString).lastPathComponent
         try makeDirectory(outputs.folder)
@@ -99,6 +112,10 @@ struct CaseWriter: Sendable {
         try files.write(outputs.picture) { try writeAtomically(png, to: $0) }
         try files.write(outputs.labels) {
             try writeLabelMap(labels, to: $0, like: loaded.header, table: table)
+        }
+        var brainRecord: Provenance.Brain?
+        if let brain = segmented.brain, let brainModel {
+            brainRecord = try write(brain, by: brainModel, of: segmented, to: outputs)
         }
         if let conformed = segmented.conformed {
             try files.write(outputs.conformedScan) {
@@ -132,6 +149,7 @@ struct CaseWriter: Sendable {
         provenance.stages = stages
         provenance.seconds = seconds
         provenance.warnings = warnings
+        provenance.brain = brainRecord
         let text = try jsonText(provenance)
         try files.writeLast(outputs.provenance) { try writeAtomically(text, to: $0) }
         return WrittenCase(
@@ -141,6 +159,29 @@ struct CaseWriter: Sendable {
                 name: name, scan: scan.path, status: .done, labels: outputs.labels,
                 warnings: warnings.isEmpty ? nil : warnings, seconds: seconds),
             stages: stages, path: segmented.computation.path ?? "")
+    }
+
+    /// Writes the mask of the brain.
+    private func write(
+        _ brain: ExtractedBrain, by model: RunRecord.Model, of segmented: SegmentedCase,
+        to outputs: ScanOutputs
+    ) throws -> Provenance.Brain {
+        let mask = brain.labels(on: segmented.content.loaded.volume)
+        try files.write(outputs.brainMask) {
+            try writeLabelMap(
+                mask, to: $0, like: segmented.content.loaded.header,
+                table: ExtractedBrain.labelTable)
+        }
+        guard let hash = contentHash(ofFileAt: outputs.brainMask) else {
+            throw FileWriteError(path: outputs.brainMask, errorNumber: EIO)
+        }
+        return Provenance.Brain(
+            model: model,
+            mask: .init(
+                file: (outputs.brainMask as NSString).lastPathComponent, sha256: hash),
+            volumeCubicMillimeters: Double(mask.labels.count { $0 > 0 })
+                * mask.grid.voxelVolumeCubicMillimeters,
+            isAlreadyStripped: brain.isAlreadyStripped, seconds: rounded(brain.seconds))
     }
 
     private func provenance(
@@ -159,6 +200,10 @@ struct CaseWriter: Sendable {
                 : Dictionary(
                     uniqueKeysWithValues: segmented.planeDisagreement.map { (String($0), $1) }))
         provenance.restoration = segmented.restoration.rawValue
+        if !segmented.meanProbability.isEmpty {
+            provenance.meanProbability = Dictionary(
+                uniqueKeysWithValues: segmented.meanProbability.map { (String($0), $1) })
+        }
         switch scan.origin {
         case .bids(let source):
             provenance.bidsDescription = "Segmentation by the model '\(modelName)'"

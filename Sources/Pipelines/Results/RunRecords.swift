@@ -163,6 +163,15 @@ struct Provenance: Sendable, Codable {
         var file: String
         var sha256: String
     }
+    /// The brain that was found before a scan was segmented.
+    struct Brain: Sendable, Codable {
+        var model: RunRecord.Model
+        var mask: Labels
+        var volumeCubicMillimeters: Double
+        /// Whether the scan showed nothing but a brain.
+        var isAlreadyStripped: Bool
+        var seconds: Double
+    }
 
     /// What the 4-D file of probabilities holds, as BIDS has it.
     struct Probabilities: Codable {
@@ -189,6 +198,10 @@ struct Provenance: Sendable, Codable {
     var warnings: [String]
     /// By label, how far the planes disagree; `nil` with one plane and in older files.
     var planeDisagreement: [String: Double]?
+    /// By label, the mean probability of the structure in its voxels.
+    var meanProbability: [String: Double]?
+    /// How the brain was found, for models that look for it first.
+    var brain: Brain?
     /// How the labels came from the model's grid to the scan's.
     var restoration: String?
     /// What BIDS has a sidecar say of a scan from a BIDS dataset.
@@ -198,7 +211,7 @@ struct Provenance: Sendable, Codable {
 
     enum CodingKeys: String, CodingKey {
         case software, version, scan, model, options, computation, labels, started, seconds, stages
-        case warnings, planeDisagreement, restoration
+        case warnings, planeDisagreement, meanProbability, brain, restoration
         case bidsDescription = "Description"
         case bidsSources = "Sources"
         case bidsSpatialReference = "SpatialReference"

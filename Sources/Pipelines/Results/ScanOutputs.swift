@@ -9,6 +9,8 @@ import Volumes
 struct ScanOutputs {
     /// The folder and the scan's name in it.
     private let base: String
+    /// The mask of the brain, for models that look for it first.
+    let brainMask: String
     /// What the names of files on the model's grid begin with.
     private let conformedBase: String
     /// The conformed scan's suffix: BIDS has one for each kind of scan.
@@ -16,6 +18,7 @@ struct ScanOutputs {
 
     init(of scan: ScanFile, in output: String) {
         base = joined(output, scan.fileName)
+        brainMask = BrainOutputs(of: scan, in: output).mask
         let (folder, name) = (
             (base as NSString).deletingLastPathComponent, (base as NSString).lastPathComponent
         )
@@ -94,18 +97,25 @@ enum EarlierResult: Equatable {
 ///   - outputs: The scan's outputs.
 ///   - scanHash: SHA-256 of the scan's bytes.
 ///   - modelIdentity: The model.
+///   - brainModelIdentity: The model that finds the brain first, if there is one.
 ///   - options: The options; those that change labels are compared.
 ///   - table: The model's structures.
 /// - Returns: What is there.
 func earlierResult(
     at outputs: ScanOutputs, scanHash: String, modelIdentity: String,
-    options: Provenance.Options, table: LabelTable
+    brainModelIdentity: String?, options: Provenance.Options, table: LabelTable
 ) -> EarlierResult {
     guard let earlier = Provenance.read(at: outputs.provenance) else {
         return pathExists(outputs.labels) ? .outdated("it was not finished") : .none
     }
     guard earlier.scan.sha256 == scanHash else { return .outdated("the scan has changed") }
     guard earlier.model.identity == modelIdentity else { return .outdated("the model is another") }
+    guard earlier.brain?.model.identity == brainModelIdentity else {
+        return .outdated("the model that finds the brain is another")
+    }
+    guard brainModelIdentity == nil || isRegularFile(outputs.brainMask) else {
+        return .outdated("the brain mask is missing")
+    }
     guard earlier.options.planes == options.planes,
         earlier.options.precision == options.precision,
         earlier.options.volume == options.volume,

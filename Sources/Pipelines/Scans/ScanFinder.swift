@@ -8,8 +8,8 @@ import VolumeIO
 ///
 /// An input is a scan's file, a folder, or a text list (`.txt`) with an input a line. Folders are
 /// searched with their subfolders, sorted by name; hidden files, what this program writes beside
-/// scans (`NAME_dseg`, `NAME_probseg`) and folders that hold its results are left out, and symbolic
-/// links are followed once. In a list, paths are relative to the list's folder, lines that begin
+/// scans (`NAME_dseg`, `NAME_probseg`, brain masks) and folders that hold its results are left out, and
+/// symbolic links are followed once. In a list, paths are relative to the list's folder, lines that begin
 /// with `#` are comments, and spaces count.
 ///
 /// A folder that is a BIDS dataset gives the T1-weighted scans of its participants, and no other
@@ -297,7 +297,7 @@ private struct DirectorySearch {
         let lowercased = file.lowercased()
         guard volumeFileExtensions.contains(where: { lowercased.hasSuffix("." + $0) }),
             let name = volumeName(ofPath: file),
-            !["_dseg", "_probseg"].contains(where: name.hasSuffix)
+            !["_dseg", "_probseg", "_desc-brain_mask"].contains(where: name.hasSuffix)
         else { return nil }
         return name
     }

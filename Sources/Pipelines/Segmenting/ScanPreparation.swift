@@ -42,6 +42,8 @@ struct ScanPreparation: Sendable {
     let output: String
     let overwrites: Bool
     let modelIdentity: String
+    /// Of the model that finds the brain first, if there is one.
+    let brainModelIdentity: String?
     let options: Provenance.Options
     let table: LabelTable
     /// Is called before a scan is read to be segmented.
@@ -63,7 +65,8 @@ struct ScanPreparation: Sendable {
             }
             if let hash {
                 let earlier = earlierResult(
-                    at: outputs, scanHash: hash, modelIdentity: modelIdentity, options: options,
+                    at: outputs, scanHash: hash, modelIdentity: modelIdentity,
+                    brainModelIdentity: brainModelIdentity, options: options,
                     table: table)
                 switch earlier {
                 case .none: break

@@ -55,6 +55,8 @@ private final class SegmentationRun {
     private let sources: BIDSSources
     private let references: [LabelMapFile]?
     private let bundle: ModelBundle
+    /// The model that finds the brain first, where the bundle's card asks for one.
+    private let brainModel: ModelBundle?
     private let options: Provenance.Options
     private let display: ProgressDisplay
     private let output = InterruptibleOutput()
@@ -83,6 +85,7 @@ private final class SegmentationRun {
         }
         if request.device != "auto" { _ = try resolveDevice(request.device) }
         let bundle = try loadModel(request.model)
+        brainModel = try bundle.brainModel()
         let available = bundle.card.planes.map(\.plane)
         for plane in request.planes ?? [] where !available.contains(plane) {
             throw UsageError(
@@ -131,7 +134,10 @@ private final class SegmentationRun {
             seed: request.uncertaintySamples.map { _ in request.seed })
         writer = CaseWriter(
             output: request.output, space: request.space, modelName: bundle.card.name,
-            modelIdentity: bundle.identity, options: options, table: bundle.card.labels,
+            modelIdentity: bundle.identity,
+            brainModel: brainModel.map {
+                RunRecord.Model(name: $0.card.name, identity: $0.identity)
+            }, options: options, table: bundle.card.labels,
             sources: sources, files: output)
         let mode: ProgressDisplay.Mode =
             switch request.shows {
@@ -184,7 +190,8 @@ private final class SegmentationRun {
         // networks are made.
         let prepare = ScanPreparation(
             output: request.output, overwrites: request.overwrites,
-            modelIdentity: bundle.identity, options: options, table: bundle.card.labels
+            modelIdentity: bundle.identity, brainModelIdentity: brainModel?.identity,
+            options: options, table: bundle.card.labels
         ) {
             DispatchQueue.global(qos: .userInitiated).async { try? Engine.load() }
         }
@@ -276,6 +283,10 @@ private final class SegmentationRun {
             planeDisagreement: segmentation.planeDisagreement.mapValues {
                 ($0 * 10_000).rounded() / 10_000
             },
+            meanProbability: segmentation.meanProbability.mapValues {
+                ($0 * 10_000).rounded() / 10_000
+            },
+            voxelsMovedToTheirSide: segmentation.voxelsMovedToTheirSide, brain: segmentation.brain,
             restoration: segmentation.restoration, started: startDate,
             stages: [StageSeconds(stage: "read", seconds: rounded(readSeconds))]
                 + segmentation.stageSeconds.map {

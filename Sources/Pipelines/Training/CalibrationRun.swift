@@ -32,6 +32,7 @@ public func calibrate(
     if let threads { try Engine.setThreadCount(threads) }
     var card = bundle.card
     let networks = try card.planes.map { ($0.plane, try bundle.makeNetwork(for: $0.plane)) }
+    let extractor = try bundle.brainModel().map { try BrainExtractor(bundle: $0) }
     var calibrations = networks.map { Calibration(of: $0.1) }
     for scan in scans.prefix(calibrationScanCount) {
         let content: ScanContent
@@ -40,7 +41,17 @@ public func calibrate(
         } catch {
             throw UsageError(sentence(for: error, about: scan.path))
         }
-        let conformed = try conform(content.loaded.volume, to: card.conform)
+        let volume = content.loaded.volume
+        let conformed: ConformedScan
+        if let extractor, let extraction = card.brainExtraction {
+            conformed = try conform(
+                volume, to: card.conform,
+                within: BrainRegion(
+                    mask: try extractor.brain(of: volume).mask,
+                    dilationMillimeters: extraction.dilationMillimeters))
+        } else {
+            conformed = try conform(volume, to: card.conform)
+        }
         for (position, (plane, _)) in networks.enumerated() {
             try calibrations[position].observe(conformed.volume, plane: plane)
         }
