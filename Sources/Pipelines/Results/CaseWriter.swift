@@ -88,7 +88,8 @@ struct CaseWriter: Sendable {
         let quality = Background { [table] in
             QualityInput(
                 name: name, segmentation: labels, table: table,
-                planeDisagreement: segmented.planeDisagreement)
+                planeDisagreement: segmented.planeDisagreement,
+                meanProbability: segmented.meanProbability)
         }
         let measured = structureVolumes(of: labels, labels: table.structures.map(\.index))
         var warnings = segmented.content.warnings + warnings(of: loaded, volumes: measured)

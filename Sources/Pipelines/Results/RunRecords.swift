@@ -223,9 +223,14 @@ struct Provenance: Sendable, Codable {
     }
 
     /// ``planeDisagreement`` by label.
-    var disagreementOfLabel: [UInt16: Double] {
+    var disagreementOfLabel: [UInt16: Double] { shares(planeDisagreement) }
+
+    /// ``meanProbability`` by label.
+    var meanProbabilityOfLabel: [UInt16: Double] { shares(meanProbability) }
+
+    private func shares(_ values: [String: Double]?) -> [UInt16: Double] {
         var result: [UInt16: Double] = [:]
-        for (label, value) in planeDisagreement ?? [:] {
+        for (label, value) in values ?? [:] {
             if let label = UInt16(label), (0...1).contains(value) { result[label] = value }
         }
         return result

@@ -72,12 +72,13 @@ struct ScanPreparation: Sendable {
                 case .none: break
                 case .done(let volumes):
                     if let (labels, _) = try? readLabelMap(at: outputs.labels) {
+                        let provenance = Provenance.read(at: outputs.provenance)
                         return .done(
                             volumes,
                             QualityInput(
                                 name: scan.outputName, segmentation: labels, table: table,
-                                planeDisagreement: Provenance.read(at: outputs.provenance)?
-                                    .disagreementOfLabel ?? [:]))
+                                planeDisagreement: provenance?.disagreementOfLabel ?? [:],
+                                meanProbability: provenance?.meanProbabilityOfLabel ?? [:]))
                     }
                     note = "done again, as its label map cannot be read"
                 case .outdated(let reason): note = "done again, as \(reason)"
