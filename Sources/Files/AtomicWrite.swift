@@ -39,8 +39,14 @@ public func writeAtomically(
     forget(temporaryPath)
     // The new name is safe once the folder is. Some file systems cannot sync one; the file is
     // complete even then.
-    try? synchronize(
-        folder(of: destination), flags: O_RDONLY | O_DIRECTORY, namedInErrors: path)
+    synchronizeFolder(folder(of: destination))
+}
+
+/// Syncs the names in a folder to the disk, as far as its file system can.
+///
+/// - Parameter path: The folder.
+public func synchronizeFolder(_ path: String) {
+    try? synchronize(path, flags: O_RDONLY | O_DIRECTORY, namedInErrors: path)
 }
 
 /// Writes bytes so that the file is there in full or not at all.

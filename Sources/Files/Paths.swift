@@ -57,3 +57,46 @@ public func makeDirectory(_ path: String) throws(FileWriteError) {
         }
     }
 }
+
+/// A file's size and time of change, by which an unchanged one is known without reading it.
+public struct FileStamp: Sendable, Codable, Hashable {
+    /// Bytes.
+    public var bytes: Int64
+    /// The time of the last change, in nanoseconds since 1970.
+    public var modifiedNanoseconds: Int64
+
+    /// Makes a stamp of its numbers.
+    public init(bytes: Int64, modifiedNanoseconds: Int64) {
+        self.bytes = bytes
+        self.modifiedNanoseconds = modifiedNanoseconds
+    }
+
+    /// The stamp of a file, or of several together.
+    ///
+    /// `nil` where one is missing or no file.
+    ///
+    /// - Parameter paths: The files; links are followed.
+    public init?(ofFilesAt paths: [String]) {
+        bytes = 0
+        modifiedNanoseconds = 0
+        for path in paths {
+            var status = stat()
+            guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+                return nil
+            }
+            bytes += Int64(status.st_size)
+            let time = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+            modifiedNanoseconds = max(modifiedNanoseconds, time)
+        }
+    }
+
+    /// The stamp of a file, or `nil` where there is none.
+    ///
+    /// - Parameter path: The file.
+    public init?(ofFileAt path: String) { self.init(ofFilesAt: [path]) }
+}
+
+/// Returns the place that a symbolic link names, or `nil` where a path is no link.
+public func destinationOfLink(at path: String) -> String? {
+    try? FileManager.default.destinationOfSymbolicLink(atPath: path)
+}
