@@ -2,7 +2,7 @@
 
 TORCH_VERSION := 2.13.0
 LIBTORCH ?= $(CURDIR)/.deps/libtorch
-PACKAGES := libnifti-dev zlib1g-dev libdeflate-dev libpng-dev libssl-dev g++ python3 python3-pip
+PACKAGES := libnifti-dev zlib1g-dev libdeflate-dev libpng-dev libssl-dev libsqlite3-dev g++ python3 python3-pip
 
 BUILD := swift build -c release --explicit-target-dependency-import-check error
 TEST := swift test -c release --disable-testable-imports --explicit-target-dependency-import-check error

@@ -22,6 +22,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
         // C boundaries. Debian's libnifti ships no pkg-config file and its headers ask for
@@ -109,6 +110,7 @@ let package = Package(
                 "SegmentationModels", "SegmentationMetrics", "Preprocessing", "NeuralNetworks",
                 "Tensors", "Volumes", "Files", "Parallel",
                 .product(name: "Yams", package: "Yams"),
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         .executableTarget(

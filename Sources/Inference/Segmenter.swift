@@ -119,10 +119,79 @@ public struct Segmentation {
     public var uncertainty: Uncertainty?
 }
 
-/// Why a bundle cannot be run as asked.
-public struct SegmenterError: Error, CustomStringConvertible {
+/// Tells that a bundle cannot be run as asked.
+public struct SegmenterError: Error, Hashable, CustomStringConvertible {
+    /// The part of the options that cannot be met.
+    public enum Code: String, Sendable, Hashable {
+        /// The bundle has no network for a plane, or none is asked for.
+        case missingPlane
+        /// A network is not calibrated for int8.
+        case notCalibrated
+        /// There is no such device.
+        case missingDevice
+        /// The device does not compute in this precision.
+        case unsupportedPrecision
+        /// No samples can be drawn.
+        case noSamples
+    }
+
+    /// The part that cannot be met.
+    public var code: Code
     /// One sentence with a next step.
     public var description: String
+}
+
+extension SegmenterOptions {
+    /// Checks what can be checked before a network is loaded.
+    ///
+    /// - Parameter card: The bundle's card.
+    /// - Returns: The planes to use, in the card's order.
+    /// - Throws: ``SegmenterError``.
+    public func validatedPlanes(of card: ModelCard) throws(SegmenterError) -> [Plane] {
+        let available = card.planes.map(\.plane)
+        let names = available.map(\.rawValue).joined(separator: ", ")
+        let wanted = planes ?? available
+        guard !wanted.isEmpty else {
+            throw SegmenterError(
+                code: .missingPlane, description: "no plane to segment in; choose from " + names)
+        }
+        for plane in wanted where !available.contains(plane) {
+            throw SegmenterError(
+                code: .missingPlane,
+                description: "the model '\(card.name)' has no \(plane.rawValue) network; choose "
+                    + "from " + names)
+        }
+        let planes = available.filter(wanted.contains)
+        if sampleCount > 0 {
+            guard sampleCount > 1 else {
+                throw SegmenterError(
+                    code: .noSamples,
+                    description: "one sample has no spread; draw two or more with --uncertainty")
+            }
+            guard card.architecture.dropout > 0 else {
+                throw SegmenterError(
+                    code: .noSamples,
+                    description: "the model '\(card.name)' was trained without dropout, so it has "
+                        + "no samples; train one with 'dropout' in its architecture, or leave out "
+                        + "--uncertainty")
+            }
+        }
+        guard precision == .int8 else { return planes }
+        if let uncalibrated = card.uncalibratedPlane(among: planes) {
+            throw SegmenterError(
+                code: .notCalibrated,
+                description: "the \(uncalibrated.rawValue) network of the model '\(card.name)' is "
+                    + "not calibrated for int8; calibrate it by 'sliceseg calibrate' or choose "
+                    + "another --precision")
+        }
+        guard device == .cpu, compiles else {
+            throw SegmenterError(
+                code: .unsupportedPrecision,
+                description: "int8 is for compiled networks on the processor; use --device cpu, or "
+                    + "another --precision")
+        }
+        return planes
+    }
 }
 
 /// Segments scans with the networks of a bundle: conforms them, labels their slices, aggregates the
@@ -144,49 +213,14 @@ public final class Segmenter {
     /// - Throws: ``SegmenterError`` where the bundle lacks a plane or the device is not there;
     ///   errors of the bundle's weights and of the engine.
     public init(bundle: ModelBundle, options: SegmenterOptions = SegmenterOptions()) throws {
-        let available = bundle.card.planes.map(\.plane)
-        let planes = options.planes ?? available
-        guard !planes.isEmpty else {
-            throw SegmenterError(
-                description: "no plane to segment in; choose from "
-                    + available.map(\.rawValue).joined(separator: ", "))
-        }
-        for plane in planes where !available.contains(plane) {
-            throw SegmenterError(
-                description: "model '\(bundle.card.name)' has no \(plane.rawValue) network; "
-                    + "choose from \(available.map(\.rawValue).joined(separator: ", "))")
-        }
+        let planes = try options.validatedPlanes(of: bundle.card)
         if case .cuda(let index) = options.device {
             let count = try Engine.cudaDeviceCount()
             guard index < count else {
                 throw SegmenterError(
+                    code: .missingDevice,
                     description: "there is no CUDA device \(index): \(count) found; use --device "
                         + "cpu, or an engine built against a CUDA LibTorch")
-            }
-        }
-        if options.precision == .int8 {
-            if let uncalibrated = bundle.card.uncalibratedPlane(among: planes) {
-                throw SegmenterError(
-                    description: "the \(uncalibrated.rawValue) network of model "
-                        + "'\(bundle.card.name)' is not calibrated for int8; use another "
-                        + "--precision, or calibrate it by 'sliceseg calibrate'")
-            }
-            guard options.device == .cpu, options.compiles else {
-                throw SegmenterError(
-                    description: "int8 is for compiled networks on the processor; use --device "
-                        + "cpu, or another --precision")
-            }
-        }
-        if options.sampleCount > 0 {
-            guard options.sampleCount > 1 else {
-                throw SegmenterError(
-                    description: "one sample has no spread; draw two or more with --uncertainty")
-            }
-            guard bundle.card.architecture.dropout > 0 else {
-                throw SegmenterError(
-                    description: "model '\(bundle.card.name)' was trained without dropout, so it "
-                        + "has no samples; train one with 'dropout' in its architecture, or leave "
-                        + "out --uncertainty")
             }
         }
         let classCount = bundle.card.labels.structures.count + 1

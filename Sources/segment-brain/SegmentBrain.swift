@@ -16,17 +16,19 @@ struct SegmentBrain: ParsableCommand {
             report.html, volumes.tsv, qc.tsv (unusual volumes, asymmetry, fragments; the \
             most suspicious scan first), failures.tsv and run.json.
             Scans that are done are left out, so that a run that was stopped goes on when it \
-            is started again.
+            is started again. A label map that you have corrected is kept and measured anew.
+            The ledger (ledger.sqlite) records it all; 'sliceseg status <output>' shows it.
 
             EXAMPLES
               segment-brain scans/ segmentations/
               segment-brain t1.nii.gz t2.mgz out --planes coronal --precision fp32
               segment-brain cases.txt out --reference manual/ --json
               segment-brain bids/ bids/derivatives/sliceseg --participant-label 01 02
+              segment-brain cases.txt out --shard 2/8   # then: sliceseg merge out
 
             EXIT STATUS
               0 all scans are done, 1 some failed (see failures.tsv), 2 the command line is
-              wrong, 130 interrupted.
+              wrong, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).
             """,
         version: softwareVersion)
 
@@ -93,8 +95,21 @@ struct SegmentBrain: ParsableCommand {
     @Option(help: ArgumentHelp("The seed of those samples.", valueName: "n"))
     var seed: UInt64 = 0
 
-    @Flag(help: "Do scans again that are done.")
+    @Flag(
+        help: "Segment finished scans again; a label map that was changed is moved aside first.")
     var overwrite = false
+
+    @Flag(help: "Segment only scans that failed in an earlier run.")
+    var retryFailed = false
+
+    @Flag(help: "Read every file to tell what is done, even where its size and time are the same.")
+    var verify = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Only this part of the scans, such as 2/8; auto in an array job of Slurm or Grid "
+                + "Engine. 'sliceseg merge' joins the parts.", valueName: "i/n"))
+    var shard: String?
 
     @Option(
         parsing: .upToNextOption,
@@ -136,6 +151,9 @@ struct SegmentBrain: ParsableCommand {
         request.uncertaintySamples = try parseCount(uncertainty, option: "--uncertainty")
         request.seed = seed
         request.overwrites = overwrite
+        request.retriesFailed = retryFailed
+        request.verifies = verify
+        request.shard = try shard.map { try Shard(parsing: $0) }
         request.participants = participantLabel
         request.reference = reference
         request.profiles = profile
@@ -149,7 +167,7 @@ struct SegmentBrain: ParsableCommand {
         let report = try segmentScans(request)
         if let evaluation = report.evaluation, request.shows != .json {
             if request.shows == .progress {
-                print("\n" + evaluation.table, terminator: "")
+                try printChecked("\n" + evaluation.table)
                 for note in evaluation.notes { complain(note) }
             }
         }

@@ -79,7 +79,7 @@ struct Benchmark: ParsableCommand {
 
     func run() throws {
         let report = try benchmark(try request())
-        print(json ? try report.json() : report.text, terminator: "")
+        try printChecked(json ? try report.json() : report.text)
     }
 }
 

@@ -16,9 +16,10 @@ struct SliceSeg: ParsableCommand {
             """,
         version: softwareVersion,
         subcommands: [
-            Evaluate.self, Strip.self, Train.self, Calibrate.self, Describe.self, Models.self,
-            Import.self, Export.self, Phantom.self, Synthesize.self, Info.self, Verify.self,
-            Benchmark.self, BenchmarkInference.self, BenchmarkTraining.self,
+            Run.self, Status.self, Merge.self, Evaluate.self, Strip.self, Train.self,
+            Calibrate.self, Describe.self, Models.self, Import.self, Export.self, Phantom.self,
+            Synthesize.self, Info.self, Verify.self, Benchmark.self, BenchmarkInference.self,
+            BenchmarkTraining.self,
         ])
 
     static func main() {
@@ -115,9 +116,9 @@ struct Evaluate: ParsableCommand {
         request.writesPage = self.report
         try request.choose(convention: convention, toleranceMillimeters: tolerance)
         let report = try evaluate(request)
-        print(json ? report.json ?? "" : report.table, terminator: "")
+        try printChecked(json ? report.json ?? "" : report.table)
         for table in [report.groups, report.comparison] where !json && !table.isEmpty {
-            print("\n" + table, terminator: "")
+            try printChecked("\n" + table)
         }
         for line in report.notes + report.problems { complain(line) }
         if report.status != .success { throw ExitCode(report.status.rawValue) }
@@ -278,7 +279,7 @@ struct Describe: ParsableCommand {
     func run() throws {
         switch (model, network) {
         case (let model?, nil):
-            print(try describeModel(model), terminator: "")
+            try printChecked(try describeModel(model))
         case (nil, let name?):
             var choices = ArchitectureChoices(family: name)
             choices.isClassifier = classifier
@@ -302,10 +303,10 @@ struct Describe: ParsableCommand {
             if let compare {
                 let kinds = compare.split(separator: ",").map(String.init)
                 let table = try compareRecalibrations(of: choices, kinds, slices: slices)
-                print(json ? try table.json() : table.text, terminator: "")
+                try printChecked(json ? try table.json() : table.text)
             } else {
                 let description = try describeNetwork(choices, slices: slices)
-                print(json ? try description.json() : description.text, terminator: "")
+                try printChecked(json ? try description.json() : description.text)
             }
         default:
             throw UsageError("name a model or a --network, one of the two")
@@ -322,7 +323,7 @@ struct Models: ParsableCommand {
               sliceseg models
             """)
 
-    func run() throws { print(try describeShippedModels(), terminator: "") }
+    func run() throws { try printChecked(try describeShippedModels()) }
 }
 
 /// `sliceseg import`.
@@ -415,7 +416,7 @@ struct Phantom: ParsableCommand {
     func run() throws {
         let scans = try writePhantoms(
             to: output, references: references, count: count, seed: seed, overwrites: overwrite)
-        print("Wrote \(scans.count) synthetic heads to '\(output)'.")
+        try printChecked("Wrote \(scans.count) synthetic heads to '\(output)'.\n")
     }
 }
 
@@ -450,7 +451,7 @@ struct Synthesize: ParsableCommand {
         let scans = try writeSyntheticScans(
             configurationPath: configurationPath, to: output, references: references,
             count: count, isHeldOut: heldOut, overwrites: overwrite)
-        print("Wrote \(scans.count) synthetic scans to '\(output)'.")
+        try printChecked("Wrote \(scans.count) synthetic scans to '\(output)'.\n")
     }
 }
 
@@ -475,13 +476,16 @@ struct Info: ParsableCommand {
     func run() throws {
         var status = ExitStatus.success
         for file in files {
+            let text: String
             do {
                 let information = try VolumeInformation(path: file)
-                print(json ? try information.json + "\n" : information.text, terminator: "")
+                text = json ? try information.json + "\n" : information.text
             } catch {
-                complain("sliceseg: \(sentence(for: error, about: file))")
+                complain("sliceseg: \(userMessage(for: error, about: file))")
                 status = .failure
+                continue
             }
+            try printChecked(text)
         }
         if status != .success { throw ExitCode(status.rawValue) }
     }
@@ -509,7 +513,7 @@ struct Verify: ParsableCommand {
 
     func run() throws {
         let comparison = try GridComparison(first, second)
-        print(json ? try comparison.json : comparison.sentence)
+        try printChecked((json ? try comparison.json : comparison.sentence) + "\n")
         if !comparison.isSameGrid { throw ExitCode(ExitStatus.failure.rawValue) }
     }
 }

@@ -83,7 +83,7 @@ struct BadScan: Sendable, CustomTestStringConvertible {
             for scan in BadScan.all {
                 let name = String(scan.name.prefix { $0 != "." })
                 let path = "'\(folder)/scans/\(scan.name)'"
-                let reasons = failures.filter { $0.first == name }.map { $0[1] }
+                let reasons = failures.filter { $0.first == name }.map { "\($0[3]); \($0[4])." }
                 let reason = try #require(reasons.first, "\(scan.name)")
                 #expect(reasons.count == 1)
                 #expect(reason.contains(path) && reason.contains(scan.says), "\(reason)")
@@ -95,7 +95,7 @@ struct BadScan: Sendable, CustomTestStringConvertible {
                 files(below: out).filter { $0.hasSuffix("_dseg.json") }
                     == ["a_dseg.json", "zz_dseg.json"])
             // Those of the two scans, of the run, and the page with its pictures.
-            #expect(files(below: out).count == 2 * 6 + 5 + 1 + 2)
+            #expect(files(below: out).count == 2 * 6 + 6 + 1 + 2)
             expectNothingUnfinished(in: out)
         }
     }
@@ -148,7 +148,7 @@ struct BadScan: Sendable, CustomTestStringConvertible {
             (["notes.md", "out"], "'notes.md' is not a scan"),
             (["a.nii", "notes.md"], "'notes.md' is a file, not a folder"),
             (["a.nii", "notes.md/out"], "a part of the path is a file"),
-            (["list.txt", "out"], "'gone.nii', named in 'list.txt', does not exist"),
+            (["list.txt", "out"], "line 2 of 'list.txt': 'gone.nii' does not exist"),
             (["a.nii", "b/a.nii", "out"], "'a.nii' and 'b/a.nii' would both be written"),
             (["a.nii", "out", "--model", "nothing"], "'nothing' is neither a shipped model"),
             (["a.nii", "out", "--model", "./nothing"], "'./nothing' cannot be read"),
@@ -169,7 +169,8 @@ struct BadScan: Sendable, CustomTestStringConvertible {
             (["a.nii", "out", "--batch-size", "-1"], "--batch-size"),
             (["a.nii", "out", "--model", "model", "--reference", "none"], "'none' do not exist"),
             (["a.nii", "dataset", "--model", "model"], "'dataset' is another dataset"),
-            (["a.nii", "out", "--shard", "1/2"], "Unknown option '--shard'"),
+            (["a.nii", "out", "--shard", "3/2"], "--shard must be such as 2/8"),
+            (["a.nii", "out", "--shard", "auto"], "--shard auto needs an array job"),
             (["a.nii", "out", "--colour"], "Unknown option '--colour'"),
             (["a.nii", "out", "--space", "world"], "--space must be native or conformed"),
             (["a.nii", "out", "--interpolation", "nearest"], "must be linear or cubic"),
@@ -259,7 +260,7 @@ struct BadScan: Sendable, CustomTestStringConvertible {
             #expect(result.status == 1)
             let failures = try rows(of: out + "/failures.tsv")
             #expect(failures.count == 1)
-            let reason = try #require(failures.first?.last)
+            let reason = try #require(failures.first?[3])
             #expect(reason.hasPrefix("cannot write '\(out)/a_"))
             #expect(reason.contains("the file would be larger than allowed"))
             #expect(

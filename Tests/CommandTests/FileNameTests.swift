@@ -38,7 +38,7 @@ import Testing
                             Array("out/\($0)_dseg.nii.gz".utf8)
                         }))
             // Those of the scans, of the run, and the page with its pictures.
-            #expect(written.count == 13 * 6 + 5 + 1 + 13)
+            #expect(written.count == 13 * 6 + 6 + 1 + 13)
             // One row a scan, whatever its name.
             let table = try rows(of: folder + "/out/volumes.tsv")
             #expect(table.count == 13)
@@ -59,7 +59,7 @@ import Testing
             #expect(result.status == 1)
             let failures = try rows(of: folder + "/out/failures.tsv")
             #expect(failures.map(\.first) == [name])
-            #expect(failures.first?.last?.contains("the name is too long") == true)
+            #expect(failures.first?[3].contains("the name is too long") == true)
             #expect(files(below: folder + "/out").filter { $0.hasPrefix("x") }.isEmpty)
             expectNothingUnfinished(in: folder + "/out")
         }

@@ -17,17 +17,20 @@ import Testing
                 report.html, volumes.tsv, qc.tsv (unusual volumes, asymmetry, fragments; the
                 most suspicious scan first), failures.tsv and run.json.
                 Scans that are done are left out, so that a run that was stopped goes on when
-                it is started again.
+                it is started again. A label map that you have corrected is kept and measured
+                anew.
+                The ledger (ledger.sqlite) records it all; 'sliceseg status <output>' shows it.
 
                 EXAMPLES
                   segment-brain scans/ segmentations/
                   segment-brain t1.nii.gz t2.mgz out --planes coronal --precision fp32
                   segment-brain cases.txt out --reference manual/ --json
                   segment-brain bids/ bids/derivatives/sliceseg --participant-label 01 02
+                  segment-brain cases.txt out --shard 2/8   # then: sliceseg merge out
 
                 EXIT STATUS
                   0 all scans are done, 1 some failed (see failures.tsv), 2 the command line is
-                  wrong, 130 interrupted.
+                  wrong, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).
 
                 USAGE: segment-brain <input> ... <output> [<options>]
 
@@ -54,7 +57,14 @@ import Testing
                                           on the model's grid, too. (default: native)
                   --probabilities         Write the probabilities of all classes, a 4-D
                                           NAME_probseg.nii.gz.
-                  --overwrite             Do scans again that are done.
+                  --overwrite             Segment finished scans again; a label map that was
+                                          changed is moved aside first.
+                  --retry-failed          Segment only scans that failed in an earlier run.
+                  --verify                Read every file to tell what is done, even where its
+                                          size and time are the same.
+                  --shard <i/n>           Only this part of the scans, such as 2/8; auto in an
+                                          array job of Slurm or Grid Engine. 'sliceseg merge'
+                                          joins the parts.
                   --participant-label <label>
                                           Only these participants of a BIDS dataset, with or
                                           without 'sub-'.
@@ -86,6 +96,10 @@ import Testing
               -h, --help              Show help information.
 
             SUBCOMMANDS:
+              run                     Runs a job file: phantoms, segmentation, evaluation.
+              status                  Shows the state of a run: done, failed, running, left.
+              merge                   Joins the shards of a run: one ledger, the tables,
+                                      the report.
               evaluate                Measures label maps against references.
               train                   Trains a model by a configuration and writes it as a
                                       bundle.
@@ -115,9 +129,8 @@ import Testing
 
     @Test(
         arguments: [
-            "evaluate", "train", "calibrate", "describe", "models", "import", "export",
-            "phantom", "info", "verify",
-            "benchmark",
+            "run", "status", "merge", "evaluate", "train", "calibrate", "describe", "models",
+            "import", "export", "phantom", "info", "verify", "benchmark",
         ])
     func `each subcommand has an example`(name: String) throws {
         let result = try run("sliceseg", [name, "--help"])

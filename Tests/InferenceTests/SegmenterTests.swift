@@ -255,7 +255,7 @@ struct SegmenterTests {
             }
             #expect(
                 error.description
-                    == "model 'tiny' has no sagittal network; choose from coronal, axial")
+                    == "the model 'tiny' has no sagittal network; choose from coronal, axial")
             let empty = try #require(throws: SegmenterError.self) {
                 try Segmenter(bundle: bundle, options: SegmenterOptions(planes: []))
             }

@@ -94,10 +94,17 @@ private let black = LabelColor(red: 0, green: 0, blue: 0)
     }
 
     @Test func `failures are named with their reason`() {
-        let failures = [ScanFailure(scan: "a", reason: "'a.nii' ends\nearly; fetch it again.")]
+        let failures = [
+            ScanFailure(scan: "a", reason: "'a.nii' ends\nearly; fetch it again."),
+            ScanFailure(
+                scan: "b", reason: "'b.nii' is empty; fetch it again.", stage: "read",
+                code: "volume.truncated", problem: "'b.nii' is empty", nextStep: "fetch it again"),
+        ]
         #expect(
             TSVTable.failures(failures).text
-                == "scan\treason\na\t'a.nii' ends\\nearly; fetch it again.\n")
+                == "scan\tstage\tcode\treason\tnext_step\n"
+                + "a\tn/a\tn/a\t'a.nii' ends\\nearly; fetch it again.\tn/a\n"
+                + "b\tread\tvolume.truncated\t'b.nii' is empty\tfetch it again\n")
     }
 
     @Test func `a table is written as it reads`() throws {

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// What a command-line parser says to an error.
@@ -33,8 +34,13 @@ public func endCommand(
     case .text(var text):
         // Some help texts end with a line feed and some do not.
         while text.last?.isNewline == true { text.removeLast() }
-        print(text)
-        endProcess(ExitStatus.success.rawValue)
+        do {
+            try printChecked(text + "\n")
+            endProcess(ExitStatus.success.rawValue)
+        } catch {
+            complain("\(command): \(userMessage(for: error))")
+            endProcess(ExitStatus.failure.rawValue)
+        }
     case .status(let status):
         endProcess(status)
     case .wrongUsage(let message):
@@ -44,8 +50,22 @@ public func endCommand(
         complain("\(command): \(line); see '\(command) --help'.")
         endProcess(ExitStatus.wrongUsage.rawValue)
     case nil:
-        complain("\(command): \(sentence(for: error))")
+        complain("\(command): \(userMessage(for: error))")
         endProcess(ExitStatus(for: error).rawValue)
+    }
+}
+
+/// Writes a text to the standard output.
+///
+/// - Parameter text: The text, with its line ends.
+/// - Throws: `FileWriteError` where it cannot be written, such as to a full disk.
+public func printChecked(_ text: String) throws {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+        let count = bytes.withUnsafeBytes { write(1, $0.baseAddress, $0.count) }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { throw FileWriteError(path: "standard output", errorNumber: errno) }
+        bytes = bytes.dropFirst(count)
     }
 }
 

@@ -1,16 +1,10 @@
 import Tensors
 
-/// What is wrong with a device's name.
-public struct DeviceError: Error, CustomStringConvertible {
-    /// One sentence with a next step.
-    public var description: String
-}
-
 /// Turns a name of the command line into a device.
 ///
 /// - Parameter name: `auto` (CUDA where there is one), `cpu`, `cuda`, or `cuda:1`.
 /// - Returns: The device.
-/// - Throws: ``DeviceError`` where the name is unknown, and `TensorError` where there is no engine.
+/// - Throws: ``UsageError`` where the name is unknown, and `TensorError` where there is no engine.
 func resolveDevice(_ name: String) throws -> Device {
     switch name {
     case "cpu": return .cpu
@@ -19,8 +13,8 @@ func resolveDevice(_ name: String) throws -> Device {
         let parts = name.split(separator: ":", omittingEmptySubsequences: false)
         let index = parts.count == 1 ? 0 : parts.count == 2 ? Int(parts[1]) : nil
         guard parts.first == "cuda", let index, index >= 0 else {
-            throw DeviceError(
-                description: "'\(name)' is not a device; write auto, cpu, cuda or cuda:1")
+            throw UsageError(
+                "'\(name)' is not a device; write auto, cpu, cuda or cuda:1")
         }
         return .cuda(index)
     }

@@ -220,10 +220,10 @@ private struct MeasuringRun {
                 }
                 add(name, prediction: map, file: path, reference: reference.map, files: files)
             } catch {
-                fail(name, sentence(for: error), state: .unreadableReference)
+                fail(name, userMessage(for: error), state: .unreadableReference)
             }
         } catch {
-            let reason = sentence(for: error)
+            let reason = userMessage(for: error)
             fail(name, reason)
             measureFailure(files, maps, reason: reason, state: .unreadablePrediction)
         }
@@ -267,7 +267,7 @@ private struct MeasuringRun {
         } catch {
             let reason =
                 "the reference cannot be read either and is not in the figures: "
-                + sentence(for: error)
+                + userMessage(for: error)
             notes.append("\(files.name): \(reason)")
             unmeasured.append(
                 UnmeasuredCase(name: files.name, state: .unreadableReference, reason: reason))

@@ -87,7 +87,7 @@ package struct LabelMapFile: Sendable, Hashable {
                     full, relative: joined(relative, entry), into: &files, visited: &visited)
             } else if volumeFileExtensions.contains(where: {
                 entry.lowercased().hasSuffix("." + $0)
-            }), let name = volumeName(ofPath: entry) {
+            }), let name = volumeName(ofPath: entry), !isSetAside(name) {
                 files.append((full, relative, name))
             }
         }

@@ -13,8 +13,10 @@ import Volumes
 struct SegmentedCase: Sendable {
     var scan: ScanFile
     var content: ScanContent
-    /// SHA-256 of the scan's bytes.
-    var hash: String
+    /// The scan's identity.
+    var input: InputIdentity
+    /// Files of an earlier result that somebody has changed.
+    var changedFiles: [String]
     /// On the scan's own grid.
     var labels: LabelMap
     /// The scan as the networks saw it and its labels there, where they are wanted.
@@ -32,24 +34,16 @@ struct SegmentedCase: Sendable {
     var brain: ExtractedBrain?
     var restoration: Restoration
     var started: Date
-    /// What has been done so far.
+    /// The stages so far.
     var stages: [StageSeconds]
+    /// The most memory that the process held meanwhile, where the system tells it.
+    var peakMemoryBytes: Int?
 }
 
-/// What is known of a scan once all its files are there.
-struct WrittenCase: Sendable {
-    var volumes: ScanVolumes
-    var quality: QualityInput
-    var record: ScanRecord
-    /// Also where no profile is asked for.
-    var stages: [StageSeconds]
-    /// By what path the networks were computed.
-    var path: String
-}
-
-/// Writes all that is known of a scan.
+/// A writer of the files of one scan.
 struct CaseWriter: Sendable {
-    let output: String
+    let output: OutputFolder
+    let store: any ResultStore
     let space: OutputSpace
     let modelName: String
     let modelIdentity: String
@@ -58,122 +52,182 @@ struct CaseWriter: Sendable {
     let options: Provenance.Options
     let table: LabelTable
     let sources: BIDSSources
-    let files: InterruptibleOutput
 
-    /// Writes a scan's files, the provenance last; where one cannot be written, none stays.
+    /// Writes a scan's files, which take their names when all are whole; the provenance is the last.
     ///
     /// - Parameters:
     ///   - segmented: The scan.
     ///   - probabilities: Those of its classes, where they are to be written too.
-    /// - Returns: What is known of it now.
-    /// - Throws: `FileWriteError` and errors of the formats.
+    /// - Returns: Its results.
+    /// - Throws: `FileWriteError` and errors of the formats; nothing is replaced then.
     func callAsFunction(
         _ segmented: SegmentedCase, probabilities: ClassProbabilities? = nil
-    ) throws -> WrittenCase {
-        do {
-            return try write(segmented, probabilities)
-        } catch {
-            files.rollBack()
-            throw error
-        }
-    }
-
-    private func write(
-        _ segmented: SegmentedCase, _ probabilities: ClassProbabilities?
-    ) throws -> WrittenCase {
-        let clock = ContinuousClock()
-        let begun = clock.now
-        let (scan, loaded, labels) = (segmented.scan, segmented.content.loaded, segmented.labels)
-        let name = scan.outputName
+    ) throws -> CaseResult {
+        let begun = ContinuousClock.now
+        let (scan, loaded) = (segmented.scan, segmented.content.loaded)
         let quality = Background { [table] in
-            QualityInput(
-                name: name, segmentation: labels, table: table,
+            CaseResult(
+                measuring: segmented.labels, name: scan.outputName, table: table,
                 planeDisagreement: segmented.planeDisagreement,
                 meanProbability: segmented.meanProbability)
         }
+        let outputs = ScanOutputs(of: scan, in: output.path)
+        var result: CaseResult?
+        var files: [OutputFile] = []
+        try output.replace(
+            marker: outputs.provenance, settingAside: segmented.changedFiles,
+            willCommit: { staged in
+                files = try hashed(staged)
+                try store.willCommit(scan, files)
+            },
+            { staged in
+                try writeDerived(
+                    of: scan, volume: loaded.volume, labels: segmented.labels, quality.wait,
+                    to: outputs, staged)
+                try staged.write(outputs.labels) {
+                    try writeLabelMap(segmented.labels, to: $0, like: loaded.header, table: table)
+                }
+                guard let labels = staged.files.last,
+                    let labelHash = contentHash(ofFileAt: labels.stagedPath)
+                else { throw FileWriteError(path: outputs.labels, errorNumber: EIO) }
+                var brainRecord: Provenance.Brain?
+                if let brain = segmented.brain, let brainModel {
+                    brainRecord = try write(brain, by: brainModel, of: segmented, to: outputs, staged)
+                }
+                if let conformed = segmented.conformed {
+                    try staged.write(outputs.conformedScan) {
+                        try writeVolume(conformed.scan, to: $0, like: nil, storedAs: .float32)
+                    }
+                    try staged.write(outputs.conformedLabels) {
+                        try writeLabelMap(conformed.labels, to: $0, like: nil, table: table)
+                    }
+                }
+                if let uncertainty = segmented.uncertainty {
+                    try staged.write(outputs.entropy) {
+                        try writeVolume(uncertainty.entropy, to: $0, like: nil, storedAs: .float32)
+                    }
+                    try staged.write(outputs.uncertainty) {
+                        try writeAtomically(uncertaintyTable(uncertainty, table: table), to: $0)
+                    }
+                }
+                if let probabilities {
+                    try write(probabilities, of: segmented, to: outputs, staged)
+                }
+                var measured = quality.wait()
+                measured.warnings =
+                    segmented.content.warnings + warnings(of: loaded, volumes: measured.volumes)
+                if segmented.voxelsMovedToTheirSide > 0 {
+                    measured.warnings.append(
+                        "\(segmented.voxelsMovedToTheirSide) voxels deep in the wrong half of the "
+                            + "head were given to the structure's counterpart; look at the sides in "
+                            + "the picture")
+                }
+                measured.stages =
+                    segmented.stages + [
+                        StageSeconds(
+                            stage: .write, seconds: (ContinuousClock.now - begun) / .seconds(1))
+                    ]
+                measured.seconds = rounded(measured.stages.reduce(0) { $0 + $1.seconds })
+                measured.computation = segmented.computation.path ?? ""
+                measured.peakMemoryBytes = segmented.peakMemoryBytes
+                var provenance = provenance(
+                    of: segmented,
+                    labels: ((outputs.labels as NSString).lastPathComponent, labelHash))
+                provenance.stages = measured.stages
+                provenance.seconds = measured.seconds ?? 0
+                provenance.warnings = measured.warnings
+                provenance.brain = brainRecord
+                let text = try jsonText(provenance)
+                try staged.write(outputs.provenance) { try writeAtomically(text, to: $0) }
+                result = measured
+            })
+        guard let result else { preconditionFailure("a scan without results was written") }
+        note(scan, .segmented(result), input: segmented.input, files: files)
+        return result
+    }
+
+    /// Writes tables and picture of a label map that somebody has changed, which stays as it is.
+    ///
+    /// - Parameters:
+    ///   - scan: The scan.
+    ///   - volume: Its voxels.
+    ///   - labels: The label map as it is now, on the scan's grid.
+    ///   - input: The scan's identity.
+    /// - Returns: Its results.
+    /// - Throws: `FileWriteError` and errors of the formats; nothing is replaced then.
+    func callAsFunction(
+        edited scan: ScanFile, volume: Volume, labels: LabelMap, input: InputIdentity
+    ) throws -> CaseResult {
+        var result = CaseResult(
+            measuring: labels, name: scan.outputName, table: table, planeDisagreement: [:])
+        result.warnings = ["the label map was changed after it was written and is kept as it is"]
+        let outputs = ScanOutputs(of: scan, in: output.path)
+        var files: [OutputFile] = []
+        let measured = result
+        try output.replace(
+            willCommit: { files = try hashed($0) },
+            { staged in
+                try writeDerived(of: scan, volume: volume, labels: labels, { measured }, to: outputs, staged)
+            })
+        for path in [outputs.labels, outputs.provenance] {
+            if let file = outputFile(at: path, in: output.path) { files.append(file) }
+        }
+        note(scan, .edited(result), input: input, files: files)
+        return result
+    }
+
+    /// Tells the store of an outcome; a full disk, or a store that cannot be written, is no reason to
+    /// stop, as the files themselves tell the same.
+    func note(
+        _ scan: ScanFile, _ outcome: ScanOutcome, input: InputIdentity? = nil,
+        files: [OutputFile]? = nil
+    ) {
+        try? store.record(scan, outcome, input: input, files: files)
+    }
+
+    private func hashed(_ staged: [StagedFiles.File]) throws -> [OutputFile] {
+        try staged.map { file in
+            guard let known = outputFile(at: file.stagedPath, named: file.path, in: output.path)
+            else { throw FileWriteError(path: file.path, errorNumber: EIO) }
+            return known
+        }
+    }
+
+    /// Writes all that follows from a label map.
+    private func writeDerived(
+        of scan: ScanFile, volume: Volume, labels: LabelMap, _ result: () -> CaseResult,
+        to outputs: ScanOutputs, _ staged: StagedFiles
+    ) throws {
         let measured = structureVolumes(of: labels, labels: table.structures.map(\.index))
-        var warnings = segmented.content.warnings + warnings(of: loaded, volumes: measured)
-        if segmented.voxelsMovedToTheirSide > 0 {
-            warnings.append(
-                "\(segmented.voxelsMovedToTheirSide) voxels deep in the wrong half of the head were "
-                    + "given to the structure's counterpart; look at the sides in the picture")
-        }
-        let outputs = ScanOutputs(of: scan, in: output)
-        let labelFile = (outputs.labels as NSString).lastPathComponent
-        try makeDirectory(outputs.folder)
-        try files.write(outputs.table) { try writeAtomically(bidsTable(of: table), to: $0) }
+        try staged.write(outputs.table) { try writeAtomically(bidsTable(of: table), to: $0) }
         let statistics = FreeSurferStatistics(
-            scan: name, volumes: measured, table: table,
+            scan: scan.outputName, volumes: measured, table: table,
             voxelVolumeCubicMillimeters: labels.grid.voxelVolumeCubicMillimeters,
-            labelFile: labelFile, software: "SliceSeg \(softwareVersion)")
-        try files.write(outputs.statistics) { try writeAtomically(statistics.text, to: $0) }
+            labelFile: (outputs.labels as NSString).lastPathComponent,
+            software: "SliceSeg \(softwareVersion)")
+        try staged.write(outputs.statistics) { try writeAtomically(statistics.text, to: $0) }
         let picture = qualityControlPicture(
-            scan: loaded.volume, labels: labels, table: table, title: name)
+            scan: volume, labels: labels, table: table, title: scan.outputName)
         let png = try picture.pngData()
-        try files.write(outputs.picture) { try writeAtomically(png, to: $0) }
-        try files.write(outputs.labels) {
-            try writeLabelMap(labels, to: $0, like: loaded.header, table: table)
-        }
-        var brainRecord: Provenance.Brain?
-        if let brain = segmented.brain, let brainModel {
-            brainRecord = try write(brain, by: brainModel, of: segmented, to: outputs)
-        }
-        if let conformed = segmented.conformed {
-            try files.write(outputs.conformedScan) {
-                try writeVolume(conformed.scan, to: $0, like: nil, storedAs: .float32)
-            }
-            try files.write(outputs.conformedLabels) {
-                try writeLabelMap(conformed.labels, to: $0, like: nil, table: table)
-            }
-        }
-        if let uncertainty = segmented.uncertainty {
-            try files.write(outputs.entropy) {
-                try writeVolume(uncertainty.entropy, to: $0, like: nil, storedAs: .float32)
-            }
-            try files.write(outputs.uncertainty) {
-                try writeAtomically(uncertaintyTable(uncertainty, table: table), to: $0)
-            }
-        }
-        if let probabilities { try write(probabilities, of: segmented, to: outputs) }
-        let judged = qualityControl(of: [quality.wait()], table: table).first
-        try files.write(outputs.volumes) {
+        try staged.write(outputs.picture) { try writeAtomically(png, to: $0) }
+        let judged = qualityControl(of: [result().quality], table: table).first
+        try staged.write(outputs.volumes) {
             try TSVTable.volumes(measured, table: table, quality: judged).write(to: $0)
         }
-        guard let labelHash = contentHash(ofFileAt: outputs.labels) else {
-            throw FileWriteError(path: outputs.labels, errorNumber: EIO)
-        }
-        let writeSeconds = (clock.now - begun) / .seconds(1)
-        let stages =
-            segmented.stages + [StageSeconds(stage: "write", seconds: rounded(writeSeconds))]
-        let seconds = rounded(stages.reduce(0) { $0 + $1.seconds })
-        var provenance = provenance(of: segmented, labels: (labelFile, labelHash))
-        provenance.stages = stages
-        provenance.seconds = seconds
-        provenance.warnings = warnings
-        provenance.brain = brainRecord
-        let text = try jsonText(provenance)
-        try files.writeLast(outputs.provenance) { try writeAtomically(text, to: $0) }
-        return WrittenCase(
-            volumes: ScanVolumes(scan: name, volumes: measured),
-            quality: quality.wait(),
-            record: ScanRecord(
-                name: name, scan: scan.path, status: .done, labels: outputs.labels,
-                warnings: warnings.isEmpty ? nil : warnings, seconds: seconds),
-            stages: stages, path: segmented.computation.path ?? "")
     }
 
     /// Writes the mask of the brain.
     private func write(
         _ brain: ExtractedBrain, by model: RunRecord.Model, of segmented: SegmentedCase,
-        to outputs: ScanOutputs
+        to outputs: ScanOutputs, _ staged: StagedFiles
     ) throws -> Provenance.Brain {
         let mask = brain.labels(on: segmented.content.loaded.volume)
-        try files.write(outputs.brainMask) {
+        try staged.write(outputs.brainMask) {
             try writeLabelMap(
                 mask, to: $0, like: segmented.content.loaded.header,
                 table: ExtractedBrain.labelTable)
         }
-        guard let hash = contentHash(ofFileAt: outputs.brainMask) else {
+        guard let path = staged.files.last?.stagedPath, let hash = contentHash(ofFileAt: path) else {
             throw FileWriteError(path: outputs.brainMask, errorNumber: EIO)
         }
         return Provenance.Brain(
@@ -191,7 +245,7 @@ struct CaseWriter: Sendable {
         let scan = segmented.scan
         var provenance = Provenance(
             software: "SliceSeg", version: softwareVersion,
-            scan: .init(path: absolutePath(scan.path), sha256: segmented.hash),
+            scan: .init(path: absolutePath(scan.path), sha256: segmented.input.sha256),
             model: .init(name: modelName, identity: modelIdentity), options: options,
             computation: segmented.computation,
             labels: .init(file: labels.file, sha256: labels.sha256),
@@ -219,13 +273,14 @@ struct CaseWriter: Sendable {
     }
 
     private func write(
-        _ probabilities: ClassProbabilities, of segmented: SegmentedCase, to outputs: ScanOutputs
+        _ probabilities: ClassProbabilities, of segmented: SegmentedCase, to outputs: ScanOutputs,
+        _ staged: StagedFiles
     ) throws {
         let count = probabilities.classCount
         let grid = space == .native ? segmented.labels.grid : segmented.conformed?.labels.grid
         guard let grid else { preconditionFailure("probabilities on a grid that was not kept") }
         let header = space == .native ? segmented.content.loaded.header : nil
-        try files.write(outputs.probabilities(in: space)) { path in
+        try staged.write(outputs.probabilities(in: space)) { path in
             try writeProbabilities(
                 on: grid, classCount: count, to: path, like: header
             ) { first in
@@ -237,7 +292,7 @@ struct CaseWriter: Sendable {
             labelMap: ["Background"] + table.structures.map(\.name),
             description: "Probabilities by the model '\(modelName)', a volume for each class")
         let text = try jsonText(description)
-        try files.write(outputs.probabilitiesDescription(in: space)) {
+        try staged.write(outputs.probabilitiesDescription(in: space)) {
             try writeAtomically(text, to: $0)
         }
     }
@@ -265,36 +320,4 @@ private func uncertaintyTable(_ uncertainty: Uncertainty, table: LabelTable) -> 
             + "\(figure(spread.volumeVariation))\t\(figure(spread.intersectionOverUnion))\n"
     }
     return text
-}
-
-/// A scan whose files are being written beside the work on the next one.
-struct PendingWrite: Sendable {
-    /// What came of it.
-    enum Outcome: Sendable {
-        case written(WrittenCase)
-        /// Why not, in a sentence.
-        case failed(String)
-    }
-
-    /// The scan.
-    let scan: ScanFile
-    private let outcome: Background<Outcome>
-
-    /// Begins to write.
-    init(_ segmented: SegmentedCase, by writer: CaseWriter) {
-        scan = segmented.scan
-        outcome = Background {
-            do {
-                return .written(try writer(segmented))
-            } catch {
-                return .failed(sentence(for: error, about: segmented.scan.path))
-            }
-        }
-    }
-
-    /// Whether ``wait()`` returns at once.
-    var isFinished: Bool { outcome.isFinished }
-
-    /// Waits until it is written.
-    func wait() -> Outcome { outcome.wait() }
 }

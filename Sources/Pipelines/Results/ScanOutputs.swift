@@ -1,9 +1,6 @@
 import Files
 import Foundation
 import Inference
-import Reports
-import SegmentationMetrics
-import Volumes
 
 /// The files that a scan's segmentation is written to.
 struct ScanOutputs {
@@ -63,7 +60,7 @@ struct ScanOutputs {
 
     /// The files that some options ask for beside those that are always written.
     func additional(_ options: Provenance.Options) -> [String] {
-        let space: OutputSpace = options.space == nil ? .native : .conformed
+        let space = options.space ?? .native
         return (space == .conformed ? [conformedScan, conformedLabels] : [])
             + (options.probabilities == true
                 ? [probabilities(in: space), probabilitiesDescription(in: space)] : [])
@@ -73,80 +70,6 @@ struct ScanOutputs {
     /// From what and how all was made; written last, so that it marks a scan that is done.
     var provenance: String { base + "_dseg.json" }
 
-    /// Whether a label map is there that this program did not write.
-    var areForeign: Bool {
-        // Without provenance it may be ours from a run that was killed, with its companions.
-        pathExists(labels) && Provenance.read(at: provenance) == nil
-            && ![table, volumes, picture].allSatisfy(pathExists)
-    }
-}
-
-/// What an earlier run left of a scan.
-enum EarlierResult: Equatable {
-    /// Nothing.
-    case none
-    /// All that would be written now.
-    case done([StructureVolume])
-    /// Something else; why.
-    case outdated(String)
-}
-
-/// Compares what an earlier run left with what is asked for, by content.
-///
-/// - Parameters:
-///   - outputs: The scan's outputs.
-///   - scanHash: SHA-256 of the scan's bytes.
-///   - modelIdentity: The model.
-///   - brainModelIdentity: The model that finds the brain first, if there is one.
-///   - options: The options; those that change labels are compared.
-///   - table: The model's structures.
-/// - Returns: What is there.
-func earlierResult(
-    at outputs: ScanOutputs, scanHash: String, modelIdentity: String,
-    brainModelIdentity: String?, options: Provenance.Options, table: LabelTable
-) -> EarlierResult {
-    guard let earlier = Provenance.read(at: outputs.provenance) else {
-        return pathExists(outputs.labels) ? .outdated("it was not finished") : .none
-    }
-    guard earlier.scan.sha256 == scanHash else { return .outdated("the scan has changed") }
-    guard earlier.model.identity == modelIdentity else { return .outdated("the model is another") }
-    guard earlier.brain?.model.identity == brainModelIdentity else {
-        return .outdated("the model that finds the brain is another")
-    }
-    guard brainModelIdentity == nil || isRegularFile(outputs.brainMask) else {
-        return .outdated("the brain mask is missing")
-    }
-    guard earlier.options.planes == options.planes,
-        earlier.options.precision == options.precision,
-        earlier.options.volume == options.volume,
-        earlier.options.interpolation == options.interpolation,
-        earlier.options.testTimeAugmentation == options.testTimeAugmentation,
-        earlier.options.uncertaintySamples == options.uncertaintySamples,
-        earlier.options.seed == options.seed
-    else { return .outdated("the options are others") }
-    guard contentHash(ofFileAt: outputs.labels) == earlier.labels.sha256 else {
-        return .outdated("the label map is missing or was changed")
-    }
-    guard outputs.additional(options).allSatisfy(isRegularFile) else {
-        return .outdated("more files are asked for")
-    }
-    guard isRegularFile(outputs.table), isRegularFile(outputs.picture),
-        isRegularFile(outputs.statistics),
-        let volumes = readVolumes(at: outputs.volumes, table: table)
-    else { return .outdated("a table or the picture is missing") }
-    return .done(volumes)
-}
-
-/// The structures' volumes from a `NAME_volumes.tsv`, or `nil` where it is not one of this table.
-private func readVolumes(at path: String, table: LabelTable) -> [StructureVolume]? {
-    guard isRegularFile(path), let reader = TSVReader(contentsOfFile: path) else { return nil }
-    let volumes = reader.rows.compactMap { row -> StructureVolume? in
-        guard let label = row["index"].flatMap(UInt16.init),
-            let voxels = row["voxels"].flatMap(Int.init),
-            let cubicMillimeters = row["volume_mm3"].flatMap(Double.init)
-        else { return nil }
-        return StructureVolume(
-            label: label, voxelCount: voxels, volumeCubicMillimeters: cubicMillimeters)
-    }
-    return volumes.map(\.label) == table.structures.map(\.index) ? volumes : nil
+    /// The files that are always written, but for the provenance.
+    var always: [String] { [labels, table, volumes, statistics, picture] }
 }

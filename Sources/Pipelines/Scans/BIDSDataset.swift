@@ -1,20 +1,6 @@
 import Files
 import Foundation
 
-/// A T1-weighted scan of a BIDS dataset.
-package struct BIDSScan: Sendable, Hashable {
-    /// The dataset's folder.
-    package var dataset: String
-    /// The scan's path in it, such as `sub-01/ses-a/anat/sub-01_ses-a_T1w.nii.gz`.
-    package var relativePath: String
-
-    /// Names a scan.
-    package init(dataset: String, relativePath: String) {
-        self.dataset = dataset
-        self.relativePath = relativePath
-    }
-}
-
 /// A folder that is laid out by the Brain Imaging Data Structure.
 ///
 /// Source: <https://bids-specification.readthedocs.io/en/v1.10.0/>.

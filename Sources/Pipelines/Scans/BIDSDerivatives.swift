@@ -107,6 +107,42 @@ let bidsIgnoredFiles = """
     /*.html
     /*-files
     /run.json
+    /ledger*
     /summary.json
 
     """
+
+/// Gives scans of BIDS datasets the names that derivatives have there.
+///
+/// - Parameters:
+///   - scans: The scans.
+///   - model: The model's name, which becomes a part of theirs.
+/// - Returns: The scans with ``ScanFile/fileName`` set.
+/// - Throws: ``UsageError`` where two scans would write the same files.
+package func namedAsDerivatives(
+    _ scans: [ScanFile], model: String
+) throws(UsageError) -> [ScanFile] {
+    var pathOfName: [String: String] = [:]
+    var named: [ScanFile] = []
+    for var scan in scans {
+        if case .bids = scan.origin {
+            scan.fileName = derivativeName(of: scan.outputName, model: model)
+        }
+        if let earlier = pathOfName.updateValue(scan.path, forKey: scan.fileName) {
+            throw sameOutput(earlier, scan.path, name: scan.fileName)
+        }
+        named.append(scan)
+    }
+    return named
+}
+
+extension DatasetDescription {
+    /// That of a folder of segmentations.
+    static func segmentations(of sources: BIDSSources) -> DatasetDescription {
+        DatasetDescription(
+            name: "SliceSeg segmentations", bidsVersion: "1.10.0", datasetType: "derivative",
+            generatedBy: [Generator(name: "SliceSeg", version: softwareVersion)],
+            sourceDatasets: sources.isEmpty ? nil : sources.sourceDatasets,
+            datasetLinks: sources.isEmpty ? nil : sources.links)
+    }
+}

@@ -2,14 +2,33 @@ import Files
 import Foundation
 import VolumeIO
 
-/// Why a folder of DICOM files could not be read.
-struct DICOMError: Error, Hashable, CustomStringConvertible {
+/// Tells that a folder of DICOM files could not be read.
+struct DICOMError: UserFacingError, Hashable {
+    /// The kind of trouble.
+    enum Code: String, Sendable, Hashable {
+        /// The converter is not installed.
+        case noConverter
+        /// No series is found.
+        case noSeries
+        /// The converter makes no volume, or cannot read all.
+        case unreadable
+        /// A series holds several volumes.
+        case severalVolumes
+        /// The volume that the converter made cannot be read.
+        case unusableVolume
+    }
+
+    /// The kind.
+    var code: Code
     /// One sentence with a next step.
     var description: String
+
+    /// Such as `dicom.noSeries`.
+    var errorCode: String { "dicom." + code.rawValue }
 }
 
 /// A series of DICOM images in a folder.
-package struct DICOMSeries: Sendable, Hashable {
+package struct DICOMSeries: Sendable, Hashable, Codable {
     /// The folder.
     package var folder: String
     /// The number by which the converter knows the series in its folder.
@@ -35,11 +54,13 @@ package struct DICOMSeries: Sendable, Hashable {
             let volumes = names.filter { $0.hasSuffix(".nii") }.sorted()
             guard !volumes.isEmpty else {
                 throw DICOMError(
+                    code: .unreadable,
                     description: "dcm2niix makes no volume of \(place)\(result.reason); see what "
                         + "'dcm2niix' says to the folder")
             }
             guard let (volume, note) = Self.choose(volumes) else {
                 throw DICOMError(
+                    code: .severalVolumes,
                     description: "\(place) holds \(volumes.count) volumes; convert it with "
                         + "dcm2niix and name the one to segment")
             }
@@ -47,8 +68,9 @@ package struct DICOMSeries: Sendable, Hashable {
             do {
                 return (try read(path), result.warnings + (note.map { [$0] } ?? []))
             } catch {
-                let text = sentence(for: error, about: path)
-                throw DICOMError(description: text.replacing("'\(path)'", with: place))
+                let text = userMessage(for: error, about: path)
+                throw DICOMError(
+                    code: .unusableVolume, description: text.replacing("'\(path)'", with: place))
             }
         }
     }
@@ -78,7 +100,7 @@ package struct DICOMSeries: Sendable, Hashable {
 /// The outside program dcm2niix.
 ///
 /// Source: Li et al., J Neurosci Methods 264, 2016, <https://doi.org/10.1016/j.jneumeth.2016.03.001>.
-package struct DICOMConverter: Sendable, Hashable {
+package struct DICOMConverter: Sendable, Hashable, Codable {
     /// The program.
     package var path: String
     /// Its version, such as `v1.0.20220720`.
@@ -129,7 +151,8 @@ package struct DICOMConverter: Sendable, Hashable {
         }
         let nextStep = "\(result.reason); see what 'dcm2niix' says to the folder"
         guard !found.isEmpty else {
-            throw DICOMError(description: "dcm2niix finds no series in '\(folder)'" + nextStep)
+            throw DICOMError(
+                code: .noSeries, description: "dcm2niix finds no series in '\(folder)'" + nextStep)
         }
         let counts = Dictionary(grouping: found, by: \.name).mapValues(\.count)
         for index in found.indices where counts[found[index].name] != 1 {
@@ -140,6 +163,7 @@ package struct DICOMConverter: Sendable, Hashable {
             result.status == 0
                 ? nil
                 : DICOMError(
+                    code: .unreadable,
                     description: "dcm2niix cannot read every series in '\(folder)'" + nextStep)
         )
     }

@@ -1,14 +1,14 @@
 /// A scan to be segmented, and where its outputs go.
-public struct ScanFile: Sendable, Hashable {
+public struct ScanFile: Sendable, Hashable, Codable {
     /// The scan's file; of a DICOM series, its folder.
     public var path: String
     /// The outputs' name below the output folder, such as `sub-01/anat/t1`.
     public var outputName: String
-    /// What kind of scan it is.
+    /// Its kind.
     package var origin: ScanOrigin
-    /// Which volume of a 4-D file is meant, counted from 0; `nil` where it must be 3-D.
+    /// The volume of a 4-D file that is meant, counted from 0; `nil` where it must be 3-D.
     package var volume: Int?
-    /// What the names of its output files begin with: ``outputName``, but as BIDS has it for a scan
+    /// The beginning of the names of its output files: ``outputName``, but as BIDS has it for a scan
     /// of a BIDS dataset.
     package var fileName: String
 
@@ -26,40 +26,30 @@ public struct ScanFile: Sendable, Hashable {
     }
 }
 
-/// What kind of scan something is.
-package enum ScanOrigin: Sendable, Hashable {
+/// A T1-weighted scan of a BIDS dataset.
+package struct BIDSScan: Sendable, Hashable, Codable {
+    /// The dataset's folder.
+    package var dataset: String
+    /// The scan's path in it, such as `sub-01/ses-a/anat/sub-01_ses-a_T1w.nii.gz`.
+    package var relativePath: String
+
+    /// Names a scan.
+    package init(dataset: String, relativePath: String) {
+        self.dataset = dataset
+        self.relativePath = relativePath
+    }
+}
+
+/// The kind of a scan.
+package enum ScanOrigin: Sendable, Hashable, Codable {
     /// A volume in a file.
     case volume
     /// A volume in a file of a BIDS dataset.
     case bids(BIDSScan)
     /// A series of DICOM images.
     case dicom(DICOMSeries)
-    /// A DICOM folder that cannot be read; one sentence with the next step.
-    case unreadable(String)
-}
-
-/// Gives scans of BIDS datasets the names that derivatives have there.
-///
-/// - Parameters:
-///   - scans: The scans.
-///   - model: The model's name, which becomes a part of theirs.
-/// - Returns: The scans with ``ScanFile/fileName`` set.
-/// - Throws: ``UsageError`` where two scans would write the same files.
-package func namedAsDerivatives(
-    _ scans: [ScanFile], model: String
-) throws(UsageError) -> [ScanFile] {
-    var pathOfName: [String: String] = [:]
-    var named: [ScanFile] = []
-    for var scan in scans {
-        if case .bids = scan.origin {
-            scan.fileName = derivativeName(of: scan.outputName, model: model)
-        }
-        if let earlier = pathOfName.updateValue(scan.path, forKey: scan.fileName) {
-            throw sameOutput(earlier, scan.path, name: scan.fileName)
-        }
-        named.append(scan)
-    }
-    return named
+    /// An input that was found to be unreadable when scans were searched for, and why.
+    case unreadable(FailureReason)
 }
 
 /// Tells that two scans would write the same files.

@@ -8,9 +8,11 @@ import VolumeIO
 ///
 /// An input is a scan's file, a folder, or a text list (`.txt`) with an input a line. Folders are
 /// searched with their subfolders, sorted by name; hidden files, what this program writes beside
-/// scans (`NAME_dseg`, `NAME_probseg`, brain masks) and folders that hold its results are left out, and
-/// symbolic links are followed once. In a list, paths are relative to the list's folder, lines that begin
-/// with `#` are comments, and spaces count.
+/// scans (`NAME_dseg`, `NAME_probseg`, brain masks) and folders that hold its results are left out, and symbolic
+/// links are followed once. In a list, paths are relative to the list's folder, lines that begin
+/// with `#` are comments, and spaces count. A line that names nothing usable is a scan that fails, with
+/// its number; where no line is usable, that is an error. So is a folder that cannot be read where it
+/// was named; a subfolder is left out with a note. What this program makes of a scan is no scan.
 ///
 /// A folder that is a BIDS dataset gives the T1-weighted scans of its participants, and no other
 /// file. Elsewhere each DICOM series is a scan too; its folder is told by the first files in it.
@@ -45,7 +47,7 @@ package func findScans(
     var finder = ScanFinder(
         output: output,
         participants: participants.map { $0.hasPrefix("sub-") ? String($0.dropFirst(4)) : $0 })
-    for input in inputs { try finder.add(input, list: nil) }
+    for input in inputs { try finder.add(input) }
     try finder.checkParticipants()
     for line in finder.notes { note(line) }
     return try finder.scansWithSeries(converter: converter, note: note)
@@ -71,26 +73,32 @@ private struct ScanFinder {
         self.participants = participants
     }
 
-    /// Adds what an input of the command line, or a line of a list, names.
-    mutating func add(_ input: String, list: String?) throws(UsageError) {
-        let place = list.map { ", named in '\($0)'," } ?? ""
+    /// Adds what an input of the command line names.
+    mutating func add(_ input: String) throws(UsageError) {
+        if !isDirectory(input), input.lowercased().hasSuffix(".txt"), pathExists(input) {
+            try addList(input)
+        } else {
+            try addScans(input)
+        }
+    }
+
+    /// Adds the scans of a file or folder.
+    private mutating func addScans(_ input: String) throws(UsageError) {
         guard pathExists(input) else {
-            throw UsageError(
-                "'\(input)'\(place) does not exist; check the path of the scan or folder")
+            throw UsageError(problemOfMissing(input), code: .input)
         }
         if isDirectory(input) {
             try addDirectory(input)
-        } else if list == nil, input.lowercased().hasSuffix(".txt") {
-            try addList(input)
         } else if let name = volumeName(ofPath: input) {
             findings.append(.scan(ScanFile(path: input, outputName: name)))
         } else if isDICOMFile(input) {
             throw UsageError(
-                "'\(input)'\(place) is one image of a DICOM series; name the folder of the series")
+                "'\(input)' is one image of a DICOM series; name the folder of the series",
+                code: .input)
         } else {
             throw UsageError(
-                "'\(input)'\(place) is not a scan; name files that end in .nii, .nii.gz, .mgz, "
-                    + ".mgh or .hdr, folders that hold some, or a .txt list of them")
+                "'\(input)' is not a scan; name files that end in .nii, .nii.gz, .mgz, "
+                    + ".mgh or .hdr, folders that hold some, or a .txt list of them", code: .input)
         }
     }
 
@@ -113,6 +121,7 @@ private struct ScanFinder {
         }
         var search = DirectorySearch(output: output)
         try search.visit(path, relative: "")
+        notes += search.notes
         guard !search.found.isEmpty else {
             throw UsageError(
                 "no scan was found in '\(path)'; name a folder with .nii, .nii.gz, .mgz, .mgh or "
@@ -204,11 +213,11 @@ private struct ScanFinder {
                         origin: .dicom(series))
                 }
                 if let problem {
-                    let reason = sentence(for: problem)
+                    let reason = userMessage(for: problem)
                     series.append(unreadableDICOM(path, relative, reason: reason))
                 }
             } catch {
-                let reason = sentence(for: error, about: path)
+                let reason = userMessage(for: error, about: path)
                 series = [unreadableDICOM(path, relative, reason: reason)]
             }
             found.withLock { [series] in $0[index] = series }
@@ -227,17 +236,60 @@ private struct ScanFinder {
         }
         if text.unicodeScalars.first == "\u{FEFF}" { text.unicodeScalars.removeFirst() }
         let folder = (path as NSString).deletingLastPathComponent
+        // A line may end in either way, or in both.
+        let lines = text.split(omittingEmptySubsequences: false) {
+            $0 == "\n" || $0 == "\r\n" || $0 == "\r"
+        }
+        var problems: [(line: Int, path: String, error: UsageError)] = []
         var isEmpty = true
-        let lines = text.split { $0 == "\n" || $0 == "\r\n" || $0 == "\r" }
-        for line in lines where !line.hasPrefix("#") {
+        for (index, line) in lines.enumerated() where !line.hasPrefix("#") {
             guard line.contains(where: { !$0.isWhitespace }) else { continue }
             isEmpty = false
-            try add(line.hasPrefix("/") ? String(line) : joined(folder, String(line)), list: path)
+            let path = line.hasPrefix("/") ? String(line) : joined(folder, String(line))
+            let before = findings.count
+            do {
+                try addScans(path)
+            } catch {
+                findings.removeSubrange(before...)
+                problems.append((index + 1, path, error))
+            }
         }
         guard !isEmpty else {
-            throw UsageError("the list '\(path)' names no scan; write one path a line")
+            throw UsageError(
+                "the list '\(path)' names no scan; write one path a line", code: .input)
+        }
+        guard let first = problems.first else { return }
+        guard findings.count > 0 else {
+            let more =
+                problems.count > 1 ? " (and \(problems.count - 1) more lines like it)" : ""
+            throw UsageError(
+                "line \(first.line) of '\(path)'\(more): \(first.error)", code: .input)
+        }
+        for problem in problems {
+            let sentence = "line \(problem.line) of '\(path)': \(problem.error)"
+            notes.append(sentence + ".")
+            let name = volumeName(ofPath: problem.path) ?? "line-\(problem.line)"
+            findings.append(
+                .scan(
+                    ScanFile(
+                        path: problem.path, outputName: name,
+                        origin: .unreadable(
+                            FailureReason(
+                                sentence: sentence, code: problem.error.errorCode, stage: nil)))))
         }
     }
+}
+
+/// The sentence about a path that leads nowhere.
+func problemOfMissing(_ path: String) -> String {
+    guard let place = destinationOfLink(at: path) else {
+        return "'\(path)' does not exist; check the path of the scan or folder"
+    }
+    guard place.contains(".git/annex/") else {
+        return "'\(path)' is a link to '\(place)', which is not there; restore that file"
+    }
+    return "'\(path)' is a link into a git annex whose content is not here; fetch it with "
+        + "'datalad get \(path)'"
 }
 
 /// A DICOM folder as a scan that fails.
@@ -245,7 +297,9 @@ private func unreadableDICOM(_ path: String, _ relative: String, reason: String)
     let name =
         relative.isEmpty
         ? (absolutePath(path) as NSString).lastPathComponent : joined(relative, "DICOM")
-    return ScanFile(path: path, outputName: name, origin: .unreadable(reason))
+    return ScanFile(
+        path: path, outputName: name,
+        origin: .unreadable(FailureReason(sentence: reason, code: "dicom.unreadable", stage: nil)))
 }
 
 extension ScanFile {
@@ -261,6 +315,7 @@ extension ScanFile {
 /// A walk through a folder and its subfolders.
 private struct DirectorySearch {
     private(set) var found: [Finding] = []
+    private(set) var notes: [String] = []
     private var visited: Set<[UInt8]> = []
     private let output: String
 
@@ -269,7 +324,12 @@ private struct DirectorySearch {
     mutating func visit(_ path: String, relative: String) throws(UsageError) {
         guard visited.insert(identity(ofPath: path)).inserted else { return }
         guard let listing = try? FileManager.default.contentsOfDirectory(atPath: path) else {
-            throw UsageError("the folder '\(path)' cannot be read; check its permissions")
+            let problem = "the folder '\(path)' cannot be read"
+            guard !relative.isEmpty else {
+                throw UsageError("\(problem); check its permissions", code: .input)
+            }
+            notes.append("warning: \(problem) and is left out.")
+            return
         }
         let names = listing.filter { !$0.hasPrefix(".") }.sorted()
         var others: [String] = []
@@ -297,13 +357,12 @@ private struct DirectorySearch {
         let lowercased = file.lowercased()
         guard volumeFileExtensions.contains(where: { lowercased.hasSuffix("." + $0) }),
             let name = volumeName(ofPath: file),
-            !["_dseg", "_probseg", "_desc-brain_mask"].contains(where: name.hasSuffix)
+            ![
+                "_dseg", "_probseg", "_entropy", "_space-conformed_scan", "_desc-brain_mask",
+            ]
+                .contains(where: name.hasSuffix),
+            !isSetAside(name)
         else { return nil }
         return name
     }
-}
-
-/// Whether a folder holds results of this program.
-func holdsOurResults(_ folder: String) -> Bool {
-    DatasetDescription.read(in: folder)?.isOurs == true
 }

@@ -1,100 +1,137 @@
-import Datasets
+import Files
 import Foundation
-import Reports
-import SegmentationMetrics
 import VolumeIO
 import Volumes
 
-/// A scan as it is handed to the network.
+/// A scan as it is handed to the network, or the reason why it is not.
 enum PreparedScan: Sendable {
-    case done([StructureVolume], QualityInput)
-    case ready(ScanContent, hash: String, note: String?, seconds: Double)
-    case failed(String)
+    /// An earlier run has done it; `files` are its files as the store should know them.
+    case earlier(CaseResult, input: InputIdentity?, files: [OutputFile])
+    /// Somebody has changed its label map, and it was measured since.
+    case edited(CaseResult)
+    /// Somebody has changed its label map, which is to be measured anew.
+    case changed(ScanContent, LabelMap, input: InputIdentity)
+    /// It is to be segmented.
+    case ready(ReadyScan)
+    /// It cannot be read.
+    case failed(FailureReason)
 }
 
-/// What a scan's file, or its DICOM series, holds.
+/// A scan that is to be segmented.
+struct ReadyScan: Sendable {
+    var content: ScanContent
+    var input: InputIdentity
+    /// Files of an earlier result that somebody has changed.
+    var changedFiles: [String]
+    /// The reason why it is done again.
+    var note: String?
+    /// The seconds that reading took.
+    var seconds: Double
+}
+
+/// The content of a scan's file, or of its DICOM series.
 struct ScanContent: Sendable {
     /// The volume with its header.
     var loaded: LoadedVolume
-    /// What was odd when a DICOM series became a volume.
+    /// Oddities of a DICOM series that became a volume.
     var warnings: [String] = []
 
     /// Reads a scan; a DICOM series through its converter.
     ///
     /// - Parameter scan: The scan.
-    /// - Throws: `VolumeIOError` or ``DICOMError``.
+    /// - Throws: `VolumeIOError`, ``DICOMError`` or ``UnreadableInputError``.
     init(of scan: ScanFile) throws {
         switch scan.origin {
         case .volume, .bids:
+            if !pathExists(scan.path), destinationOfLink(at: scan.path) != nil {
+                throw UsageError(problemOfMissing(scan.path), code: .input)
+            }
             loaded = try readVolume(at: scan.path, volume: scan.volume)
         case .dicom(let series):
             (loaded, warnings) = try series.converted { volume throws in
                 try readVolume(at: volume, volume: scan.volume)
             }
         case .unreadable(let reason):
-            throw DICOMError(description: reason)
+            throw UnreadableInputError(reason: reason)
         }
     }
 }
 
-/// Reads a scan, unless an earlier run has done it.
+/// Tells that an input was found to be unreadable when scans were searched for.
+struct UnreadableInputError: UserFacingError {
+    var reason: FailureReason
+    var description: String { reason.sentence }
+    var errorCode: String { reason.code }
+    var errorPath: String? { "" }
+}
+
+/// A reader of scans that leaves out those which an earlier run has done.
 struct ScanPreparation: Sendable {
-    let output: String
+    let earlier: EarlierResults
+    /// Whether scans are done again whatever is there.
     let overwrites: Bool
-    let modelIdentity: String
-    /// Of the model that finds the brain first, if there is one.
-    let brainModelIdentity: String?
-    let options: Provenance.Options
-    let table: LabelTable
-    /// Is called before a scan is read to be segmented.
+    /// Called before a scan is read to be segmented.
     let beforeReading: @Sendable () -> Void
 
     func callAsFunction(_ scan: ScanFile) -> PreparedScan {
         if case .unreadable(let reason) = scan.origin { return .failed(reason) }
-        let clock = ContinuousClock()
-        let start = clock.now
-        let outputs = ScanOutputs(of: scan, in: output)
-        var note: String?
+        let start = ContinuousClock.now
+        do {
+            return try prepare(scan, start)
+        } catch {
+            return .failed(FailureReason(error, about: scan.path, stage: .read))
+        }
+    }
+
+    private func prepare(_ scan: ScanFile, _ start: ContinuousClock.Instant) throws -> PreparedScan
+    {
+        let stored = try earlier.store.stored(scan)
         // A file that cannot be hashed cannot be read either; reading tells why.
-        let hash = contentHash(of: scan)
-        if !overwrites {
-            guard !outputs.areForeign else {
+        let input = earlier.identity(of: scan, stored)
+        let outputs = ScanOutputs(of: scan, in: earlier.output)
+        var note: String?
+        var changedFiles: [String] = []
+        switch earlier.find(scan, stored, input: input, overwrites: overwrites) {
+        case .none: break
+        case .done(let result, let files):
+            let isKnown = stored?.result != nil
+            return .earlier(result, input: isKnown ? nil : input, files: isKnown ? [] : files)
+        case .edited(_, .some(let result)): return .edited(result)
+        case .edited(let labels, nil):
+            let content = try ScanContent(of: scan)
+            guard let input else { return unreadable(scan) }
+            guard content.loaded.volume.grid.size == labels.grid.size else {
                 return .failed(
-                    "'\(outputs.labels)' is there already and not from this program; choose "
-                        + "another output folder, or --overwrite to replace it")
+                    FailureReason(
+                        sentence: "'\(outputs.labels)' was changed and has \(labels.grid.size) "
+                            + "voxels where its scan has \(content.loaded.volume.grid.size); bring "
+                            + "it back to the scan's grid, or do it anew with --overwrite.",
+                        code: "labels.otherGrid", stage: .read))
             }
-            if let hash {
-                let earlier = earlierResult(
-                    at: outputs, scanHash: hash, modelIdentity: modelIdentity,
-                    brainModelIdentity: brainModelIdentity, options: options,
-                    table: table)
-                switch earlier {
-                case .none: break
-                case .done(let volumes):
-                    if let (labels, _) = try? readLabelMap(at: outputs.labels) {
-                        let provenance = Provenance.read(at: outputs.provenance)
-                        return .done(
-                            volumes,
-                            QualityInput(
-                                name: scan.outputName, segmentation: labels, table: table,
-                                planeDisagreement: provenance?.disagreementOfLabel ?? [:],
-                                meanProbability: provenance?.meanProbabilityOfLabel ?? [:]))
-                    }
-                    note = "done again, as its label map cannot be read"
-                case .outdated(let reason): note = "done again, as \(reason)"
-                }
-            }
+            return .changed(content, labels, input: input)
+        case .outdated(let reason, let changed):
+            if !overwrites { note = "segmented again, as \(reason)" }
+            changedFiles = changed
+        case .foreign:
+            return .failed(
+                FailureReason(
+                    sentence: "'\(outputs.labels)' is there already and not from this program; "
+                        + "choose another output folder, or --overwrite to move it aside.",
+                    code: "output.foreign", stage: .read))
         }
         beforeReading()
-        do {
-            let content = try ScanContent(of: scan)
-            guard let hash else {
-                return .failed("'\(scan.path)' cannot be read a second time; run again")
-            }
-            return .ready(
-                content, hash: hash, note: note, seconds: (clock.now - start) / .seconds(1))
-        } catch {
-            return .failed(sentence(for: error, about: scan.path))
-        }
+        let content = try ScanContent(of: scan)
+        guard let input else { return unreadable(scan) }
+        return .ready(
+            ReadyScan(
+                content: content, input: input, changedFiles: changedFiles, note: note,
+                seconds: (ContinuousClock.now - start) / .seconds(1)))
+    }
+
+    private func unreadable(_ scan: ScanFile) -> PreparedScan {
+        .failed(
+            FailureReason(
+                sentence: "'\(scan.path)' cannot be read a second time; run again.",
+                code: "volume.unreadable", stage: .read))
     }
 }

@@ -13,26 +13,27 @@ typealias PendingPictures = Background<Result<ReportPictures?, any Error>>
 /// The page that a run of `segment-brain` ends with: `report.html`.
 struct SegmentationPage {
     let model: ModelBundle
-    let planes: [String]
+    let planes: [Plane]
     /// Where the references lie, or `nil` without.
     let references: String?
     /// The run's scans.
     let scans: [ScanFile]
     /// What became of them.
     let records: [ScanRecord]
-    /// The run's output folder.
-    let output: String
     /// What quality control found, most suspicious scan first.
     let quality: [ScanQuality]
     /// By scan, pictures without references that are there already.
     let pictures: [String: PendingPictures]
+
+    /// The folder of its pictures.
+    static let folderOfPictures = "report-files"
 
     /// So many scans have pictures in a page without references, the most suspicious ones: pictures
     /// take most of the time that a page takes, and nobody looks at more.
     static let largestPictureCount = 100
 
     /// Writes how scans agree with references, with what quality control found.
-    func write(_ evaluation: Evaluation) throws {
+    func write(_ evaluation: Evaluation, to folder: String) throws {
         let flags = Dictionary(
             quality.map { ($0.name, $0.flags.map(\.reason)) },
             uniquingKeysWith: { first, _ in first })
@@ -46,7 +47,7 @@ struct SegmentationPage {
             page.cases[position].hasLikelyFailed = true
         }
         let scans = scanOfName
-        try page.write(to: output) { shown in
+        try page.write(to: folder) { shown in
             guard let evaluated = evaluation.cases.first(where: { $0.name == shown.name }) else {
                 return nil
             }
@@ -58,7 +59,7 @@ struct SegmentationPage {
     }
 
     /// Writes volumes and what quality control found, where there are no references.
-    func write(failures: [ScanFailure]) throws {
+    func write(failures: [ScanFailure], to folder: String) throws {
         var summary =
             "\(counted(quality.count + failures.count)) without references: volumes, and "
             + "what is unusual about them. Most suspicious first; ordinary numbers prove nothing."
@@ -73,7 +74,7 @@ struct SegmentationPage {
         let labels = Dictionary(
             records.map { ($0.name, $0.labels) }, uniquingKeysWith: { first, _ in first })
         let pictured = Set(quality.prefix(Self.largestPictureCount).map(\.name))
-        try page.write(to: output) { shown in
+        try page.write(to: folder) { shown in
             guard shown.failure == nil, pictured.contains(shown.name) else { return nil }
             if let known = pictures[shown.name] { return try known.wait().get() }
             guard let path = labels[shown.name] ?? nil, let (map, _) = try? readLabelMap(at: path)
@@ -116,7 +117,7 @@ struct SegmentationPage {
         [
             ReportFact(name: "Software", value: "SliceSeg \(softwareVersion)"),
             ReportFact(name: "Model", value: "\(model.card.name) \(model.identity)"),
-            ReportFact(name: "Planes", value: planes.joined(separator: ", ")),
+            ReportFact(name: "Planes", value: planes.map(\.rawValue).joined(separator: ", ")),
         ] + (references.map { [ReportFact(name: "References", value: absolutePath($0))] } ?? [])
     }
 }

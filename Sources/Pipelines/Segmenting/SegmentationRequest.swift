@@ -2,10 +2,10 @@ public import Inference
 public import Preprocessing
 public import Volumes
 
-/// What `segment-brain` is asked to do.
-public struct SegmentationRequest: Sendable {
-    /// What is shown while it runs.
-    public enum Output: Sendable, Hashable {
+/// A request to segment scans.
+public struct SegmentationRequest: Sendable, Codable, Hashable {
+    /// The messages while it runs.
+    public enum Output: String, Sendable, Codable, Hashable {
         /// Progress on the standard error.
         case progress
         /// Failures only.
@@ -44,10 +44,16 @@ public struct SegmentationRequest: Sendable {
     public var uncertaintySamples: Int?
     /// The seed of those samples.
     public var seed: UInt64 = 0
-    /// Whether scans that are done are done again.
+    /// Whether scans that are done are segmented again.
     public var overwrites = false
     /// The labels of the participants of BIDS datasets, with or without `sub-`; empty for all.
     public var participants: [String] = []
+    /// The part of the scans that this process segments, or `nil` for all.
+    public var shard: Shard?
+    /// Whether only scans that failed before are segmented.
+    public var retriesFailed = false
+    /// Whether every file is read to tell what is done, even where size and time are the same.
+    public var verifies = false
     /// A folder of reference label maps, or `nil`.
     public var reference: String?
     /// Whether it is told how long each stage of a scan took.

@@ -1,446 +1,273 @@
-import Datasets
 import Dispatch
 import Files
 import Foundation
 import Inference
 import ModelBundles
 import Parallel
-import Preprocessing
 import Reports
 import SegmentationMetrics
+import Synchronization
 import Tensors
 import VolumeIO
 import Volumes
 
-/// What came of a run over scans.
+/// The outcome of a run over scans.
 public struct SegmentationReport: Sendable {
-    /// Whether all scans are done.
+    /// Success where all scans are done.
     public var status: ExitStatus
-    /// How well they agree with references, where those were given.
+    /// The agreement with references, where those were given.
     public var evaluation: EvaluationReport?
 }
 
-/// Segments scans and writes what is known of them.
+/// Segments scans and writes tables, pictures and records of them.
 ///
 /// For each scan come labels, their table, volumes, a picture and the provenance, which is written
-/// last; for the run `volumes.tsv`, `qc.tsv`, `report.html`, `failures.tsv`, `run.json` and
-/// `dataset_description.json`; with references also what ``evaluate(_:)`` writes. Scans that are done are left out: those with the same bytes, model and options. A scan that fails is
-/// named with its reason and the others go on. Ctrl-C leaves no unfinished file and ends the process
-/// with status 130.
+/// last; for the run `volumes.tsv`, `qc.tsv`, `report.html`, `failures.tsv`, `run.json`,
+/// `dataset_description.json` and the ledger; with references also what ``evaluate(_:)`` writes. A
+/// shard writes the files of its scans and its own ledger, and ``mergeShards(in:)`` the rest.
 ///
-/// - Parameter request: What to do.
-/// - Returns: What came of it.
-/// - Throws: ``UsageError`` before anything is done where the request cannot be met; errors of the
-///   model; `FileWriteError` where the run's own files cannot be written.
+/// Scans that are done are left out: those with the same bytes, model and options whose files are as
+/// they were written. A label map that somebody has changed stays, and is measured anew. A scan that
+/// fails is named with its reason and the others go on. Ctrl-C leaves no unfinished file and ends the
+/// process with status 130, SIGTERM with 143.
+///
+/// - Parameter request: The request.
+/// - Returns: The outcome.
+/// - Throws: ``UsageError`` before anything is done where the request cannot be met; ``OutputError``
+///   where another process writes to the output; errors of the model; `FileWriteError` where the
+///   run's own files cannot be written.
 public func segmentScans(_ request: SegmentationRequest) throws -> SegmentationReport {
     let run = try SegmentationRun(request)
     return try run.run()
 }
 
-/// Loads a model, and calls a name that stands for nothing wrong usage.
+/// Loads a model, and calls an unknown name wrong usage.
 func loadModel(_ name: String) throws -> ModelBundle {
     do {
         return try ModelBundle.find(name)
     } catch {
-        let standsForNothing =
+        let isUnknown =
             error.code == .unknownModel || (error.code == .unreadable && !isDirectory(name))
-        guard standsForNothing else { throw error }
-        throw UsageError("\(error)")
+        guard isUnknown else { throw error }
+        throw UsageError("\(error)", code: .model)
     }
 }
 
-private final class SegmentationRun {
-    private let request: SegmentationRequest
-    private let scans: [ScanFile]
-    private let sources: BIDSSources
-    private let references: [LabelMapFile]?
-    private let bundle: ModelBundle
-    /// The model that finds the brain first, where the bundle's card asks for one.
-    private let brainModel: ModelBundle?
-    private let options: Provenance.Options
+/// A run over scans.
+private struct SegmentationRun {
+    private let plan: SegmentationPlan
+    private let folder: OutputFolder
+    private let store: any ResultStore
+    /// The same store, where it is a ledger.
+    private let ledger: Ledger?
     private let display: ProgressDisplay
-    private let output = InterruptibleOutput()
     private let started = Date()
-    private var segmenter: Segmenter?
-    private var device: Device?
-    private var records: [ScanRecord] = []
-    private var volumes: [ScanVolumes] = []
-    private var qualityInputs: [QualityInput] = []
-    private var failures: [ScanFailure] = []
-    /// The scan that is being written beside the work on the next one.
-    private var pending: PendingWrite?
-    /// Of the first scans, what the page without references shows.
-    private var pictures: [String: PendingPictures] = [:]
-    /// Of all scans that were segmented.
-    private var stageSeconds = 0.0
-    private let writer: CaseWriter
 
-    /// Checks all that can be checked before the first scan is read.
+    private var request: SegmentationRequest { plan.request }
+
+    /// Checks all that can be checked before the first scan is read, and takes the output folder.
     init(_ request: SegmentationRequest) throws {
-        self.request = request
-        let scans = try findScans(
-            in: request.inputs, output: request.output, participants: request.participants
-        ) { line in
+        plan = try SegmentationPlan(request) { line in
             if request.shows == .progress { complain(line) }
         }
-        if request.device != "auto" { _ = try resolveDevice(request.device) }
-        let bundle = try loadModel(request.model)
-        brainModel = try bundle.brainModel()
-        let available = bundle.card.planes.map(\.plane)
-        for plane in request.planes ?? [] where !available.contains(plane) {
-            throw UsageError(
-                "the model '\(bundle.card.name)' has no \(plane.rawValue) network; choose from "
-                    + available.map(\.rawValue).joined(separator: ", "))
-        }
-        let planes = available.filter { request.planes?.contains($0) ?? true }
-        if request.precision == .int8,
-            let uncalibrated = bundle.card.uncalibratedPlane(among: planes)
-        {
-            throw UsageError(
-                "the \(uncalibrated.rawValue) network of the model '\(bundle.card.name)' is not "
-                    + "calibrated for int8; calibrate it by 'sliceseg calibrate' or choose another "
-                    + "--precision")
-        }
-        if let reference = request.reference {
-            guard pathExists(reference) else {
-                throw UsageError("the references '\(reference)' do not exist; check the path")
-            }
-            references = try LabelMapFile.find(at: reference)
-        } else {
-            references = nil
-        }
+        // A file that grows beyond a limit is an error to report, not the end of the process.
+        signal(SIGXFSZ, SIG_IGN)
         try prepareOutputDirectory(request.output)
-        let description = joined(request.output, DatasetDescription.fileName)
-        if pathExists(description), !holdsOurResults(request.output) {
-            throw UsageError(
-                "'\(request.output)' is another dataset, as its \(DatasetDescription.fileName) "
-                    + "says; choose another output folder")
-        }
-        self.scans = try namedAsDerivatives(scans, model: bundle.card.name).map { scan in
-            var scan = scan
-            scan.volume = request.volume
-            return scan
-        }
-        sources = BIDSSources(of: scans, output: request.output)
-        self.bundle = bundle
-        options = Provenance.Options(
-            planes: planes.map(\.rawValue), precision: request.precision.rawValue,
-            device: request.device, batchSize: request.batchSize, threads: request.threads,
-            volume: request.volume, interpolation: request.interpolation?.rawValue,
-            space: request.space == .native ? nil : request.space.rawValue,
-            probabilities: request.writesProbabilities ? true : nil,
-            testTimeAugmentation: request.mirrors ? "flip" : nil,
-            uncertaintySamples: request.uncertaintySamples,
-            seed: request.uncertaintySamples.map { _ in request.seed })
-        writer = CaseWriter(
-            output: request.output, space: request.space, modelName: bundle.card.name,
-            modelIdentity: bundle.identity,
-            brainModel: brainModel.map {
-                RunRecord.Model(name: $0.card.name, identity: $0.identity)
-            }, options: options, table: bundle.card.labels,
-            sources: sources, files: output)
+        folder = try OutputFolder(
+            at: request.output, shard: request.shard,
+            command: ([ProcessInfo.processInfo.processName] + request.arguments)
+                .joined(separator: " "))
         let mode: ProgressDisplay.Mode =
             switch request.shows {
             case .progress: .automatic
             case .quiet: .quiet
             case .json: .json
             }
-        display = ProgressDisplay(mode: mode, total: scans.count)
+        display = ProgressDisplay(mode: mode, total: plan.scans.count)
+        do {
+            let opened = try Ledger(
+                writing: joined(request.output, Ledger.fileName(shard: request.shard)),
+                run: plan.ledgerRun, scans: plan.scans,
+                fallback: plan.earlierStore)
+            (store, ledger) = (opened, opened)
+        } catch let error as FileWriteError {
+            // Results are known by their own records too.
+            display.note("warning: \(error)")
+            (store, ledger) = (plan.earlierStore, nil)
+        } catch {
+            folder.release()
+            throw error
+        }
     }
 
     func run() throws -> SegmentationReport {
-        // A file that grows beyond a limit is an error to report, not the end of the process.
-        signal(SIGXFSZ, SIG_IGN)
-        let signals = output.handleSignals()
-        defer { signals.end() }
-        defer { display.end() }
-        updateInterruptionMessage()
-        let clock = ContinuousClock()
-        let start = clock.now
+        let signals = folder.handleSignals()
+        defer {
+            signals.end()
+            display.end()
+            folder.release()
+        }
+        let start = ContinuousClock.now
+        func seconds() -> Double { (ContinuousClock.now - start) / .seconds(1) }
+        let recorder = Recorder(plan, folder, display)
         // First, so that the results of a run that is killed are known for what they are.
         try writeDescription()
-        try segmentAll()
-        if request.profiles, count(.done) > 0 {
-            display.note(overlap(ofStages: stageSeconds, in: (clock.now - start) / .seconds(1)))
+        let networks = LoadedNetworks(plan.bundle, request)
+        let pictures = PictureCollection(isWanted: plan.references == nil && request.shard == nil)
+        try pipeline(networks, pictures).forEach(plan.scans) { scan, outcome in
+            try recorder.record(scan, outcome)
         }
-        var evaluation: EvaluationReport?
-        var measurement: Measurement?
-        if let references {
-            let measured = measureAgainst(references)
-            failures += measured.failures
-            evaluation = measured.report
-            measurement = measured
+        let summary = recorder.summary
+        if request.profiles, summary.count(.done) > 0 {
+            display.note(overlap(ofStages: recorder.stageSeconds, in: seconds()))
         }
-        let quality = qualityControl(of: qualityInputs, table: bundle.card.labels)
-        try writeRecords(measurement, quality, seconds: (clock.now - start) / .seconds(1))
-        display.note(summary(seconds: (clock.now - start) / .seconds(1)))
-        // Failure is named last, where it is seen.
-        for line in qualityText(of: quality) { display.note(line) }
-        // Last, as it is the largest: where there is no room for it, all else is there.
-        try writePage(of: measurement?.evaluation, quality)
+        let evaluation = try finish(
+            summary, networks: networks, pictures: pictures, seconds: seconds)
+        try? ledger?.end(seconds: seconds())
+        let hasFailed = summary.count(.failed) > 0 || evaluation?.status == .failure
         return SegmentationReport(
-            status: failures.isEmpty ? .success : .failure, evaluation: evaluation)
+            status: hasFailed ? .failure : .success, evaluation: evaluation)
     }
 
-    // MARK: - Scans
-
-    private func segmentAll() throws {
-        // The next scan is read while the network computes on this one.
-        // The engine is loaded while the first scan is read. What is wrong with it is told when the
-        // networks are made.
-        let prepare = ScanPreparation(
-            output: request.output, overwrites: request.overwrites,
-            modelIdentity: bundle.identity, brainModelIdentity: brainModel?.identity,
-            options: options, table: bundle.card.labels
-        ) {
-            DispatchQueue.global(qos: .userInitiated).async { try? Engine.load() }
-        }
-        let scans = scans
-        let reader = Prefetcher<PreparedScan?>(first: 0, depth: 1) { number in
-            scans.indices.contains(number) ? prepare(scans[number]) : nil
-        }
-        defer { reader.stop() }
-        // However this ends, no file is left half-written.
-        defer { _ = pending?.wait() }
-        for scan in scans {
-            display.begin(scan.outputName)
-            display.advance(scan.outputName, stage: "read", fraction: 0)
-            guard let prepared = reader.next() else { break }
-            switch prepared {
-            case .failed(let reason):
-                try finishWriting()
-                try fail(scan, reason)
-            case .done(let volumes, let quality):
-                try finishWriting()
-                try skip(scan, volumes, quality)
-            case .ready(let content, let hash, let note, let seconds):
-                if let note { display.note("\(scan.outputName): \(note)") }
-                // What is wrong with the model or the device concerns every scan.
-                let segmenter = try loadedSegmenter()
-                try segment(scan, content, hash: hash, readSeconds: seconds, segmenter: segmenter)
-            }
-        }
-        try finishWriting()
-    }
-
-    private func loadedSegmenter() throws -> Segmenter {
-        if let segmenter { return segmenter }
-        if let threads = request.threads { try Engine.setThreadCount(threads) }
-        let device = try resolveDevice(request.device)
-        let loaded = try Segmenter(
-            bundle: bundle,
-            options: SegmenterOptions(
-                planes: request.planes, device: device, precision: request.precision,
-                batchSize: request.batchSize, interpolation: request.interpolation,
-                keepsProbabilities: request.writesProbabilities, mirrors: request.mirrors,
-                sampleCount: request.uncertaintySamples ?? 0, sampleSeed: request.seed))
-        self.device = device
-        segmenter = loaded
-        return loaded
-    }
-
-    /// Segments a scan, and writes it while the next one is computed.
-    ///
-    /// At most one scan is being written: memory holds its volume and labels beside those of the
-    /// scan that is computed, but never both scans' class scores. Where these are written too, nothing
-    /// else is done meanwhile.
-    private func segment(
-        _ scan: ScanFile, _ content: ScanContent, hash: String, readSeconds: Double,
-        segmenter: Segmenter
-    ) throws {
-        let name = scan.outputName
-        let startDate = Date()
-        let segmentation: Segmentation
-        var recordingError: (any Error)?
-        do {
-            segmentation = try segmenter.segment(content.loaded.volume) {
-                [display] stage, fraction in
-                display.advance(name, stage: stage.description, fraction: fraction * 0.95)
-                do {
-                    if pending?.isFinished == true { try finishWriting() }
-                } catch {
-                    recordingError = error
-                    throw error
-                }
-            }
-        } catch {
-            if let recordingError { throw recordingError }
-            try finishWriting()
-            try fail(scan, sentence(for: error, about: scan.path))
-            return
-        }
-        let segmented = SegmentedCase(
-            scan: scan, content: content, hash: hash, labels: segmentation.labels,
-            conformed: request.space == .conformed
-                ? (segmentation.conformedScan, segmentation.conformedLabels) : nil,
-            uncertainty: segmentation.uncertainty,
-            computation: .init(
-                device: device?.description ?? request.device,
-                precision: segmentation.precision.rawValue,
-                engine: "LibTorch " + (try Engine.versionDescription()),
-                threads: try Engine.threadCount(), path: segmentation.computation),
-            // To four places, as the provenance tells it to later runs.
-            planeDisagreement: segmentation.planeDisagreement.mapValues {
-                ($0 * 10_000).rounded() / 10_000
+    private func pipeline(
+        _ networks: LoadedNetworks, _ pictures: PictureCollection
+    ) -> ScanPipeline {
+        let earlier = EarlierResults(
+            output: request.output, store: store, modelIdentity: plan.modelIdentity,
+            findsBrain: plan.brainModel != nil,
+            options: plan.options, table: plan.bundle.card.labels, verifies: request.verifies)
+        return ScanPipeline(
+            prepare: ScanPreparation(earlier: earlier, overwrites: request.overwrites) {
+                // The engine is loaded while the first scan is read. What is wrong with it is told
+                // when the networks are made.
+                DispatchQueue.global(qos: .userInitiated).async { try? Engine.load() }
             },
-            meanProbability: segmentation.meanProbability.mapValues {
-                ($0 * 10_000).rounded() / 10_000
+            writer: CaseWriter(
+                output: folder, store: store, space: request.space,
+                modelName: plan.bundle.card.name, modelIdentity: plan.bundle.identity,
+                brainModel: plan.brainModel.map {
+                    RunRecord.Model(name: $0.card.name, identity: $0.identity)
+                },
+                options: plan.options, table: plan.bundle.card.labels, sources: plan.sources),
+            networks: networks,
+            note: { display.note("\($0.outputName): \($1)") },
+            progress: { scan, stage, fraction in
+                if stage == .read { display.begin(scan.outputName) }
+                display.advance(scan.outputName, stage: stage.description, fraction: fraction)
             },
-            voxelsMovedToTheirSide: segmentation.voxelsMovedToTheirSide, brain: segmentation.brain,
-            restoration: segmentation.restoration, started: startDate,
-            stages: [StageSeconds(stage: "read", seconds: rounded(readSeconds))]
-                + segmentation.stageSeconds.map {
-                    StageSeconds(stage: $0.stage.description, seconds: rounded($0.seconds))
-                })
-        try finishWriting()
-        display.advance(name, stage: "write", fraction: 0.95)
-        if references == nil, pictures.count < SegmentationPage.largestPictureCount {
-            let shown = ReportVolumes(
-                scan: content.loaded.volume, prediction: segmentation.labels)
-            pictures[name] = Background { Result { try ReportPictures(of: shown) } }
+            segmented: { scan, volume, labels in pictures.add(scan, volume, labels) })
+    }
+
+    /// Writes the tables and the page of a run that is no shard.
+    private func finish(
+        _ summary: RunSummary, networks: LoadedNetworks, pictures: PictureCollection,
+        seconds: () -> Double
+    ) throws -> EvaluationReport? {
+        guard request.shard == nil else {
+            display.note(summary.sentence(seconds: seconds()))
+            display.note("Join all shards with 'sliceseg merge \(request.output)'.")
+            return nil
         }
-        guard let probabilities = segmentation.probabilities else {
-            pending = PendingWrite(segmented, by: writer)
-            return
-        }
-        let written: WrittenCase
-        do {
-            written = try writer(segmented, probabilities: probabilities)
-        } catch {
-            try fail(scan, sentence(for: error, about: scan.path))
-            return
-        }
-        try succeed(written)
-    }
-
-    /// Waits for the scan that is being written, if any, and records what came of it.
-    private func finishWriting() throws {
-        guard let pending else { return }
-        self.pending = nil
-        switch pending.wait() {
-        case .written(let written): try succeed(written)
-        case .failed(let reason): try fail(pending.scan, reason)
-        }
-    }
-
-    private func succeed(_ written: WrittenCase) throws {
-        volumes.append(written.volumes)
-        qualityInputs.append(written.quality)
-        var entry = written.record
-        for warning in entry.warnings ?? [] { display.note("\(entry.name): warning: \(warning)") }
-        display.finish(entry.name, note: decimals(entry.seconds ?? 0, 1) + " s")
-        stageSeconds += written.stages.reduce(0) { $0 + $1.seconds }
-        if request.profiles {
-            for line in profile(of: written.stages, path: written.path) { display.note(line) }
-            entry.stages = written.stages
-        }
-        try record(entry)
-    }
-
-    private func skip(
-        _ scan: ScanFile, _ measured: [StructureVolume], _ quality: QualityInput
-    ) throws {
-        volumes.append(ScanVolumes(scan: scan.outputName, volumes: measured))
-        qualityInputs.append(quality)
-        display.skip(scan.outputName, reason: "done before")
-        let outputs = ScanOutputs(of: scan, in: request.output)
-        // What was told of the scan's file is told again.
-        let warnings = Provenance.read(at: outputs.provenance)?.warnings
-        for warning in warnings ?? [] { display.note("\(scan.outputName): warning: \(warning)") }
-        var entry = ScanRecord(
-            name: scan.outputName, scan: scan.path, status: .skipped, labels: outputs.labels)
-        entry.warnings = warnings
-        try record(entry)
-    }
-
-    private func fail(_ scan: ScanFile, _ reason: String) throws {
-        failures.append(ScanFailure(scan: scan.outputName, reason: reason))
-        display.fail(scan.outputName, reason: reason)
-        if request.shows == .json { complain("\(scan.outputName): failed: \(reason)") }
-        try record(
-            ScanRecord(
-                name: scan.outputName, scan: scan.path, status: .failed, reason: reason))
-    }
-
-    private func record(_ record: ScanRecord) throws {
-        records.append(record)
-        updateInterruptionMessage()
-        try display.record(record)
-    }
-
-    // MARK: - The run
-
-    private func measureAgainst(_ references: [LabelMapFile]) -> Measurement {
-        // A scan that failed has no label map and counts all the same.
-        let predictions = records.map {
-            LabelMapFile(path: $0.labels ?? "", relativeName: $0.name)
-        }
-        var matches = LabelMapMatches(predictions: predictions, references: references)
-        // References of scans that are not in this run say nothing about it.
-        matches.unmatchedReferences = []
-        return measure(
-            matches, table: bundle.card.labels, options: MeasurementOptions(canResample: false))
-    }
-
-    private func writePage(of evaluation: Evaluation?, _ quality: [ScanQuality]) throws {
-        let page = SegmentationPage(
-            model: bundle, planes: options.planes, references: request.reference,
-            scans: scans, records: records, output: request.output, quality: quality,
-            pictures: pictures)
-        if let evaluation, !evaluation.cases.isEmpty {
-            try page.write(evaluation)
-        } else {
-            try page.write(failures: failures)
-        }
-    }
-
-    private func writeRecords(
-        _ measurement: Measurement?, _ quality: [ScanQuality], seconds: Double
-    ) throws {
-        let counts = RunRecord.Counts(
-            scans: scans.count, done: count(.done), skipped: count(.skipped),
-            failed: count(.failed))
-        let record = RunRecord(
-            software: "SliceSeg", version: softwareVersion,
-            engine: segmenter == nil ? nil : "LibTorch " + (try Engine.versionDescription()),
-            arguments: request.arguments,
-            model: .init(name: bundle.card.name, identity: bundle.identity), options: options,
-            started: timestamp(started), seconds: rounded(seconds), counts: counts, scans: records)
-        let folder = request.output
-        try TSVTable.failures(failures).write(to: joined(folder, "failures.tsv"))
-        try TSVTable.volumes(ofScans: volumes, table: bundle.card.labels)
-            .write(to: joined(folder, "volumes.tsv"))
-        try measurement?.evaluation?.write(to: folder)
-        let warnings = Dictionary(
-            records.map { ($0.name, $0.warnings ?? []) }, uniquingKeysWith: { first, _ in first })
-        try TSVTable.qualityControl(quality, warnings: warnings)
-            .write(to: joined(folder, "qc.tsv"))
-        try writeAtomically(try jsonText(record), to: joined(folder, "run.json"))
+        var record = plan.record(of: summary, started: started, seconds: seconds())
+        if networks.areLoaded { record.engine = "LibTorch " + (try Engine.versionDescription()) }
+        return try plan.writeRunFiles(
+            summary, record: record, to: folder, pictures: pictures.all, display: display,
+            seconds: seconds)
     }
 
     private func writeDescription() throws {
-        try writeAtomically(
-            try jsonText(DatasetDescription.segmentations(of: sources)),
-            to: joined(request.output, DatasetDescription.fileName))
-        if !sources.isEmpty {
-            try writeAtomically(bidsIgnoredFiles, to: joined(request.output, ".bidsignore"))
+        // Shards write the same at the same time.
+        let path = joined(request.output, DatasetDescription.fileName)
+        let text = try jsonText(DatasetDescription.segmentations(of: plan.sources))
+        guard request.shard == nil || !pathExists(path) else { return }
+        try folder.write(text, to: path)
+        if !plan.sources.isEmpty {
+            try folder.write(bidsIgnoredFiles, to: joined(request.output, ".bidsignore"))
         }
     }
+}
 
-    private func count(_ status: ScanRecord.Status) -> Int {
-        records.count { $0.status == status }
+/// The outcomes of a run as they come, on whichever thread, and what is shown of them.
+private final class Recorder: Sendable {
+    private struct State {
+        var outcomes: [(scan: ScanFile, outcome: ScanOutcome)] = []
+        var stageSeconds = 0.0
     }
 
-    private func summary(seconds: Double) -> String {
-        "\(scans.count) \(scans.count == 1 ? "scan" : "scans"): \(count(.done)) segmented, "
-            + "\(count(.skipped)) done before, \(count(.failed)) failed, in "
-            + decimals(seconds, 1) + " s. Results are in '\(request.output)'."
+    private let state = Mutex(State())
+    private let plan: SegmentationPlan
+    private let folder: OutputFolder
+    private let display: ProgressDisplay
+
+    init(_ plan: SegmentationPlan, _ folder: OutputFolder, _ display: ProgressDisplay) {
+        self.plan = plan
+        self.folder = folder
+        self.display = display
+        updateInterruptionMessage(done: 0)
     }
 
-    private func updateInterruptionMessage() {
-        let done = count(.done) + count(.skipped)
-        output.setMessage(
-            "Interrupted: \(done) of \(scans.count) scans are done in '\(request.output)'; run "
-                + "the same command again to go on.")
+    /// The summary of all outcomes so far.
+    var summary: RunSummary {
+        RunSummary(
+            outcomes: state.withLock(\.outcomes), output: plan.request.output,
+            table: plan.bundle.card.labels, profiles: plan.request.profiles)
+    }
+
+    /// The stages of all scans that were segmented.
+    var stageSeconds: Double { state.withLock(\.stageSeconds) }
+
+    /// Shows an outcome and keeps it.
+    func record(_ scan: ScanFile, _ outcome: ScanOutcome) throws {
+        let name = scan.outputName
+        switch outcome {
+        case .segmented(let result):
+            for warning in result.warnings { display.note("\(name): warning: \(warning)") }
+            display.finish(name, note: decimals(result.seconds ?? 0, 1) + " s")
+            if plan.request.profiles {
+                for line in profile(of: result.stages, path: result.computation) {
+                    display.note(line)
+                }
+            }
+        case .earlier(let result):
+            for warning in result.warnings { display.note("\(name): warning: \(warning)") }
+            display.skip(name, reason: "done before")
+        case .edited:
+            display.skip(
+                name, reason: "its label map was changed and is kept; --overwrite moves it aside")
+        case .failed(let reason):
+            display.fail(name, reason: reason.sentence)
+            if plan.request.shows == .json { complain("\(name): failed: \(reason.sentence)") }
+        }
+        let done = state.withLock { state in
+            state.outcomes.append((scan, outcome))
+            if case .segmented(let result) = outcome {
+                state.stageSeconds += result.stages.reduce(0) { $0 + $1.seconds }
+            }
+            return state.outcomes.count { $0.outcome.status != .failed }
+        }
+        updateInterruptionMessage(done: done)
+        try display.record(summary.record(of: scan, outcome))
+    }
+
+    private func updateInterruptionMessage(done: Int) {
+        folder.setMessage(
+            "Interrupted: \(done) of \(plan.scans.count) scans are done in "
+                + "'\(plan.request.output)'; run the same command again to go on.")
+    }
+}
+
+/// The pictures of the first scans for a page without references, coded beside other work.
+final class PictureCollection {
+    private let isWanted: Bool
+    /// By scan.
+    private(set) var all: [String: PendingPictures] = [:]
+
+    init(isWanted: Bool) { self.isWanted = isWanted }
+
+    /// Begins to code the pictures of a scan.
+    func add(_ scan: ScanFile, _ volume: Volume, _ labels: LabelMap) {
+        guard isWanted, all.count < SegmentationPage.largestPictureCount else { return }
+        let shown = ReportVolumes(scan: volume, prediction: labels)
+        all[scan.outputName] = Background { Result { try ReportPictures(of: shown) } }
     }
 }

@@ -1,5 +1,4 @@
 import Reports
-import Volumes
 
 /// The lines of `--profile`: seconds of each stage of a scan and their share, and the networks'.
 ///
@@ -9,11 +8,13 @@ import Volumes
 /// - Returns: A line for each stage, one for the networks together, and one for the path.
 package func profile(of stages: [StageSeconds], path: String) -> [String] {
     let total = stages.reduce(0) { $0 + $1.seconds }
-    let networks = stages.filter { Plane(rawValue: $0.stage) != nil }.reduce(0) { $0 + $1.seconds }
+    let networks = stages.reduce(0) { sum, entry in
+        if case .network = entry.stage { sum + entry.seconds } else { sum }
+    }
     var table = TerminalTable([
         .init("", .left, leastWidth: 10), .init("", leastWidth: 8), .init("", leastWidth: 9),
     ])
-    for (name, seconds) in stages.map({ ($0.stage, $0.seconds) }) + [("networks", networks)] {
+    for (name, seconds) in stages.map({ ($0.stage.description, $0.seconds) }) + [("networks", networks)] {
         let share = total > 0 ? 100 * seconds / total : 0
         table.append([name, decimals(seconds, 2) + " s", decimals(share, 1) + " %"])
     }

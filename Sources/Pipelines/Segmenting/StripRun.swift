@@ -95,7 +95,7 @@ private final class StripRun {
     private let sources: BIDSSources
     private let bundle: ModelBundle
     private let display: ProgressDisplay
-    private let output = InterruptibleOutput()
+    private let output: OutputFolder
     private var extractor: BrainExtractor?
     private var failures: [ScanFailure] = []
     private var counts = (done: 0, skipped: 0)
@@ -121,6 +121,9 @@ private final class StripRun {
                     + "says; choose another output folder")
         }
         sources = BIDSSources(of: scans, output: request.output)
+        output = try OutputFolder(
+            at: request.output, shard: nil,
+            command: CommandLine.arguments.joined(separator: " "))
         let mode: ProgressDisplay.Mode =
             switch request.shows {
             case .progress: .automatic
@@ -134,8 +137,11 @@ private final class StripRun {
         // A file that grows beyond a limit is an error to report, not the end of the process.
         signal(SIGXFSZ, SIG_IGN)
         let signals = output.handleSignals()
-        defer { signals.end() }
-        defer { display.end() }
+        defer {
+            signals.end()
+            display.end()
+            output.release()
+        }
         output.setMessage(
             "Interrupted: run the same command again to go on; '\(request.output)' holds what is "
                 + "done.")
@@ -154,8 +160,7 @@ private final class StripRun {
             } catch let error as InfrastructureError {
                 throw error.cause
             } catch {
-                output.rollBack()
-                try fail(scan, sentence(for: error, about: scan.path))
+                try fail(scan, userMessage(for: error, about: scan.path))
             }
         }
         try TSVTable.failures(failures).write(to: joined(request.output, "failures.tsv"))
@@ -199,28 +204,31 @@ private final class StripRun {
         let mask = brain.labels(on: volume)
         let stripped = without(volume, brain: mask)
         let warnings = content.warnings + content.loaded.warnings
-        try makeDirectory(outputs.folder)
-        try output.write(outputs.mask) {
-            try writeLabelMap(
-                mask, to: $0, like: content.loaded.header, table: bundle.card.labels)
+        var seconds = 0.0
+        try output.replace(marker: outputs.provenance) { staged in
+            try staged.write(outputs.mask) {
+                try writeLabelMap(
+                    mask, to: $0, like: content.loaded.header, table: bundle.card.labels)
+            }
+            try staged.write(outputs.scan) {
+                try writeVolume(
+                    stripped, to: $0, like: content.loaded.header,
+                    storedAs: content.loaded.header.storedType.holding(stripped.voxels))
+            }
+            let provenance = try provenance(
+                of: scan, hash: hash, brain, mask, staged.files, warnings,
+                seconds: (clock.now - begun) / .seconds(1))
+            seconds = provenance.seconds
+            let text = try jsonText(provenance)
+            try staged.write(outputs.provenance) { try writeAtomically(text, to: $0) }
         }
-        try output.write(outputs.scan) {
-            try writeVolume(
-                stripped, to: $0, like: content.loaded.header,
-                storedAs: content.loaded.header.storedType.holding(stripped.voxels))
-        }
-        let provenance = try provenance(
-            of: scan, hash: hash, brain, mask, outputs, warnings,
-            seconds: (clock.now - begun) / .seconds(1))
-        let text = try jsonText(provenance)
-        try output.writeLast(outputs.provenance) { try writeAtomically(text, to: $0) }
         for warning in warnings { display.note("\(name): warning: \(warning)") }
         counts.done += 1
-        display.finish(name, note: decimals(provenance.seconds, 1) + " s")
+        display.finish(name, note: decimals(seconds, 1) + " s")
         try display.record(
             ScanRecord(
                 name: name, scan: scan.path, status: .done, labels: outputs.mask,
-                warnings: warnings.isEmpty ? nil : warnings, seconds: provenance.seconds))
+                warnings: warnings.isEmpty ? nil : warnings, seconds: seconds))
     }
 
     /// The scan with 0 wherever there is no brain.
@@ -237,20 +245,20 @@ private final class StripRun {
 
     private func provenance(
         of scan: ScanFile, hash: String, _ brain: ExtractedBrain, _ mask: LabelMap,
-        _ outputs: BrainOutputs, _ warnings: [String], seconds: Double
+        _ files: [StagedFiles.File], _ warnings: [String], seconds: Double
     ) throws -> BrainProvenance {
-        func file(_ path: String) throws -> Provenance.Labels {
-            guard let hash = contentHash(ofFileAt: path) else {
-                throw FileWriteError(path: path, errorNumber: EIO)
+        func labels(_ file: StagedFiles.File) throws -> Provenance.Labels {
+            guard let hash = contentHash(ofFileAt: file.stagedPath) else {
+                throw FileWriteError(path: file.path, errorNumber: EIO)
             }
-            return .init(file: (path as NSString).lastPathComponent, sha256: hash)
+            return .init(file: (file.path as NSString).lastPathComponent, sha256: hash)
         }
         var provenance = BrainProvenance(
             software: "SliceSeg", version: softwareVersion,
             scan: .init(path: absolutePath(scan.path), sha256: hash),
             model: .init(name: bundle.card.name, identity: bundle.identity),
             dilationMillimeters: request.dilationMillimeters, volume: request.volume,
-            mask: try file(outputs.mask), brain: try file(outputs.scan),
+            mask: try labels(files[0]), brain: try labels(files[1]),
             volumeCubicMillimeters: Double(mask.labels.count { $0 > 0 })
                 * mask.grid.voxelVolumeCubicMillimeters,
             isAlreadyStripped: brain.isAlreadyStripped, seconds: rounded(seconds),

@@ -39,7 +39,7 @@ public func calibrate(
         do {
             content = try ScanContent(of: scan)
         } catch {
-            throw UsageError(sentence(for: error, about: scan.path))
+            throw UsageError(userMessage(for: error, about: scan.path))
         }
         let volume = content.loaded.volume
         let conformed: ConformedScan

@@ -15,17 +15,32 @@ public struct ScanVolumes: Sendable, Hashable {
     }
 }
 
-/// A scan that could not be done, and why.
+/// A scan that failed.
 public struct ScanFailure: Sendable, Hashable {
     /// The scan's name.
     public var scan: String
     /// One sentence with the next step.
     public var reason: String
+    /// The stage that failed, such as `read`, or `nil` where it is not known.
+    public var stage: String?
+    /// The kind of failure, such as `volume.truncated`, or `nil` where it is not known.
+    public var code: String?
+    /// The sentence without the next step, where both are known apart.
+    public var problem: String?
+    /// The next step, where it is known apart.
+    public var nextStep: String?
 
     /// Makes a failure.
-    public init(scan: String, reason: String) {
+    public init(
+        scan: String, reason: String, stage: String? = nil, code: String? = nil,
+        problem: String? = nil, nextStep: String? = nil
+    ) {
         self.scan = scan
         self.reason = reason
+        self.stage = stage
+        self.code = code
+        self.problem = problem
+        self.nextStep = nextStep
     }
 }
 
@@ -113,10 +128,16 @@ extension TSVTable {
             })
     }
 
-    /// The scans of a run that failed (`failures.tsv`): scan, reason.
+    /// The scans of a run that failed (`failures.tsv`): scan, stage, code, reason, next_step.
     public static func failures(_ failures: [ScanFailure]) -> TSVTable {
-        TSVTable(
-            columns: ["scan", "reason"],
-            rows: failures.map { [.text($0.scan), .text($0.reason)] })
+        func field(_ text: String?) -> TSVField { text.map { .text($0) } ?? .missing }
+        return TSVTable(
+            columns: ["scan", "stage", "code", "reason", "next_step"],
+            rows: failures.map {
+                [
+                    .text($0.scan), field($0.stage), field($0.code),
+                    .text($0.problem ?? $0.reason), field($0.nextStep),
+                ]
+            })
     }
 }

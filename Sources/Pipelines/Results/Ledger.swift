@@ -1,0 +1,512 @@
+import Files
+import Foundation
+import GRDB
+import Synchronization
+
+/// The record of all scans of an output folder: a SQLite file beside the results.
+///
+/// It has a row for each run, for each scan and for each file of a scan. Every step is a transaction,
+/// so that a process may be killed at any moment. SQLite's write-ahead log stays off, as it does not
+/// work on network file systems.
+final class Ledger: ResultStore {
+    /// The ledger's file.
+    let path: String
+    private let database: DatabaseQueue
+    /// The run that this process writes, or 0 where it only reads.
+    private let run: Int64
+    /// Another store that is asked for scans without a row.
+    private let fallback: (any ResultStore)?
+    /// Scans that were found done and are as the ledger knows them, not yet noted.
+    private let unchanged = Mutex<[String]>([])
+
+    /// The name of a ledger's file.
+    static func fileName(shard: Shard? = nil) -> String { "ledger\(shard?.suffix ?? "").sqlite" }
+
+    /// Opens a ledger to read it.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - fallback: A store that is asked for scans that the ledger does not know.
+    /// - Throws: ``OutputError`` where it is none or of a later version.
+    init(reading path: String, fallback: (any ResultStore)? = nil) throws {
+        self.path = path
+        run = 0
+        self.fallback = fallback
+        do {
+            var configuration = Configuration()
+            configuration.readonly = true
+            configuration.busyMode = .timeout(10)
+            database = try DatabaseQueue(path: path, configuration: configuration)
+            try database.read { try Self.checkVersion($0, path: path) }
+        } catch let error as DatabaseError {
+            throw unreadable(error, path)
+        }
+    }
+
+    /// Opens a ledger to write a run, and makes it where it is missing.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - record: The run.
+    ///   - scans: All its scans.
+    ///   - fallback: A store that is asked for scans that the ledger does not know.
+    /// - Throws: ``OutputError``; `FileWriteError` where it cannot be written.
+    init(
+        writing path: String, run record: LedgerRun, scans: [ScanFile],
+        fallback: any ResultStore
+    ) throws {
+        self.path = path
+        self.fallback = fallback
+        let isNew = !pathExists(path)
+        do {
+            var configuration = Configuration()
+            configuration.busyMode = .timeout(30)
+            configuration.prepareDatabase { database in
+                try database.execute(sql: "PRAGMA journal_mode = DELETE")
+                try database.execute(sql: "PRAGMA synchronous = NORMAL")
+            }
+            let database = try DatabaseQueue(path: path, configuration: configuration)
+            run = try database.write { database in
+                try Self.checkVersion(database, path: path)
+                try database.execute(sql: Self.schema)
+                return try Self.insert(record, scans, into: database)
+            }
+            self.database = database
+        } catch let error as DatabaseError {
+            if isNew { for ending in ["", "-journal"] { _ = unlink(path + ending) } }
+            throw isFull(error) ? writeError(error, path) : unreadable(error, path)
+        }
+    }
+
+    private static let version = 1
+
+    private static let schema = """
+        PRAGMA user_version = \(version);
+        CREATE TABLE IF NOT EXISTS run (
+            id INTEGER PRIMARY KEY, started TEXT NOT NULL, ended TEXT, seconds REAL,
+            host TEXT NOT NULL, process INTEGER NOT NULL, record TEXT NOT NULL);
+        CREATE TABLE IF NOT EXISTS scan (
+            name TEXT PRIMARY KEY, path TEXT NOT NULL, scan_file TEXT NOT NULL,
+            position INTEGER NOT NULL, run INTEGER NOT NULL REFERENCES run, settled INTEGER,
+            state TEXT NOT NULL, status TEXT, input_sha256 TEXT, input TEXT, model TEXT, options TEXT,
+            own_labels TEXT, started TEXT, ended TEXT, seconds REAL, peak_memory_bytes INTEGER,
+            result TEXT, stage TEXT, code TEXT, reason TEXT, next_step TEXT) WITHOUT ROWID;
+        CREATE INDEX IF NOT EXISTS scan_of_run ON scan (run, position);
+        CREATE TABLE IF NOT EXISTS output (
+            scan TEXT NOT NULL REFERENCES scan ON DELETE CASCADE, path TEXT NOT NULL,
+            sha256 TEXT NOT NULL, bytes INTEGER, modified_ns INTEGER,
+            PRIMARY KEY (scan, path)) WITHOUT ROWID;
+        """
+
+    private static func checkVersion(_ database: Database, path: String) throws {
+        let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+        guard found <= version else {
+            throw OutputError(
+                code: .unreadableLedger, path: path,
+                description: "'\(path)' is of a later version of SliceSeg; use that version, or "
+                    + "another output folder.")
+        }
+    }
+
+    private static func insert(
+        _ record: LedgerRun, _ scans: [ScanFile], into database: Database
+    ) throws -> Int64 {
+        try database.execute(
+            sql: "INSERT INTO run (started, host, process, record) VALUES (?, ?, ?, ?)",
+            arguments: [record.started, record.host, record.process, try encoded(record)])
+        let run = database.lastInsertedRowID
+        let statement = try database.makeStatement(
+            sql: """
+                INSERT INTO scan (name, path, scan_file, position, run, state)
+                VALUES (?, ?, ?, ?, ?, 'waiting')
+                ON CONFLICT (name) DO UPDATE SET path = excluded.path, scan_file = excluded.scan_file,
+                    position = excluded.position, run = excluded.run
+                """)
+        for (scan, position) in zip(scans, record.positions ?? Array(scans.indices)) {
+            try statement.execute(arguments: [
+                scan.outputName, scan.path, try encoded(scan), position, run,
+            ])
+        }
+        return run
+    }
+
+    // MARK: - A scan
+
+    func stored(_ scan: ScanFile) throws -> StoredResult? {
+        let found = try reading { try Self.stored(scan.outputName, in: $0) }
+        if let found, !found.ownLabels.isEmpty { return found }
+        guard var earlier = try fallback?.stored(scan) else { return found }
+        // The failure is this ledger's, the files are the other's.
+        earlier.failure = found?.failure
+        return earlier
+    }
+
+    private static func stored(_ name: String, in database: Database) throws -> StoredResult? {
+        guard
+            let row = try Row.fetchOne(
+                database, sql: "SELECT * FROM scan WHERE name = ?", arguments: [name])
+        else { return nil }
+        var stored = StoredResult(state: StoredResult.State(rawValue: row["state"]) ?? .waiting)
+        stored.input = decoded(row["input"])
+        stored.modelIdentity = row["model"]
+        stored.options = decoded(row["options"])
+        stored.result = decoded(row["result"])
+        stored.ownLabels = decoded(row["own_labels"]) ?? []
+        stored.failure = failure(row)
+        stored.outputs = try Row.fetchAll(
+            database, sql: "SELECT * FROM output WHERE scan = ? ORDER BY path", arguments: [name]
+        ).map(outputFile)
+        return stored
+    }
+
+    private static func failure(_ row: Row) -> FailureReason? {
+        guard let reason: String = row["reason"] else { return nil }
+        let stage: String? = row["stage"]
+        return FailureReason(
+            stage: stage.flatMap(ScanStage.init(name:)), code: row["code"] ?? "other",
+            problem: reason, nextStep: row["next_step"])
+    }
+
+    private static func outputFile(_ row: Row) -> OutputFile {
+        let bytes: Int64? = row["bytes"]
+        let modified: Int64? = row["modified_ns"]
+        var stamp: FileStamp?
+        if let bytes, let modified {
+            stamp = FileStamp(bytes: bytes, modifiedNanoseconds: modified)
+        }
+        return OutputFile(path: row["path"], sha256: row["sha256"], stamp: stamp)
+    }
+
+    func begin(_ scan: ScanFile, input: InputIdentity) throws {
+        try writing { database in
+            try database.execute(
+                sql: """
+                    UPDATE scan SET state = 'running', started = ?, ended = NULL,
+                        settled = NULL WHERE name = ?
+                    """, arguments: [timestamp(Date()), scan.outputName])
+        }
+    }
+
+    func willCommit(_ scan: ScanFile, _ files: [OutputFile]) throws {
+        let labels = files.first { $0.path.hasSuffix("_dseg.nii.gz") }?.sha256
+        try writing { database in
+            let row = try Row.fetchOne(
+                database, sql: "SELECT own_labels FROM scan WHERE name = ?",
+                arguments: [scan.outputName])
+            var own: Set<String> = decoded(row?["own_labels"]) ?? []
+            if own.isEmpty, let earlier = try self.fallback?.stored(scan) {
+                own = earlier.ownLabels
+            }
+            if let labels { own.insert(labels) }
+            try database.execute(
+                sql: "UPDATE scan SET state = 'committing', own_labels = ? WHERE name = ?",
+                arguments: [try encoded(own.sorted()), scan.outputName])
+        }
+    }
+
+    func record(
+        _ scan: ScanFile, _ outcome: ScanOutcome, input: InputIdentity?, files: [OutputFile]?
+    ) throws {
+        if case .earlier = outcome, input == nil, files == nil {
+            // Many at a time: a transaction for each would take longer than the look at its files.
+            // Where they are lost, the next run finds them done all the same.
+            let count = unchanged.withLock { names in
+                names.append(scan.outputName)
+                return names.count
+            }
+            if count >= 256 { try noteUnchanged() }
+            return
+        }
+        try writing { database in
+            let name = scan.outputName
+            let record: LedgerRun? = decoded(
+                try String.fetchOne(
+                    database, sql: "SELECT record FROM run WHERE id = ?", arguments: [self.run]))
+            switch outcome {
+            case .failed(let reason):
+                try database.execute(
+                    sql: """
+                        UPDATE scan SET state = 'failed', status = 'failed', settled = ?, ended = ?, stage = ?,
+                            code = ?, reason = ?, next_step = ? WHERE name = ?
+                        """,
+                    arguments: [
+                        self.run, timestamp(Date()), reason.stage?.description, reason.code,
+                        reason.problem, reason.nextStep, name,
+                    ])
+            case .segmented(let result), .earlier(let result), .edited(let result):
+                var isEdited = false
+                if case .edited = outcome { isEdited = true }
+                try database.execute(
+                    sql: """
+                        UPDATE scan SET state = ?, status = ?, settled = ?, result = ?, seconds = ?,
+                            peak_memory_bytes = ?, stage = NULL, code = NULL, reason = NULL,
+                            next_step = NULL WHERE name = ?
+                        """,
+                    arguments: [
+                        isEdited ? "edited" : "done", outcome.status.rawValue, self.run,
+                        try encoded(result), result.seconds, result.peakMemoryBytes, name,
+                    ])
+                if let input {
+                    try database.execute(
+                        sql: """
+                            UPDATE scan SET input_sha256 = ?, input = ?, model = ?, options = ?,
+                                ended = ? WHERE name = ?
+                            """,
+                        arguments: [
+                            input.sha256, try encoded(input), record?.modelIdentity,
+                            try record.map { try encoded($0.options) }, timestamp(Date()), name,
+                        ])
+                }
+                if let files {
+                    try Self.replaceOutputs(of: name, isEdited: isEdited, files, database)
+                }
+            }
+        }
+    }
+
+    private static func replaceOutputs(
+        of name: String, isEdited: Bool, _ files: [OutputFile], _ database: Database
+    ) throws {
+        try database.execute(sql: "DELETE FROM output WHERE scan = ?", arguments: [name])
+        for file in files {
+            try database.execute(
+                sql: "INSERT INTO output VALUES (?, ?, ?, ?, ?)",
+                arguments: [
+                    name, file.path, file.sha256, file.stamp?.bytes,
+                    file.stamp?.modifiedNanoseconds,
+                ])
+        }
+        guard !isEdited else { return }
+        let labels = files.filter { $0.path.hasSuffix("_dseg.nii.gz") }.map(\.sha256)
+        try database.execute(
+            sql: "UPDATE scan SET own_labels = ? WHERE name = ?",
+            arguments: [try encoded(labels), name])
+    }
+
+    private func noteUnchanged() throws {
+        let names = unchanged.withLock { names in
+            defer { names = [] }
+            return names
+        }
+        guard !names.isEmpty else { return }
+        try writing { database in
+            let statement = try database.makeStatement(
+                sql: "UPDATE scan SET settled = ?, status = 'skipped' WHERE name = ?")
+            for name in names { try statement.execute(arguments: [self.run, name]) }
+        }
+    }
+
+    /// Notes that the run has come to its end.
+    func end(seconds: Double) throws {
+        try noteUnchanged()
+        try writing { database in
+            try database.execute(
+                sql: "UPDATE run SET ended = ?, seconds = ? WHERE id = ?",
+                arguments: [timestamp(Date()), rounded(seconds), self.run])
+        }
+    }
+
+    // MARK: - The run
+
+    /// The last run, or `nil` where there is none.
+    func lastRun() throws -> LedgerRun? {
+        try reading { database in
+            guard
+                let row = try Row.fetchOne(
+                    database, sql: "SELECT * FROM run ORDER BY id DESC LIMIT 1")
+            else { return nil }
+            var run: LedgerRun? = decoded(row["record"])
+            run?.ended = row["ended"]
+            run?.seconds = row["seconds"]
+            return run
+        }
+    }
+
+    /// The scans of the last run in their order.
+    func scans() throws -> [LedgerScan] {
+        try reading { database in
+            let last =
+                try Int64.fetchOne(database, sql: "SELECT max(id) FROM run") ?? 0
+            let rows = try Row.fetchAll(
+                database, sql: "SELECT * FROM scan WHERE run = ? ORDER BY position",
+                arguments: [last])
+            return rows.map { row in
+                let settled: Int64? = row["settled"]
+                let name: String = row["name"]
+                return LedgerScan(
+                    scan: decoded(row["scan_file"])
+                        ?? ScanFile(path: row["path"], outputName: name),
+                    position: row["position"],
+                    state: StoredResult.State(rawValue: row["state"]) ?? .waiting,
+                    isSettled: settled == last,
+                    wasSkipped: row["status"] == ScanRecord.Status.skipped.rawValue,
+                    started: row["started"], seconds: row["seconds"],
+                    result: decoded(row["result"]), failure: Self.failure(row))
+            }
+        }
+    }
+
+    /// The files of all scans of the last run, by the scan's name.
+    func outputs() throws -> [String: [OutputFile]] {
+        try reading { database in
+            let rows = try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT output.* FROM output JOIN scan ON scan.name = output.scan
+                    WHERE scan.run = (SELECT max(id) FROM run) ORDER BY output.path
+                    """)
+            return Dictionary(grouping: rows) { $0["scan"] as String }
+                .mapValues { $0.map(Self.outputFile) }
+        }
+    }
+
+    /// Joins the scans of the last runs of shards' ledgers to one run of this ledger.
+    func join(_ ledgers: [Ledger]) throws {
+        try writing { database in
+            let statement = try database.makeStatement(
+                sql: "UPDATE scan SET settled = ? WHERE name = ?")
+            for ledger in ledgers {
+                let (rows, files) = try ledger.reading { other in
+                    (
+                        try Row.fetchAll(
+                            other,
+                            sql: "SELECT * FROM scan WHERE run = (SELECT max(id) FROM run)"),
+                        try Row.fetchAll(
+                            other,
+                            sql: """
+                                SELECT output.* FROM output JOIN scan ON scan.name = output.scan
+                                WHERE scan.run = (SELECT max(id) FROM run)
+                                """)
+                    )
+                }
+                for row in rows {
+                    let columns = row.columnNames.filter {
+                        !["name", "run", "settled", "position"].contains($0)
+                    }
+                    let assignments = columns.map { "\($0) = ?" }.joined(separator: ", ")
+                    let values = columns.map { row[$0] as (any DatabaseValueConvertible)? }
+                    try database.execute(
+                        sql: "UPDATE scan SET \(assignments) WHERE name = ?",
+                        arguments: StatementArguments(values + [row["name"] as String]))
+                    try statement.execute(arguments: [self.run, row["name"] as String])
+                    try database.execute(
+                        sql: "DELETE FROM output WHERE scan = ?",
+                        arguments: [row["name"] as String])
+                }
+                for file in files {
+                    try database.execute(
+                        sql: "INSERT INTO output VALUES (?, ?, ?, ?, ?)",
+                        arguments: StatementArguments(Array(file.databaseValues)))
+                }
+            }
+        }
+    }
+
+    // MARK: - Errors
+
+    private func reading<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        do {
+            return try database.read(body)
+        } catch let error as DatabaseError {
+            throw unreadable(error, path)
+        }
+    }
+
+    private func writing(_ body: (Database) throws -> Void) throws {
+        do {
+            try database.write(body)
+        } catch let error as DatabaseError {
+            throw writeError(error, path)
+        }
+    }
+}
+
+/// A run as a ledger has it.
+struct LedgerRun: Sendable, Codable {
+    /// The version of the program.
+    var version = softwareVersion
+    /// The command line.
+    var arguments: [String]
+    /// The request.
+    var request: SegmentationRequest
+    /// The model's name and identity.
+    var modelName: String
+    var modelIdentity: String
+    /// The options.
+    var options: Provenance.Options
+    /// The shard, or `nil` where it is a whole run.
+    var shard: Shard?
+    /// All scans of the run, those of other shards included.
+    var scanCount: Int
+    /// The places of a shard's scans among them.
+    var positions: [Int]?
+    /// When and where it began.
+    var started = timestamp(Date())
+    var host = ProcessInfo.processInfo.hostName
+    var process = getpid()
+    /// When it came to its end, and after how long; `nil` where it did not.
+    var ended: String?
+    var seconds: Double?
+}
+
+/// A scan of a run as a ledger has it.
+struct LedgerScan: Sendable {
+    var scan: ScanFile
+    /// Its place among all scans of the run, those of other shards included.
+    var position: Int
+    var state: StoredResult.State
+    /// Whether its outcome is that of the last run.
+    var isSettled: Bool
+    /// Whether that run found it done.
+    var wasSkipped: Bool
+    var started: String?
+    var seconds: Double?
+    var result: CaseResult?
+    var failure: FailureReason?
+
+    /// The outcome, or `nil` where it is left to do.
+    var outcome: ScanOutcome? {
+        guard isSettled else { return nil }
+        switch state {
+        case .done: return result.map { wasSkipped ? .earlier($0) : .segmented($0) }
+        case .edited: return result.map { .edited($0) }
+        case .failed: return failure.map { .failed($0) }
+        case .waiting, .running, .committing: return nil
+        }
+    }
+}
+
+private func encoded(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+}
+
+private func decoded<Value: Decodable>(_ text: String?) -> Value? {
+    text.flatMap { try? JSONDecoder().decode(Value.self, from: Data($0.utf8)) }
+}
+
+private func isFull(_ error: DatabaseError) -> Bool {
+    [.SQLITE_FULL, .SQLITE_IOERR, .SQLITE_READONLY, .SQLITE_CANTOPEN]
+        .contains(error.resultCode)
+}
+
+private func writeError(_ error: DatabaseError, _ path: String) -> FileWriteError {
+    let number: Int32 =
+        switch error.resultCode {
+        case .SQLITE_FULL: ENOSPC
+        case .SQLITE_READONLY: EROFS
+        case .SQLITE_CANTOPEN, .SQLITE_PERM: EACCES
+        case .SQLITE_BUSY, .SQLITE_LOCKED: EBUSY
+        default: EIO
+        }
+    return FileWriteError(path: path, errorNumber: number)
+}
+
+private func unreadable(_ error: DatabaseError, _ path: String) -> OutputError {
+    OutputError(
+        code: .unreadableLedger, path: path,
+        description: "the ledger '\(path)' cannot be read: "
+            + "\(error.message ?? "SQLite error \(error.resultCode.rawValue)"); move it away and "
+            + "run again, the results beside it are kept.")
+}
