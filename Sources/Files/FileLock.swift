@@ -110,9 +110,10 @@ public final class FileLock: Sendable {
         }
     }
 
-    /// The process that holds an exclusive lock now, or `nil` where none does.
+    /// The process that holds an exclusive lock now.
     ///
     /// - Parameter path: The lock's file.
+    /// - Returns: The process, or `nil` where none holds it.
     public static func currentHolder(at path: String) -> Holder? {
         let file = unsafe open(path, O_RDWR | O_CLOEXEC)
         guard file >= 0 else { return nil }

@@ -361,7 +361,7 @@ struct Import: ParsableCommand {
         request.planes = planes.split(separator: ",").map(String.init)
         request.labels = labels
         request.name = name
-        print(try importModel(request))
+        try printChecked(try importModel(request) + "\n")
     }
 }
 
@@ -386,7 +386,9 @@ struct Export: ParsableCommand {
     var output: String
 
     func run() throws {
-        for path in try exportModel(model, format: format, to: output) { print(path) }
+        for path in try exportModel(model, format: format, to: output) {
+            try printChecked(path + "\n")
+        }
     }
 }
 

@@ -36,11 +36,12 @@ struct EarlierResults: Sendable {
     /// Whether everything is read, even where size and time tell that nothing has changed.
     let verifies: Bool
 
-    /// The identity of a scan, or `nil` where it cannot be read.
+    /// The identity of a scan.
     ///
     /// - Parameters:
     ///   - scan: The scan.
     ///   - stored: Its earlier result, whose hash holds while size and time are the same.
+    /// - Returns: The identity, or `nil` where the scan cannot be read.
     func identity(of scan: ScanFile, _ stored: StoredResult?) -> InputIdentity? {
         let stamp: FileStamp? =
             switch scan.origin {
@@ -160,12 +161,13 @@ struct EarlierResults: Sendable {
     }
 }
 
-/// A file with its hash, its size and its time, or `nil` where it cannot be read.
+/// A file with its hash, its size and its time.
 ///
 /// - Parameters:
 ///   - path: The file.
 ///   - place: The final name, where it has another one still.
 ///   - output: The output folder.
+/// - Returns: The file, or `nil` where it cannot be read.
 func outputFile(at path: String, named place: String? = nil, in output: String) -> OutputFile? {
     contentHash(ofFileAt: path).map { hash in
         OutputFile(

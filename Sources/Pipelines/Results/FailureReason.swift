@@ -12,8 +12,10 @@ package struct FailureReason: Sendable, Codable, Hashable {
     package var nextStep: String?
 
     /// The sentence as a whole.
-    package var sentence: String { problem + (nextStep.map { "; \($0)" } ?? "")
-        + ((nextStep ?? problem).hasSuffix("?") ? "" : ".") }
+    package var sentence: String {
+        problem + (nextStep.map { "; \($0)" } ?? "")
+            + ((nextStep ?? problem).hasSuffix("?") ? "" : ".")
+    }
 
     /// Makes a reason of its parts.
     package init(stage: ScanStage?, code: String, problem: String, nextStep: String?) {

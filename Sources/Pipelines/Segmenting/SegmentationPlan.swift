@@ -28,7 +28,9 @@ struct SegmentationPlan: Sendable {
     /// The options as records have them.
     let options: Provenance.Options
 
-    /// Finds scans, model and references, and checks that they go together. Nothing is written.
+    /// Finds scans, model and references, and checks that they go together.
+    ///
+    /// Nothing is written.
     ///
     /// - Parameters:
     ///   - request: The request.

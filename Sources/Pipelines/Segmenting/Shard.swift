@@ -95,6 +95,7 @@ public struct Shard: Sendable, Codable, Hashable, CustomStringConvertible {
     /// Its name alone decides, so that a scan stays in its part when others come or go.
     ///
     /// - Parameter name: The name of the scan's outputs.
+    /// - Returns: Whether it is.
     public func contains(_ name: String) -> Bool {
         let start = sha256(Data(name.utf8)).prefix(15)
         return (UInt64(start, radix: 16) ?? 0) % UInt64(count) == UInt64(number - 1)
