@@ -25,20 +25,22 @@ public struct LabelMappingError: Error, Hashable, CustomStringConvertible {
 /// The file is a table with a header line, of tab-separated (`.tsv`) or comma-separated fields;
 /// a field with the separator in it stands in double quotes in the latter:
 ///
-///     index	name	color	mapping
+///     index	name	color	source
 ///     2	Left-Cerebral-White-Matter	#f5f5f5	45
 ///     3	Left-Cerebral-Cortex	#cd3e4e	odd 101-207
 ///     16	Brain-Stem	#779fb0	35,61-62
 ///
 /// - `index` is the label that we write, 1 to 65535. A row of index 0 may say what is background.
 /// - `color` is `#rrggbb` or `r,g,b`.
-/// - `mapping` lists the data set's labels: numbers and ranges (both ends included) with commas
+/// - `source` lists the data set's labels: numbers and ranges (both ends included) with commas
 ///   between them; `odd` or `even` before a range keeps every second one; `n/a` is none. Without
 ///   the column each label stays as it is.
 ///
-/// Labels that no row names become background. Other columns are left unread. This use of
-/// `mapping` is ours: in a `dseg.tsv` of BIDS it is the class in BIDS's own short list, which
-/// ``bidsTable(of:)`` writes and ``labelTable(fromBIDS:path:)`` leaves unread.
+/// Labels that no row names become background. Other columns are left unread.
+///
+/// A `dseg.tsv` of BIDS, such as ``bidsTable(of:)`` writes, is taken as it is meant: its column
+/// `mapping` is the class in BIDS's own short list, so that each label stays as it is. Where that
+/// column could as well list labels of the data set, the table is refused.
 public struct LabelMapping: Sendable, Hashable {
     /// The structures, in the order of the rows.
     public let table: LabelTable
@@ -76,8 +78,8 @@ public struct LabelMapping: Sendable, Hashable {
     public static func parse(
         _ text: String, path: String
     ) throws(LabelMappingError) -> LabelMapping {
-        let rows = try StructureRows(text, path: path, readsMapping: true)
-        guard rows.hasMapping else { return LabelMapping(identity: rows.table) }
+        let rows = try StructureRows(text, path: path, readsSources: true)
+        guard rows.hasSources else { return LabelMapping(identity: rows.table) }
         var target = [UInt16](repeating: 0, count: Int(UInt16.max) + 1)
         var lineOfSource: [UInt16: Int] = [:]
         for row in rows.rows {
@@ -105,7 +107,7 @@ public struct LabelMapping: Sendable, Hashable {
 public func labelTable(
     fromBIDS text: String, path: String
 ) throws(LabelMappingError) -> LabelTable {
-    try StructureRows(text, path: path, readsMapping: false).table
+    try StructureRows(text, path: path, readsSources: false).table
 }
 
 /// Writes a label table as a `dseg.tsv` of BIDS.
@@ -152,6 +154,34 @@ private func bidsClass(ofName name: String) -> Int? {
     }
 }
 
+/// The column `mapping` of a table of BIDS: classes of its standard list.
+private struct StandardClasses {
+    /// The largest of the standard list: 0 background to 11 cerebellum.
+    private static let largest = 11
+
+    private var classes: [(class: Int, index: UInt16)] = []
+
+    /// Adds a row's class.
+    ///
+    /// - Returns: What is wrong with it, or `nil`.
+    mutating func add(_ text: String, index: UInt16) -> String? {
+        if text == "n/a" || text.isEmpty { return nil }
+        guard let value = Int(text), (0...Self.largest).contains(value) else {
+            return "the column 'mapping' holds BIDS's standard classes, 0 to \(Self.largest), and "
+                + "'\(text)' is none; name the column 'source' if it lists labels of the data set"
+        }
+        classes.append((value, index))
+        return nil
+    }
+
+    /// Whether the column may as well list labels of the data set: each only once, and some not
+    /// that of the row itself.
+    var areAmbiguous: Bool {
+        Set(classes.map(\.class)).count == classes.count
+            && classes.contains { $0.class != Int($0.index) }
+    }
+}
+
 /// The rows of a table of structures.
 private struct StructureRows {
     struct Row {
@@ -162,9 +192,9 @@ private struct StructureRows {
 
     private(set) var rows: [Row] = []
     let table: LabelTable
-    let hasMapping: Bool
+    let hasSources: Bool
 
-    init(_ text: String, path: String, readsMapping: Bool) throws(LabelMappingError) {
+    init(_ text: String, path: String, readsSources: Bool) throws(LabelMappingError) {
         func failure(_ line: Int, _ problem: String) -> LabelMappingError {
             LabelMappingError(path: path, line: line, problem: problem)
         }
@@ -187,12 +217,14 @@ private struct StructureRows {
         guard let indexColumn = try column("index"), let nameColumn = try column("name") else {
             throw failure(
                 1,
-                "the header lacks 'index' or 'name'; write 'index', 'name', 'color' and 'mapping' "
+                "the header lacks 'index' or 'name'; write 'index', 'name', 'color' and 'source' "
                     + "with tabs between them")
         }
         let colorColumn = try column("color")
-        let mappingColumn = readsMapping ? try column("mapping") : nil
-        hasMapping = mappingColumn != nil
+        let sourceColumn = readsSources ? try column("source") : nil
+        hasSources = sourceColumn != nil
+        let mappingColumn = readsSources && !hasSources ? try column("mapping") : nil
+        var classes = StandardClasses()
 
         var structures: [Structure] = []
         var lineOfIndex: [UInt16: Int] = [:]
@@ -233,11 +265,14 @@ private struct StructureRows {
                 structures.append(Structure(index: index, name: name, color: color))
             }
             var sources: [UInt16] = []
-            if let mappingColumn {
-                guard let listed = Self.sources(in: fields[mappingColumn]) else {
+            if let mappingColumn, let problem = classes.add(fields[mappingColumn], index: index) {
+                throw failure(number, problem)
+            }
+            if let sourceColumn {
+                guard let listed = Self.sources(in: fields[sourceColumn]) else {
                     throw failure(
                         number,
-                        "the mapping '\(fields[mappingColumn])' is not a list like "
+                        "the source '\(fields[sourceColumn])' is not a list like "
                             + "'45,101-207' or 'odd 101-207'; write n/a for no label")
                 }
                 sources = listed
@@ -249,6 +284,12 @@ private struct StructureRows {
                 max(1, lines.count),
                 "the table holds no structure; add a row for each under the "
                     + "header")
+        }
+        if classes.areAmbiguous {
+            throw failure(
+                1,
+                "the column 'mapping' may hold BIDS's standard classes or labels of the data set; "
+                    + "name it 'source' in the latter case, or remove it")
         }
         self.table = table
     }

@@ -52,6 +52,23 @@ struct Checkpoint {
         try header(of: readSafeTensors(at: path)).step
     }
 
+    /// Checks that a file is a checkpoint of a training.
+    static func check(at path: String, identity: String) throws {
+        _ = try header(of: readSafeTensors(at: path), identity: identity)
+    }
+
+    /// Steps and seconds of a file that must be one of a training.
+    private static func header(of stored: SafeTensors, identity: String) throws -> Checkpoint {
+        let checkpoint = try header(of: stored)
+        guard stored.metadata["identity"] == identity else {
+            throw CheckpointError(
+                description: "'\(stored.path)' belongs to another training: configuration, label "
+                    + "table or cases have changed; go on with those that it was started with, or "
+                    + "choose another --output")
+        }
+        return checkpoint
+    }
+
     /// Steps and seconds of a file.
     private static func header(of stored: SafeTensors) throws -> Checkpoint {
         guard stored.metadata["format"] == format,
@@ -71,12 +88,7 @@ struct Checkpoint {
         average: SegmentationNetwork?, optimizer: any Optimizer, device: Device
     ) throws -> Checkpoint {
         let stored = try readSafeTensors(at: path)
-        let checkpoint = try header(of: stored)
-        guard stored.metadata["identity"] == identity else {
-            throw CheckpointError(
-                description: "'\(path)' belongs to another configuration; go on with the one it "
-                    + "was started with, or choose another --output")
-        }
+        let checkpoint = try header(of: stored, identity: identity)
         func copy(_ prefix: String, into network: SegmentationNetwork) throws {
             for (name, parameter) in network.namedParameters {
                 let saved = try stored.tensor(named: prefix + name)

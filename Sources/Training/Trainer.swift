@@ -90,6 +90,22 @@ public final class PlaneTrainer {
     private var bestPath: String { directory + "/best.safetensors" }
     private var logPath: String { directory + "/log.tsv" }
 
+    /// Checks that a training can go on from what lies in a folder, without changing anything.
+    ///
+    /// - Parameters:
+    ///   - directory: The folder of a plane's network; it need not exist.
+    ///   - identity: Names configuration and data, as in the initializer.
+    ///   - plane: The plane.
+    /// - Throws: One sentence where a checkpoint is there and belongs to another training or is
+    ///   damaged.
+    public static func checkCheckpoint(
+        in directory: String, identity: String, plane: Plane
+    ) throws {
+        let path = directory + "/checkpoint.safetensors"
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        try Checkpoint.check(at: path, identity: identity + "/" + plane.rawValue)
+    }
+
     /// Trains, or goes on from the last checkpoint.
     ///
     /// - Parameters:

@@ -90,7 +90,7 @@ public struct CaseSource: Sendable, Hashable, Codable {
     public var labelSuffix: String?
     /// The cases one by one, in place of a folder.
     public var files: [Files]?
-    /// The label table, relative to the configuration's own folder; its `mapping` column turns the
+    /// The label table, relative to the configuration's own folder; its `source` column turns the
     /// data set's labels into the model's.
     public var labels: String
     /// The names of the cases held out.

@@ -79,6 +79,7 @@ func niftiHeader(
         dataPath: try dataPath(fields, headerPath: path, userPath: userPath),
         volumeNumber: volumeNumber,
         dataOffset: try dataOffset(fields, headerSize: headerSize, path: path) + skipped)
+    header.isLabelMap = fields.intent_code == 1002
     header.niftiGeometry = NIfTIGeometry(
         unit: unit, pixdimMillimeters: fields.edgeLengths,
         sform: fields.sform_code > 0 ? Affine(rowMajor: fields.sformElements) : nil,

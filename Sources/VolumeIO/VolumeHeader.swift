@@ -51,6 +51,10 @@ public struct VolumeHeader: Sendable {
     /// All that a NIfTI header says of the voxels' places, used or not; `nil` for MGH.
     public internal(set) var niftiGeometry: NIfTIGeometry?
 
+    /// Whether a NIfTI header says that the numbers are labels: the intent 1002, as
+    /// ``writeLabelMap(_:to:like:table:)`` and other programs set it.
+    public internal(set) var isLabelMap = false
+
     /// Whether the file's byte order is not this machine's.
     let isSwapped: Bool
     /// The file that holds the voxels.

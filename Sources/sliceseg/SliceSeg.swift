@@ -142,8 +142,10 @@ struct Train: ParsableCommand {
     var configuration: String
     @Option(help: ArgumentHelp("Where checkpoints and the bundle go.", valueName: "dir"))
     var output: String
-    @Flag(help: "Go on from the checkpoints of an earlier run of the same configuration.")
+    @Flag(help: "Go on from the checkpoints of an earlier run of the same configuration and cases.")
     var resume = false
+    @Flag(help: "Replace an earlier training in the output folder.")
+    var overwrite = false
     @Option(help: ArgumentHelp("auto, cpu, cuda or cuda:1.", valueName: "device"))
     var device = "auto"
     @Option(help: ArgumentHelp("Threads of the networks; all cores by default.", valueName: "n"))
@@ -155,9 +157,13 @@ struct Train: ParsableCommand {
     var only: String?
 
     func run() throws {
+        guard !resume || !overwrite else {
+            throw UsageError("--resume goes on and --overwrite starts anew; give one of them")
+        }
         try runTraining(
             configurationPath: configuration, outputDirectory: output, resume: resume,
-            device: device, threads: try parseCount(threads, option: "--threads"),
+            overwrites: overwrite, device: device,
+            threads: try parseCount(threads, option: "--threads"),
             only: (only ?? "").split(separator: ",").map(String.init),
             report: { complain($0) })
     }

@@ -4,7 +4,7 @@ import Testing
 import Volumes
 
 struct LabelMappingTests {
-    private let header = "index\tname\tcolor\tmapping\n"
+    private let header = "index\tname\tcolor\tsource\n"
 
     @Test func `single labels, lists, ranges, odd and even ones become the row's index`() throws {
         let mapping = try LabelMapping.parse(
@@ -42,7 +42,7 @@ struct LabelMappingTests {
 
     @Test func `comma-separated tables with quotes, a byte order mark and CRLF are read`() throws {
         let mapping = try LabelMapping.parse(
-            "\u{FEFF}index,name,color,mapping\r\n2,A,\"1,2,3\",\"4,5\"\r\n\r\n", path: "t.csv")
+            "\u{FEFF}index,name,color,source\r\n2,A,\"1,2,3\",\"4,5\"\r\n\r\n", path: "t.csv")
         #expect(
             mapping.table.structures == [
                 Structure(index: 2, name: "A", color: LabelColor(red: 1, green: 2, blue: 3))
@@ -54,19 +54,19 @@ struct LabelMappingTests {
         arguments: [
             ("", 1, "'index'"), ("index\tcolor\n1\t#000000\n", 1, "'name'"),
             ("index\tname\tname\n", 1, "twice"),
-            ("index\tname\tcolor\tmapping\n", 2, "no structure"),
-            ("index\tname\tcolor\tmapping\n1\tA\t#000000\t1\n2\tB\t#00000\t2\n", 3, "'#00000'"),
-            ("index\tname\tcolor\tmapping\n1\tA\t#000000\n", 2, "3 fields"),
-            ("index\tname\tcolor\tmapping\n70000\tA\t#000000\t1\n", 2, "'70000'"),
-            ("index\tname\tcolor\tmapping\n-1\tA\t#000000\t1\n", 2, "'-1'"),
-            ("index\tname\tcolor\tmapping\n1\t\t#000000\t1\n", 2, "name"),
-            ("index\tname\tcolor\tmapping\n1\tA\t#000000\t\n", 2, "n/a"),
-            ("index\tname\tcolor\tmapping\n1\tA\t#000000\t9-3\n", 2, "'9-3'"),
-            ("index\tname\tcolor\tmapping\n1\tA\t#000000\todd\n", 2, "'odd'"),
-            ("index\tname\tcolor\tmapping\n1\tA\t#000000\t1..3\n", 2, "'1..3'"),
-            ("index\tname\tcolor\tmapping\n1\tA\t#000000\t1,\n", 2, "'1,'"),
-            ("index\tname\tcolor\tmapping\n1\tA\t#000000\t1\n1\tB\t#000000\t2\n", 3, "line 2"),
-            ("index\tname\tcolor\tmapping\n1\tA\t#000000\t1\n2\tB\t#000000\t1-4\n", 3, "label 1 "),
+            ("index\tname\tcolor\tsource\n", 2, "no structure"),
+            ("index\tname\tcolor\tsource\n1\tA\t#000000\t1\n2\tB\t#00000\t2\n", 3, "'#00000'"),
+            ("index\tname\tcolor\tsource\n1\tA\t#000000\n", 2, "3 fields"),
+            ("index\tname\tcolor\tsource\n70000\tA\t#000000\t1\n", 2, "'70000'"),
+            ("index\tname\tcolor\tsource\n-1\tA\t#000000\t1\n", 2, "'-1'"),
+            ("index\tname\tcolor\tsource\n1\t\t#000000\t1\n", 2, "name"),
+            ("index\tname\tcolor\tsource\n1\tA\t#000000\t\n", 2, "n/a"),
+            ("index\tname\tcolor\tsource\n1\tA\t#000000\t9-3\n", 2, "'9-3'"),
+            ("index\tname\tcolor\tsource\n1\tA\t#000000\todd\n", 2, "'odd'"),
+            ("index\tname\tcolor\tsource\n1\tA\t#000000\t1..3\n", 2, "'1..3'"),
+            ("index\tname\tcolor\tsource\n1\tA\t#000000\t1,\n", 2, "'1,'"),
+            ("index\tname\tcolor\tsource\n1\tA\t#000000\t1\n1\tB\t#000000\t2\n", 3, "line 2"),
+            ("index\tname\tcolor\tsource\n1\tA\t#000000\t1\n2\tB\t#000000\t1-4\n", 3, "label 1 "),
             ("index,name,color\n1,\"A,#000000\n", 2, "quotation"),
         ])
     func `a wrong table is refused with its file and line`(
@@ -88,6 +88,36 @@ struct LabelMappingTests {
                 "index\tname\tcolor\tmapping\n2\tLeft-Cerebral-White-Matter\t#f5f5f5\t2\n"))
         #expect(text.contains("\n16\tBrain-Stem\t#779fb0\t10\n"))
         #expect(try labelTable(fromBIDS: text, path: "t.tsv") == phantomLabelTable)
+        // As a training's table it keeps each label: cerebellum is no cortex.
+        let mapping = try LabelMapping.parse(text, path: "t.tsv")
+        #expect(mapping == LabelMapping(identity: phantomLabelTable))
+    }
+
+    @Test func `the column source counts beside one of BIDS`() throws {
+        let mapping = try LabelMapping.parse(
+            "index\tname\tmapping\tsource\n3\tA\t8\t100-102\n", path: "t.tsv")
+        #expect([3, 8, 99, 100, 102].map { mapping[$0] } == [0, 0, 0, 3, 3])
+    }
+
+    @Test(
+        arguments: [
+            ("1\tA\t45\n", 2, "name the column 'source'"), ("1\tA\t1-3\n", 2, "'1-3'"),
+            ("1\tA\t3\n2\tB\t1\n", 1, "name it 'source' in the latter case"),
+        ])
+    func `a mapping that may list labels is refused`(rows: String, line: Int, words: String) throws
+    {
+        let error = try #require(throws: LabelMappingError.self) {
+            try LabelMapping.parse("index\tname\tmapping\n" + rows, path: "t.tsv")
+        }
+        #expect(error.line == line)
+        #expect(error.problem.contains(words), "\(error.problem)")
+    }
+
+    @Test func `classes that stand twice or are the labels themselves are BIDS's`() throws {
+        for rows in ["4\tA\t3\n43\tB\t3\n", "2\tA\t2\n10\tB\t10\n", "7\tA\tn/a\n"] {
+            let mapping = try LabelMapping.parse("index\tname\tmapping\n" + rows, path: "t.tsv")
+            #expect(mapping == LabelMapping(identity: mapping.table))
+        }
     }
 
     @Test func `a name that BIDS has no class for is n/a`() throws {

@@ -6,10 +6,10 @@ import Testing
 struct LabelTableFuzzTests {
     @Test func `tables are read or refused with a line, whatever is in them`() throws {
         let texts = [
-            "index\tname\tcolor\tmapping\n0\tBackground\t#000000\tn/a\n"
+            "index\tname\tcolor\tsource\n0\tBackground\t#000000\tn/a\n"
                 + "2\tLeft-Cerebral-White-Matter\t#f5f5f5\t45\n3\tCortex\t205,62,78\todd 101-207\n"
                 + "16\tBrain-Stem\tn/a\t35,61-62\n",
-            "index,name,color,mapping\n17,\"Left, Hippocampus\",#dcd814,\"48,101-103\"\n\n"
+            "index,name,color,source\n17,\"Left, Hippocampus\",#dcd814,\"48,101-103\"\n\n"
                 + "53,Right,\"1,2,3\",n/a\n",
             "\u{FEFF}Index\tName\r\n1\tliver\r\n65535\tspleen\r\n",
         ]
@@ -18,7 +18,8 @@ struct LabelTableFuzzTests {
         }
         let words = [
             "\t", "\n", "\r\n", "\"", ",", "odd ", "even 0-65535", "0-65535,", "65536", "-1", "#",
-            "#-12345", "mapping", "index", "\u{FEFF}", "\u{2028}", "é", "1-1-1", "+7", "１",
+            "#-12345", "mapping", "source", "index", "\u{FEFF}", "\u{2028}", "é", "1-1-1", "+7",
+            "１",
         ].map { Array($0.utf8) }
         try Fuzzer(count: 1500).run(
             "label-tables", inputs: inputs,

@@ -52,25 +52,23 @@ struct FinishedNetwork: Codable {
 /// from its checkpoint. Several processes may share a folder as long as `only` gives each network
 /// to one of them; the last to end writes the whole table.
 func runExperiment(
-    _ experiment: Experiment, mapping: LabelMapping, cases: LazyCases, outputDirectory: String,
-    resume: Bool, device: Device, only: [String], report: @escaping @Sendable (String) -> Void
+    _ experiment: Experiment, mapping: LabelMapping, data: String, cases: LazyCases,
+    outputDirectory: String, resume: Bool, overwrites: Bool, device: Device, only: [String],
+    report: @escaping @Sendable (String) -> Void
 ) throws {
     try FileManager.default.createDirectory(
         atPath: outputDirectory, withIntermediateDirectories: true)
-    let folder = (experiment.path as NSString).deletingLastPathComponent
-    let labelTable = experiment.networks[0].configuration.cases.labels
-    let labels = sha256(Data(try readText(resolve(labelTable, relativeTo: folder)).utf8))
     for network in experiment.networks where only.isEmpty || only.contains(network.name) {
         let directory = outputDirectory + "/" + network.name
-        let identity = try experimentIdentity(of: network.configuration, labels: labels)
+        let identity = try experimentIdentity(of: network.configuration, data: data)
         if resume, FinishedNetwork(in: directory, identity: identity) != nil {
             report("\(network.name) is finished.")
             continue
         }
         report("\(network.name):")
         let model = try trainModel(
-            network.configuration, text: network.text, mapping: mapping, cases: cases,
-            outputDirectory: directory, resume: resume, device: device
+            network.configuration, text: network.text, mapping: mapping, data: data, cases: cases,
+            outputDirectory: directory, resume: resume, overwrites: overwrites, device: device
         ) { report("\(network.name)  \($0)") }
         guard let accuracy = contentHash(ofFileAt: directory + "/accuracy.tsv") else {
             throw TrainingRunError(
@@ -79,15 +77,15 @@ func runExperiment(
         }
         try FinishedNetwork(identity: identity, accuracySHA256: accuracy, model: model)
             .write(in: directory)
-        try writeTable(of: experiment, labels: labels, outputDirectory: outputDirectory)
+        try writeTable(of: experiment, data: data, outputDirectory: outputDirectory)
     }
-    try writeTable(of: experiment, labels: labels, outputDirectory: outputDirectory)
+    try writeTable(of: experiment, data: data, outputDirectory: outputDirectory)
     report("Wrote '\(outputDirectory)/table.html'.")
 }
 
 /// All that a network and its accuracy depend on.
-func experimentIdentity(of configuration: TrainingConfiguration, labels: String) throws -> String {
+func experimentIdentity(of configuration: TrainingConfiguration, data: String) throws -> String {
     let planes = configuration.planes.map { "\($0.plane.rawValue) \($0.weight)" }
-    let parts = [try trainingIdentity(of: configuration), labels] + planes
+    let parts = [try trainingIdentity(of: configuration, data: data)] + planes
     return sha256(Data(parts.joined(separator: "\n").utf8))
 }

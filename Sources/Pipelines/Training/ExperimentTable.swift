@@ -9,7 +9,7 @@ import Volumes
 ///
 /// Each network's values come from its `accuracy.tsv`: those of all planes together where there are
 /// several.
-func writeTable(of experiment: Experiment, labels: String, outputDirectory: String) throws {
+func writeTable(of experiment: Experiment, data: String, outputDirectory: String) throws {
     var cases: [String] = []
     var structures: [String] = []
     let description = experiment.description
@@ -18,7 +18,7 @@ func writeTable(of experiment: Experiment, labels: String, outputDirectory: Stri
     }
     for network in experiment.networks {
         let directory = outputDirectory + "/" + network.name
-        let identity = try experimentIdentity(of: network.configuration, labels: labels)
+        let identity = try experimentIdentity(of: network.configuration, data: data)
         guard let record = FinishedNetwork(in: directory, identity: identity) else { continue }
         let accuracy = try AccuracyTable(path: directory + "/accuracy.tsv")
         if cases.isEmpty { (cases, structures) = (accuracy.cases, accuracy.structures) }

@@ -32,15 +32,18 @@ public struct TrainingRunError: Error, CustomStringConvertible {
 /// - Parameters:
 ///   - configurationPath: A YAML file; see `pipelines/`.
 ///   - outputDirectory: Made where it is missing.
-///   - resume: Whether to go on from the checkpoints of an earlier run of the same configuration.
+///   - resume: Whether to go on from the checkpoints of an earlier run of the same configuration and
+///     the same cases. One that is refused changes nothing.
+///   - overwrites: Whether an earlier training in the folder is replaced; without it and `resume` one
+///     is an error.
 ///   - device: `auto`, `cpu`, `cuda` or `cuda:i`.
 ///   - threads: Threads of the network's operations, or `nil` for all cores.
 ///   - only: Of an experiment, the networks to train; empty for all.
 ///   - report: Is told each line of progress.
 /// - Throws: One sentence on what is wrong with configuration, cases or checkpoints.
 public func runTraining(
-    configurationPath: String, outputDirectory: String, resume: Bool, device: String,
-    threads: Int?, only: [String] = [], report: @escaping @Sendable (String) -> Void
+    configurationPath: String, outputDirectory: String, resume: Bool, overwrites: Bool = false,
+    device: String, threads: Int?, only: [String] = [], report: @escaping @Sendable (String) -> Void
 ) throws {
     let layers = try ConfigurationLayers(path: configurationPath)
     let experiment = try Experiment(layers, path: configurationPath)
@@ -69,17 +72,20 @@ public func runTraining(
     try Engine.load()
     if let threads { try Engine.setThreadCount(threads) }
     let device = try resolveDevice(device)
+    let data = try trainingData(of: configuration.cases, mapping: mapping, folder: folder)
     let cases = LazyCases {
         try loadCases(configuration, mapping: mapping, folder: folder, report: report)
     }
     if let experiment {
         try runExperiment(
-            experiment, mapping: mapping, cases: cases, outputDirectory: outputDirectory,
-            resume: resume, device: device, only: only, report: report)
+            experiment, mapping: mapping, data: data, cases: cases,
+            outputDirectory: outputDirectory, resume: resume, overwrites: overwrites,
+            device: device, only: only, report: report)
     } else {
         _ = try trainModel(
-            configuration, text: layers.text, mapping: mapping, cases: cases,
-            outputDirectory: outputDirectory, resume: resume, device: device, report: report)
+            configuration, text: layers.text, mapping: mapping, data: data, cases: cases,
+            outputDirectory: outputDirectory, resume: resume, overwrites: overwrites,
+            device: device, report: report)
     }
 }
 
@@ -160,18 +166,22 @@ struct TrainedModel {
 
 /// Trains every plane of a configuration and writes everything below a folder.
 func trainModel(
-    _ configuration: TrainingConfiguration, text: String, mapping: LabelMapping, cases: LazyCases,
-    outputDirectory: String, resume: Bool, device: Device,
+    _ configuration: TrainingConfiguration, text: String, mapping: LabelMapping, data: String,
+    cases: LazyCases, outputDirectory: String, resume: Bool, overwrites: Bool, device: Device,
     report: @escaping @Sendable (String) -> Void
 ) throws -> TrainedModel {
     let started = ContinuousClock().now
-    try FileManager.default.createDirectory(
-        atPath: outputDirectory, withIntermediateDirectories: true)
-    try writeAtomically(text, to: outputDirectory + "/configuration.yaml")
-
+    let identity = try trainingIdentity(of: configuration, data: data)
+    let folder = TrainingFolder(outputDirectory, planes: configuration.planes.map(\.plane))
+    try folder.check(identity: identity, resume: resume, overwrites: overwrites)
+    // Before anything is written: what is wrong with the cases leaves an earlier training alone.
     let material = try cases()
     let validation = material.validation
-    let identity = try trainingIdentity(of: configuration)
+    try FileManager.default.createDirectory(
+        atPath: outputDirectory, withIntermediateDirectories: true)
+    if !resume { try folder.clear() }
+    try writeAtomically(text, to: outputDirectory + "/configuration.yaml")
+
     var record = TrainingRunRecord(
         configuration: configuration, text: text, device: device,
         threads: try Engine.threadCount(), engine: try Engine.versionDescription(),
@@ -284,20 +294,12 @@ private func loadCases(
             conform: configuration.conform)
         if isHeldOut { validation.append(prepared) } else { training.append(prepared) }
     }
-    guard
-        [
-            source.directory != nil, source.files != nil, source.phantoms != nil,
-            source.synthesis != nil,
-        ].count(where: \.self) == 1
-    else {
-        throw TrainingRunError(
-            description: "the configuration must name one of 'cases.directory', 'cases.files', "
-                + "'cases.phantoms' and 'cases.synthesis'")
-    }
     if let synthesis = source.synthesis {
         return try synthesisMaterial(
             synthesis, mapping: mapping, folder: folder, report: report)
     }
+    let tablePath = resolve(source.labels, relativeTo: folder)
+    var check = CaseCheck(mapping: mapping, tablePath: tablePath)
     if let phantoms = source.phantoms {
         for number in 0..<phantoms.count {
             let seed = phantoms.seed &+ UInt64(number)
@@ -317,10 +319,10 @@ private func loadCases(
         }
         for file in files {
             let scan = try readVolume(at: file.scanPath)
-            let (labels, _) = try readLabelMap(at: file.labelPath)
-            try add(
-                file.name, scan: scan.volume, labels: labels,
-                isHeldOut: heldOut.contains(file.name))
+            let labels = try LoadedLabelMap(readingFrom: file.labelPath)
+            let isHeldOut = heldOut.contains(file.name)
+            try check.add(file, scan: scan.volume, labels: labels, isHeldOut: isHeldOut)
+            try add(file.name, scan: scan.volume, labels: labels.map, isHeldOut: isHeldOut)
         }
     }
     guard !training.isEmpty else {
@@ -328,6 +330,9 @@ private func loadCases(
             description: "every case is held out; leave some for training in 'cases.validation'")
     }
     report("\(training.count) cases to train on, \(validation.count) held out.")
+    let census = ClassCensus(of: training, table: mapping.table)
+    for line in check.notes + census.lines { report(line) }
+    try census.check(tablePath: tablePath)
     return TrainingMaterial(source: .scans(training), validation: validation)
 }
 
@@ -363,10 +368,13 @@ private func readAnatomies(
     let directory = resolve(source.directory, relativeTo: folder)
     let files = ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [])
         .filter { !$0.hasPrefix(".") }.sorted()
-        .compactMap { file in volumeName(ofPath: file).map { (name: $0, path: directory + "/" + file) } }
+        .compactMap { file in
+            volumeName(ofPath: file).map { (name: $0, path: directory + "/" + file) }
+        }
     guard !files.isEmpty else {
         throw TrainingRunError(
-            description: "'\(directory)' holds no label map; correct 'cases.synthesis.directory' in "
+            description:
+                "'\(directory)' holds no label map; correct 'cases.synthesis.directory' in "
                 + "the configuration")
     }
     if let unknown = Set(source.validation).subtracting(files.map(\.name)).sorted().first {
@@ -418,7 +426,7 @@ private func synthesisMaterial(
 }
 
 /// The scans and label maps of a folder or of a list.
-private func caseFiles(of source: CaseSource, relativeTo folder: String) throws -> [CaseFiles] {
+func caseFiles(of source: CaseSource, relativeTo folder: String) throws -> [CaseFiles] {
     guard let listed = source.files else {
         return try CaseFiles.find(
             in: resolve(source.directory ?? "", relativeTo: folder),
@@ -438,18 +446,6 @@ private func caseFiles(of source: CaseSource, relativeTo folder: String) throws 
 }
 
 // MARK: - Planes
-
-/// What a checkpoint must agree with to be gone on from: all that the weights of a plane depend on.
-///
-/// The other planes do not count, so that one can be added to a model that is trained already.
-func trainingIdentity(of configuration: TrainingConfiguration) throws -> String {
-    var relevant = configuration
-    relevant.planes = []
-    relevant.cases.name = nil
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
-    return sha256(try encoder.encode(relevant))
-}
 
 /// The outputs of a sagittal network: left and right structures look alike from the side, so each
 /// pair of `Left-X` and `Right-X` shares one.

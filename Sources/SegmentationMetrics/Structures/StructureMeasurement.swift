@@ -129,9 +129,8 @@ public enum StructurePresence: String, Sendable, Hashable, Codable, CaseIterable
 /// Measures each structure of a prediction.
 ///
 /// Surfaces are compared on each structure's bounding box with exact distances, on all processors;
-/// the results do not depend on how many there are. Distances take the lengths of the grid's axes
-/// for its spacing and the axes for perpendicular, as all tools with these conventions do; the
-/// centroid distance is measured in the world.
+/// the results do not depend on how many there are. Distances and areas are those of the world, also
+/// where the grid's axes are not perpendicular; the tools with these conventions take them for so.
 ///
 /// - Parameters:
 ///   - prediction: The segmentation under test.
@@ -151,7 +150,7 @@ public func structureMeasurements(
         "grids differ: \(prediction.grid.size) and \(reference.grid.size)")
     let census = LabelCensus.take(of: prediction, against: reference)
     let wanted: [UInt16] = labels ?? census.keys.filter { $0 != 0 }.sorted()
-    let surfaces = SurfaceComparison(spacing: reference.grid.spacing, options: options)
+    let surfaces = SurfaceComparison(grid: reference.grid, options: options)
     // The largest structures first, so that no processor ends with one of them.
     let order = wanted.indices.sorted { a, b in
         (census[wanted[a]]?.boxVoxelCount ?? 0, b) > (census[wanted[b]]?.boxVoxelCount ?? 0, a)

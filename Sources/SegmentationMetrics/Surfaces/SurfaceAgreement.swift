@@ -134,15 +134,21 @@ struct SurfaceAgreement {
 struct SurfaceComparison: Sendable {
     private let options: MetricOptions
     private let nearest: NearestDistances
+    /// In place of `nearest`, where the grid's axes are not perpendicular.
+    private let sheared: ShearedDistances?
     /// Areas by cell pattern; `nil` where border voxels count.
     private let elements: SurfaceElements?
 
-    /// Prepares for a grid's spacing.
-    init(spacing: SIMD3<Double>, options: MetricOptions) {
+    /// Prepares for a grid.
+    init(grid: Grid, options: MetricOptions) {
         self.options = options
-        nearest = NearestDistances(spacing: spacing)
-        elements =
-            options.convention.usesSurfaceElements ? SurfaceElements(spacing: spacing) : nil
+        let axes = (0..<3).map(grid.affine.column)
+        nearest = NearestDistances(spacing: grid.spacing)
+        sheared = ShearedDistances(axes: axes)
+        let elements =
+            sheared == nil
+            ? SurfaceElements(spacing: grid.spacing) : SurfaceElements(axes: axes)
+        self.elements = options.convention.usesSurfaceElements ? elements : nil
     }
 
     /// Compares a structure's surfaces in a box that holds all of its voxels.
@@ -154,12 +160,19 @@ struct SurfaceComparison: Sendable {
         let (predictedSurface, referredSurface) = (surface(of: predicted), surface(of: referred))
         return SurfaceAgreement(
             toReference: DirectedDistances(
-                distances: nearest.distances(from: predictedSurface, to: referredSurface),
+                distances: distances(from: predictedSurface, to: referredSurface),
                 weights: weights(of: predictedSurface, mask: predicted)),
             toPrediction: DirectedDistances(
-                distances: nearest.distances(from: referredSurface, to: predictedSurface),
+                distances: distances(from: referredSurface, to: predictedSurface),
                 weights: weights(of: referredSurface, mask: referred)),
             options: options)
+    }
+
+    private func distances(
+        from points: StructureMask, to targets: StructureMask
+    ) -> [Double] {
+        sheared?.distances(from: points, to: targets)
+            ?? nearest.distances(from: points, to: targets)
     }
 
     private func surface(of mask: StructureMask) -> StructureMask {

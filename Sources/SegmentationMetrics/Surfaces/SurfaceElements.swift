@@ -28,6 +28,21 @@ struct SurfaceElements {
         areas = Self.areaVectors.map { $0.reduce(0) { $0 + ($1 * scale).length } }
     }
 
+    /// Measures the elements in cells whose edges are not perpendicular.
+    ///
+    /// - Parameter axes: The cell's edges in millimetres.
+    init(axes: [SIMD3<Double>]) {
+        // A linear map takes area vectors along by the matrix of its cofactors.
+        let faces = [
+            axes[1].cross(axes[2]), axes[2].cross(axes[0]), axes[0].cross(axes[1]),
+        ]
+        areas = Self.areaVectors.map {
+            $0.reduce(0) { sum, vector in
+                sum + (faces[0] * vector.x + faces[1] * vector.y + faces[2] * vector.z).length
+            }
+        }
+    }
+
     /// The area vectors of the flat pieces of surface in a cell with unit edges, by pattern.
     private static let areaVectors: [[SIMD3<Double>]] = (0..<256).map { pattern in
         let isSmaller = pattern.nonzeroBitCount <= 4
@@ -165,4 +180,9 @@ struct SurfaceElements {
 /// The areas in mm² of a surface in a cell, by pattern; for the tests.
 package func surfaceElementAreas(spacing: SIMD3<Double>) -> [Double] {
     SurfaceElements(spacing: spacing).areas
+}
+
+/// The areas of surface elements in cells whose edges are not perpendicular, by pattern.
+package func surfaceElementAreas(axes: [SIMD3<Double>]) -> [Double] {
+    SurfaceElements(axes: axes).areas
 }

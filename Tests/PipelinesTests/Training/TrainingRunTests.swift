@@ -10,6 +10,7 @@ import Synchronization
 import TestSupport
 import Testing
 import Training
+import VolumeIO
 import Volumes
 import Yams
 
@@ -43,7 +44,7 @@ private let configuration = """
 /// Writes a configuration and its label table, and trains.
 private func run(
     _ text: String = configuration, in directory: String, resume: Bool = false,
-    files: [String] = []
+    overwrites: Bool = false, files: [String] = []
 ) throws -> [String] {
     try labels.write(toFile: directory + "/labels.tsv", atomically: true, encoding: .utf8)
     let path = directory + "/tiny.yaml"
@@ -57,7 +58,7 @@ private func run(
     let lines = Mutex([String]())
     try runTraining(
         configurationPath: path, outputDirectory: directory + "/run", resume: resume,
-        device: "cpu", threads: nil
+        overwrites: overwrites, device: "cpu", threads: nil
     ) { line in lines.withLock { $0.append(line) } }
     return lines.withLock { $0 }
 }
@@ -162,6 +163,200 @@ struct TrainingRunTests {
         }
     }
 
+    /// Everything below a folder with its content.
+    private func snapshot(of folder: String) throws -> [String: Data] {
+        let paths = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String }
+        return Dictionary(
+            uniqueKeysWithValues: (paths ?? []).compactMap { path in
+                FileManager.default.contents(atPath: folder + "/" + path).map { (path, $0) }
+            })
+    }
+
+    /// A training of one plane on heads in files.
+    private let filed =
+        configuration.replacing(
+            "phantoms: {count: 3, seed: 5, validation: 1}",
+            with: "directory: cases\n  scanSuffix: _T1\n  labelSuffix: _dseg\n"
+                + "  validation: [head-7]"
+        )
+        .replacing("  - {plane: axial, weight: 0.4}\n", with: "")
+        .replacing("  - {plane: sagittal, weight: 0.2}\n", with: "")
+
+    /// Writes heads of 4 mm and their labels.
+    private func writeHeads(_ seeds: [UInt64], to folder: String) throws {
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true)
+        for seed in seeds {
+            let head = makePhantom(
+                seed: seed,
+                options: PhantomOptions(
+                    size: GridSize(40, 48, 40), spacingMillimeters: SIMD3(4, 4, 4),
+                    orientation: .ras, contrasts: [.t1Weighted], skullProbability: 0))
+            try writeVolume(
+                head.scan, to: "\(folder)/head-\(seed)_T1.nii", like: nil, storedAs: .float32)
+            try writeLabelMap(head.labels, to: "\(folder)/head-\(seed)_dseg.nii", like: nil)
+        }
+    }
+
+    @Test
+    func `a training goes on from the same table and cases only, and a refusal changes nothing`()
+        throws
+    {
+        try withTemporaryDirectory { directory in
+            let cases = directory + "/cases"
+            try writeHeads([5, 6, 7], to: cases)
+            let lines = try run(filed, in: directory)
+            #expect(lines.first == "2 cases to train on, 1 held out.")
+            let before = try snapshot(of: directory + "/run")
+            func expectRefused(_ words: String, _ edit: () throws -> Void) throws {
+                try edit()
+                let error = try #require(throws: (any Error).self) {
+                    try run(filed, in: directory, resume: true)
+                }
+                #expect("\(error)".contains(words), "\(error)")
+                #expect(try snapshot(of: directory + "/run") == before)
+            }
+            // One label of one case.
+            let path = cases + "/head-5_dseg.nii"
+            let original = try Data(contentsOf: URL(filePath: path))
+            try expectRefused("label table or cases have changed") {
+                var changed = original
+                let voxel = try #require(changed[352...].firstIndex { $0 == 17 })
+                changed[voxel] = 53
+                try changed.write(to: URL(filePath: path))
+            }
+            try original.write(to: URL(filePath: path))
+            // A case more.
+            try expectRefused("label table or cases have changed") {
+                try writeHeads([8], to: cases)
+            }
+            for ending in ["T1", "dseg"] {
+                try FileManager.default.removeItem(atPath: cases + "/head-8_\(ending).nii")
+            }
+            // The rows of the table in another order, so that left and right would change places.
+            let table = directory + "/labels.tsv"
+            let rows = labels.split(separator: "\n")
+            let exchanged = [rows[0]] + rows.dropFirst().reversed()
+            #expect(throws: (any Error).self) {
+                try run(
+                    filed.replacing("labels: labels.tsv", with: "labels: exchanged.tsv"),
+                    in: directory, resume: true)
+            }
+            try exchanged.joined(separator: "\n")
+                .write(toFile: directory + "/exchanged.tsv", atomically: true, encoding: .utf8)
+            let error = try #require(throws: (any Error).self) {
+                try runTraining(
+                    configurationPath: directory + "/tiny.yaml",
+                    outputDirectory: directory + "/run", resume: true, device: "cpu", threads: nil
+                ) { _ in }
+            }
+            #expect("\(error)".contains("belongs to another training"), "\(error)")
+            #expect(try snapshot(of: directory + "/run") == before)
+            _ = table
+
+            // Without a word about it, a finished training is not replaced either.
+            let replaced = try #require(throws: TrainingRunError.self) {
+                try run(filed, in: directory)
+            }
+            #expect(
+                replaced.description
+                    == "'\(directory)/run' holds a training that is finished; go on with it by "
+                    + "--resume, choose another --output, or replace it with --overwrite")
+            #expect(try snapshot(of: directory + "/run") == before)
+            #expect(
+                try !run(filed, in: directory, resume: true).contains { $0.contains("  step ") })
+            #expect(
+                try run(filed, in: directory, overwrites: true).contains {
+                    $0.contains("  step 3/3")
+                })
+        }
+    }
+
+    @Test func `a training tells its classes with voxels and volumes before it starts`() throws {
+        try withTemporaryDirectory { directory in
+            try writeHeads([5, 6, 7], to: directory + "/cases")
+            let lines = try run(filed, in: directory)
+            var counts = 0
+            for seed in [5, 6] {
+                let (map, _) = try readLabelMap(at: "\(directory)/cases/head-\(seed)_dseg.nii")
+                counts += map.labels.count { $0 == 16 }
+            }
+            // The brain stem, in voxels of 4 mm.
+            let row =
+                "  16\tBrain-Stem\t\(counts / 2) voxels, "
+                + String(format: "%.2f", Double(counts) / 2 * 64 / 1000) + " ml, in 2 of 2 cases"
+            let place = try #require(lines.firstIndex(of: row), "\(lines)")
+            let step = try #require(lines.firstIndex { $0.contains("  step ") })
+            #expect(place < step)
+        }
+    }
+
+    @Test func `labels that cannot be meant are refused before a step`() throws {
+        try withTemporaryDirectory { directory in
+            let cases = directory + "/cases"
+            func expectRefused(_ words: String, _ edit: () throws -> Void) throws {
+                try writeHeads([5, 6, 7], to: cases)
+                try edit()
+                let error = try #require(throws: TrainingRunError.self) {
+                    try run(filed, in: directory)
+                }
+                #expect(error.description.contains(words), "\(error)")
+                #expect(!FileManager.default.fileExists(atPath: directory + "/run"))
+            }
+            func file(_ name: String) -> String { cases + "/" + name + ".nii" }
+            try expectRefused("'\(file("head-6_dseg"))' holds no label") {
+                let (map, header) = try readLabelMap(at: file("head-6_dseg"))
+                let nothing = LabelMap(
+                    grid: map.grid, labels: [UInt16](repeating: 0, count: map.labels.count))
+                try writeLabelMap(nothing, to: file("head-6_dseg"), like: header)
+            }
+            try expectRefused("'\(file("head-5_dseg"))' looks like a scan") {
+                let scan = try readVolume(at: file("head-5_T1")).volume
+                let rounded = scan.voxels.map { ($0 - (scan.voxels.min() ?? 0)).rounded() }
+                try writeVolume(
+                    Volume(grid: scan.grid, voxels: rounded.map { min($0, 60000) }),
+                    to: file("head-5_dseg"), like: nil, storedAs: .float32)
+            }
+            try expectRefused("'\(file("head-5_T1"))' looks like a label map") {
+                try FileManager.default.removeItem(atPath: file("head-5_T1"))
+                try FileManager.default.copyItem(
+                    atPath: file("head-5_dseg"), toPath: file("head-5_T1"))
+            }
+            try expectRefused("no case to train on holds Brain-Stem (16)") {
+                for seed in [5, 6] {
+                    let (map, header) = try readLabelMap(at: file("head-\(seed)_dseg"))
+                    let without = LabelMap(
+                        grid: map.grid, labels: map.labels.map { $0 == 16 ? 0 : $0 })
+                    try writeLabelMap(without, to: file("head-\(seed)_dseg"), like: header)
+                }
+            }
+        }
+    }
+
+    @Test func `cases that are one scan, and labels without a row, are named`() throws {
+        try withTemporaryDirectory { directory in
+            let cases = directory + "/cases"
+            try writeHeads([5, 6], to: cases)
+            for ending in ["T1", "dseg"] {
+                try FileManager.default.copyItem(
+                    atPath: "\(cases)/head-5_\(ending).nii", toPath: "\(cases)/head-7_\(ending).nii"
+                )
+            }
+            let (map, header) = try readLabelMap(at: cases + "/head-6_dseg.nii")
+            var odd = map
+            for index in 0..<30 { odd.labels[index] = 99 }
+            try writeLabelMap(odd, to: cases + "/head-6_dseg.nii", like: header)
+            let lines = try run(filed, in: directory)
+            #expect(
+                lines.contains {
+                    $0.hasPrefix(
+                        "Cases 'head-5' and 'head-7' are the same scan, and as one of them")
+                })
+            #expect(
+                lines.contains { $0.hasSuffix("become background: 99 (30 voxels in 1 cases).") })
+        }
+    }
+
     @Test func `a checkpoint of an edited configuration is refused`() throws {
         try withTemporaryDirectory { directory in
             let plane = configuration.replacing("count: 3", with: "count: 1")
@@ -180,7 +375,7 @@ struct TrainingRunTests {
                     plane.replacing("batchSize: 2", with: "batchSize: 3"), in: directory,
                     resume: true)
             }
-            #expect("\(error)".contains("belongs to another configuration"), "\(error)")
+            #expect("\(error)".contains("belongs to another training"), "\(error)")
         }
     }
 

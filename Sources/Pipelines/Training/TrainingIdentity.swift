@@ -1,0 +1,127 @@
+import Datasets
+import Files
+import Foundation
+import ModelBundles
+import Training
+import VolumeIO
+import Volumes
+
+/// All that the weights of a plane and their meaning rest on, which a checkpoint must agree with to be
+/// gone on from: the configuration, the structures in their order, and the cases by their bytes.
+///
+/// The other planes do not count, so that one can be added to a model that is trained already.
+///
+/// - Parameters:
+///   - configuration: The training's configuration.
+///   - data: What ``trainingData(of:mapping:folder:)`` gives.
+/// - Returns: A SHA-256.
+/// - Throws: What encoding the configuration throws.
+func trainingIdentity(of configuration: TrainingConfiguration, data: String) throws -> String {
+    var relevant = configuration
+    relevant.planes = []
+    relevant.cases.name = nil
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    return sha256(try encoder.encode(relevant) + Data(data.utf8))
+}
+
+/// The structures that are learnt, the labels that become each of them, and the bytes of all cases'
+/// files, as one SHA-256.
+///
+/// - Parameters:
+///   - source: Where the cases come from. Synthetic ones follow from the configuration itself.
+///   - mapping: The table of labels.
+///   - folder: The configuration's folder.
+/// - Returns: The SHA-256.
+/// - Throws: ``TrainingRunError`` and `DatasetError` where the cases cannot be told.
+func trainingData(
+    of source: CaseSource, mapping: LabelMapping, folder: String
+) throws -> String {
+    guard
+        [
+            source.directory != nil, source.files != nil, source.phantoms != nil,
+            source.synthesis != nil,
+        ].count(where: \.self) == 1
+    else {
+        throw TrainingRunError(
+            description: "the configuration must name one of 'cases.directory', 'cases.files', "
+                + "'cases.phantoms' and 'cases.synthesis'")
+    }
+    var lines = mapping.table.structures.map { "\($0.index)\t\($0.name)" }
+    lines += (0...UInt16.max).compactMap { label in
+        mapping[label] == 0 ? nil : "\(label) \(mapping[label])"
+    }
+    if let synthesis = source.synthesis {
+        let directory = resolve(synthesis.directory, relativeTo: folder)
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        for name in names.sorted() where volumeName(ofPath: name) != nil && !name.hasPrefix(".") {
+            lines.append(name + "\t" + (contentHash(ofFileAt: joined(directory, name)) ?? "none"))
+        }
+    } else if source.phantoms == nil {
+        for files in try caseFiles(of: source, relativeTo: folder) {
+            // A file that cannot be read is told when the cases are read.
+            let hashes = [files.scanPath, files.labelPath].map { path in
+                contentHash(ofFilesAt: filesOfScan(at: path)) ?? "none"
+            }
+            lines.append(files.name + "\t" + hashes.joined(separator: "\t"))
+        }
+    }
+    return sha256(Data(lines.joined(separator: "\n").utf8))
+}
+
+/// The folder of a training, as an earlier one may have left it.
+struct TrainingFolder {
+    private let path: String
+    private let planes: [Plane]
+
+    /// Names a training's folder.
+    init(_ path: String, planes: [Plane]) {
+        self.path = path
+        self.planes = planes
+    }
+
+    /// Checks that a training may begin in the folder, or go on in it, and changes nothing.
+    ///
+    /// - Throws: ``TrainingRunError`` where another training is there and may not be replaced; what
+    ///   is wrong with a checkpoint that should be gone on from.
+    func check(identity: String, resume: Bool, overwrites: Bool) throws {
+        if resume {
+            for plane in planes {
+                try PlaneTrainer.checkCheckpoint(
+                    in: joined(path, plane.rawValue), identity: identity, plane: plane)
+            }
+            return
+        }
+        guard !overwrites, let state else { return }
+        throw TrainingRunError(
+            description: "'\(path)' holds a training that is \(state); go on with it by --resume, "
+                + "choose another --output, or replace it with --overwrite")
+    }
+
+    /// Removes what an earlier training has written, and nothing else.
+    func clear() throws {
+        guard state != nil else { return }
+        let names = ["training.json", "training.html", "accuracy.tsv", "network.json", "bundle"]
+        let networks = Plane.allCases.flatMap { plane in
+            ["checkpoint.safetensors", "best.safetensors", "log.tsv"].map {
+                joined(plane.rawValue, $0)
+            }
+        }
+        for name in names + networks where pathExists(joined(path, name)) {
+            try FileManager.default.removeItem(atPath: joined(path, name))
+        }
+    }
+
+    /// How far a training in the folder has come, or `nil` where there is none.
+    private var state: String? {
+        if let record = decodeJSON(State.self, at: joined(path, "training.json")) {
+            return record.isFinished ? "finished" : "not finished"
+        }
+        let checkpoints = Plane.allCases.map {
+            joined(path, joined($0.rawValue, "checkpoint.safetensors"))
+        }
+        return checkpoints.contains(where: pathExists) ? "not finished" : nil
+    }
+
+    private struct State: Decodable { var isFinished: Bool }
+}
