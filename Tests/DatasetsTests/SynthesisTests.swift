@@ -31,7 +31,7 @@ private func ellipsoidHead() throws -> LabelMap {
 }
 
 private let sides = """
-    index	name	color	mapping
+    index	name	color	source
     2	Left-Cerebral-White-Matter	#f5f5f5	2
     41	Right-Cerebral-White-Matter	#f5f5f5	41
     16	Brain-Stem	#779fb0	16
@@ -43,10 +43,7 @@ private func makeSynthesizer(
     var options = SynthesisOptions()
     options.size = GridSize(64, 72, 64)
     change(&options)
-    let table = sides.replacing("\tmapping", with: "\tsource")
-    let mapping =
-        try (try? LabelMapping.parse(sides, path: "sides.tsv"))
-        ?? LabelMapping.parse(table, path: "sides.tsv")
+    let mapping = try LabelMapping.parse(sides, path: "sides.tsv")
     return HeadSynthesizer(
         anatomies: [try HeadAnatomy(name: "ellipsoids", labels: ellipsoidHead())],
         options: options, mapping: mapping, seed: seed)
