@@ -93,6 +93,7 @@ extension PreprocessingError: UserFacingError {
         case .noFiniteVoxel: "scan.noFiniteVoxel"
         case .unusableAffine: "scan.unusableAffine"
         case .conformedGridTooLarge: "scan.tooLarge"
+        case .noBrain: "scan.noBrain"
         }
     }
 }
