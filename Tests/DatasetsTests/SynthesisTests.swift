@@ -1,7 +1,6 @@
+import Datasets
 import Testing
 import Volumes
-
-@testable import Datasets
 
 /// A head of ellipsoids: a shell of head tissue, fluid, two hemispheres, a brain stem.
 private func ellipsoidHead() throws -> LabelMap {
@@ -167,7 +166,8 @@ private func makeSynthesizer(
         }
         lattice.integrate()
         // Along each axis, neighbouring points keep their order.
-        for (axis, stride) in [1, lattice.counts.x, lattice.counts.x * lattice.counts.y].enumerated()
+        for (axis, stride) in [1, lattice.counts.x, lattice.counts.x * lattice.counts.y]
+            .enumerated()
         {
             for index in 0..<lattice.count
             where index / stride % lattice.counts[axis] + 1 < lattice.counts[axis] {

@@ -28,7 +28,7 @@ struct ShearTests {
         }
         let options = MetricOptions(convention: convention, toleranceMillimeters: 3)
         let results = [(plain, 0), (sheared, 1)].compactMap { grid, shift in
-            structureMetrics(
+            structureMeasurements(
                 of: map(sets[0], on: grid, shift: shift),
                 against: map(sets[1], on: grid, shift: shift),
                 options: options
@@ -36,7 +36,7 @@ struct ShearTests {
         }
         try #require(results.count == 2)
         for path in [
-            \StructureMetrics.hausdorffMillimeters, \.hausdorff95Millimeters,
+            \StructureMeasurement.hausdorffMillimeters, \.hausdorff95Millimeters,
             \.meanSurfaceDistanceMillimeters, \.rootMeanSquareSurfaceDistanceMillimeters,
             \.surfaceDice,
         ] {

@@ -73,11 +73,17 @@ func train(
     try FileManager.default.createDirectory(
         atPath: directory, withIntermediateDirectories: true)
     let trainer = PlaneTrainer(
-        configuration: configuration, plane: .axial, architecture: architecture(of: configuration),
-        outputOfClass: Array(0..<classCount), table: phantomLabelTable, directory: directory,
+        configuration: configuration, plane: .axial,
+        architecture: architecture(of: configuration), outputOfClass: Array(0..<classCount),
+        table: phantomLabelTable, directory: directory,
         identity: identity, device: .cpu)
+    let network = configuration.architecture
+    let source = SliceDataset(
+        cases: try makeCases([1, 2], conform: configuration.conform), plane: .axial,
+        context: network.contextSlices, outputOfClass: (0..<classCount).map(UInt8.init),
+        multiple: network.sizeMultiple)
     return try trainer.train(
-        cases: makeCases([1, 2], conform: configuration.conform),
+        source: source,
         validation: validation ? makeCases([9], conform: configuration.conform) : [],
         resume: resume, report: report
     ).network

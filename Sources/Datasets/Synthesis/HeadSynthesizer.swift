@@ -99,13 +99,15 @@ public struct HeadSynthesizer: Sendable {
 
         let hasZeroBackground =
             removal.isStripped || imaging.happens(options.zeroBackgroundProbability)
-        let isKept = kept(head, field: field, removal: removal, hasZeroBackground: hasZeroBackground)
+        let isKept = kept(
+            head, field: field, removal: removal, hasZeroBackground: hasZeroBackground)
         normalize(&voxels, isKept: isKept, head: head)
         let classOf = isMirrored ? classOfMirroredPosition : classOfPosition
         var classes = [UInt8](repeating: 0, count: voxels.count)
         for index in classes.indices {
             switch options.target {
-            case .structures where isKept[index]: classes[index] = classOf[Int(head.positions[index])]
+            case .structures where isKept[index]:
+                classes[index] = classOf[Int(head.positions[index])]
             case .brainMask
             where head.brainDistance[index] <= 0 && field.holds(index, size: options.size):
                 classes[index] = 1
@@ -152,9 +154,10 @@ public struct HeadSynthesizer: Sendable {
         func either(_ bound: Double) -> Float {
             generator.uniform(Float(-bound), Float(bound))
         }
-        let turns = SIMD3(
-            either(options.rotationDegrees), either(options.rotationDegrees),
-            either(options.rotationDegrees)) * (.pi / 180)
+        let turns =
+            SIMD3(
+                either(options.rotationDegrees), either(options.rotationDegrees),
+                either(options.rotationDegrees)) * (.pi / 180)
         let shears = (0..<6).map { _ in either(options.shear) }
         // From the volume to the anatomy: a larger head is a smaller step.
         let steps = SIMD3(
@@ -205,7 +208,9 @@ public struct HeadSynthesizer: Sendable {
             let extent = Float(upper[axis])
             let isBelow = generator.happens(0.5)
             let part = generator.uniform(0.02, 0.4)
-            if isBelow { lower[axis] = Int(part * extent) } else {
+            if isBelow {
+                lower[axis] = Int(part * extent)
+            } else {
                 upper[axis] -= Int(part * extent)
             }
             if generator.happens(0.25) {
@@ -336,7 +341,8 @@ public struct HeadSynthesizer: Sendable {
             for axis in 0..<3 {
                 let extent = Double(size[axis]) * model
                 counts[axis] = max(2, Int((extent / spacing[axis]).rounded(.up)))
-                start[axis] = (extent - Double(counts[axis]) * spacing[axis]) / 2
+                start[axis] =
+                    (extent - Double(counts[axis]) * spacing[axis]) / 2
                     + (spacing[axis] - model) / 2
             }
             return Grid(

@@ -45,14 +45,16 @@ struct TissueContrast {
             let group =
                 label.side == .right && !areSidesApart ? labels[partner].group : label.group
             var own = SeededGenerator(seed: generator.next())
-            let drawn = ofGroup[group] ?? {
-                let tissue = tissues[label.tissue.rawValue]
-                let mean = tissue.map { $0.mean + 4 * own.gaussian() } ?? own.unit() * 250
-                let deviation = tissue?.deviation ?? own.unit() * 30
-                let shifts = Self.subclassShifts(
-                    of: label.tissue, isRandom: tissue == nil, options: options, using: &own)
-                return (shifts.map { mean + $0 }, deviation)
-            }()
+            let drawn =
+                ofGroup[group]
+                ?? {
+                    let tissue = tissues[label.tissue.rawValue]
+                    let mean = tissue.map { $0.mean + 4 * own.gaussian() } ?? own.unit() * 250
+                    let deviation = tissue?.deviation ?? own.unit() * 30
+                    let shifts = Self.subclassShifts(
+                        of: label.tissue, isRandom: tissue == nil, options: options, using: &own)
+                    return (shifts.map { mean + $0 }, deviation)
+                }()
             ofGroup[group] = drawn
             deviations[position] = drawn.deviation
             means.replaceSubrange(

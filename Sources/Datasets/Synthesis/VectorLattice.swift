@@ -1,25 +1,25 @@
-import Volumes
+package import Volumes
 
 /// Vectors on a coarse lattice, between which they are interpolated.
 ///
 /// Lattice point (i, j, k) lies at voxel (i, j, k) · `spacing`.
-struct VectorLattice: Sendable {
+package struct VectorLattice: Sendable {
     /// Points along each axis.
-    let counts: GridSize
+    package let counts: GridSize
     /// Voxels between points.
-    let spacing: Float
+    package let spacing: Float
     /// A vector for each point, x fastest.
-    var vectors: [SIMD3<Float>]
+    package var vectors: [SIMD3<Float>]
 
     /// A lattice of zeros that covers a volume.
-    init(covering size: GridSize, spacing: Int) {
+    package init(covering size: GridSize, spacing: Int) {
         counts = GridSize(
             (size.x - 1) / spacing + 2, (size.y - 1) / spacing + 2, (size.z - 1) / spacing + 2)
         self.spacing = Float(spacing)
         vectors = [SIMD3<Float>](repeating: .zero, count: counts.count)
     }
 
-    var count: Int { counts.count }
+    package var count: Int { counts.count }
 
     func offset(_ i: Int, _ j: Int, _ k: Int) -> Int {
         counts.offset(min(i, counts.x - 1), min(j, counts.y - 1), min(k, counts.z - 1))
@@ -51,7 +51,7 @@ struct VectorLattice: Sendable {
     ///
     /// The result is a diffeomorphism's displacement: scaling and squaring, six halvings. Source:
     /// Arsigny et al., MICCAI 2006, <https://doi.org/10.1007/11866565_113>.
-    mutating func integrate() {
+    package mutating func integrate() {
         let halvings = 6
         for index in vectors.indices { vectors[index] /= Float(1 << halvings) }
         for _ in 0..<halvings {
@@ -70,7 +70,7 @@ struct VectorLattice: Sendable {
     }
 
     /// Blurs values on the lattice with weights 1/4, 1/2, 1/4 along each axis.
-    func smooth(_ values: inout [Float]) {
+    package func smooth(_ values: inout [Float]) {
         for (axis, stride) in [1, counts.x, counts.x * counts.y].enumerated() {
             let source = values
             let extent = counts[axis]

@@ -92,7 +92,8 @@ struct CaseWriter: Sendable {
                 else { throw FileWriteError(path: outputs.labels, errorNumber: EIO) }
                 var brainRecord: Provenance.Brain?
                 if let brain = segmented.brain, let brainModel {
-                    brainRecord = try write(brain, by: brainModel, of: segmented, to: outputs, staged)
+                    brainRecord = try write(
+                        brain, by: brainModel, of: segmented, to: outputs, staged)
                 }
                 if let conformed = segmented.conformed {
                     try staged.write(outputs.conformedScan) {
@@ -167,7 +168,8 @@ struct CaseWriter: Sendable {
         try output.replace(
             willCommit: { files = try hashed($0) },
             { staged in
-                try writeDerived(of: scan, volume: volume, labels: labels, { measured }, to: outputs, staged)
+                try writeDerived(
+                    of: scan, volume: volume, labels: labels, { measured }, to: outputs, staged)
             })
         for path in [outputs.labels, outputs.provenance] {
             if let file = outputFile(at: path, in: output.path) { files.append(file) }
@@ -227,7 +229,8 @@ struct CaseWriter: Sendable {
                 mask, to: $0, like: segmented.content.loaded.header,
                 table: ExtractedBrain.labelTable)
         }
-        guard let path = staged.files.last?.stagedPath, let hash = contentHash(ofFileAt: path) else {
+        guard let path = staged.files.last?.stagedPath, let hash = contentHash(ofFileAt: path)
+        else {
             throw FileWriteError(path: outputs.brainMask, errorNumber: EIO)
         }
         return Provenance.Brain(

@@ -143,7 +143,9 @@ struct EarlierResults: Sendable {
             measuring: labels, name: scan.outputName, table: table,
             planeDisagreement: provenance?.disagreementOfLabel ?? [:],
             meanProbability: provenance?.meanProbabilityOfLabel ?? [:])
-        let paths = outputs.always + (findsBrain ? [outputs.brainMask] : []) + outputs.additional(options) + [outputs.provenance]
+        let paths =
+            outputs.always + (findsBrain ? [outputs.brainMask] : [])
+            + outputs.additional(options) + [outputs.provenance]
         return .done(result, files: paths.compactMap { outputFile(at: $0, in: output) })
     }
 

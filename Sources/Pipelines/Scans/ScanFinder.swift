@@ -360,7 +360,7 @@ private struct DirectorySearch {
             ![
                 "_dseg", "_probseg", "_entropy", "_space-conformed_scan", "_desc-brain_mask",
             ]
-                .contains(where: name.hasSuffix),
+            .contains(where: name.hasSuffix),
             !isSetAside(name)
         else { return nil }
         return name

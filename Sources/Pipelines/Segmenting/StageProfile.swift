@@ -14,7 +14,8 @@ package func profile(of stages: [StageSeconds], path: String) -> [String] {
     var table = TerminalTable([
         .init("", .left, leastWidth: 10), .init("", leastWidth: 8), .init("", leastWidth: 9),
     ])
-    for (name, seconds) in stages.map({ ($0.stage.description, $0.seconds) }) + [("networks", networks)] {
+    let rows = stages.map { ($0.stage.description, $0.seconds) } + [("networks", networks)]
+    for (name, seconds) in rows {
         let share = total > 0 ? 100 * seconds / total : 0
         table.append([name, decimals(seconds, 2) + " s", decimals(share, 1) + " %"])
     }
