@@ -305,8 +305,12 @@ public final class Segmenter {
         var labels = LabelMap(
             grid: conformed.volume.grid, labels: prediction.classes.map { labelOfClass[Int($0)] })
         var (restored, restoration) = try restored(labels, prediction, conformed)
-        let movedCount = sideRule.apply(to: &restored)
-        _ = sideRule.apply(to: &labels)
+        // Without a mask nothing tells how far the midline is from the volume's middle.
+        var movedCount = 0
+        if brain != nil {
+            movedCount = sideRule.apply(to: &restored)
+            _ = sideRule.apply(to: &labels)
+        }
         let meanProbability = try meanProbability(of: prediction, in: conformed)
         finish(.restore)
         try progress(.restore, 1)

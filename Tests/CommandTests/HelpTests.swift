@@ -57,6 +57,12 @@ import Testing
                                           on the model's grid, too. (default: native)
                   --probabilities         Write the probabilities of all classes, a 4-D
                                           NAME_probseg.nii.gz.
+                  --tta <name>            flip: compute each scan's mirror image too and join
+                                          the votes; twice the time.
+                  --uncertainty <samples> Draw samples with dropout: NAME_entropy.nii.gz, and
+                                          NAME_uncertainty.tsv with the spread of each
+                                          structure. For models that were trained with dropout.
+                  --seed <n>              The seed of those samples. (default: 0)
                   --overwrite             Segment finished scans again; a label map that was
                                           changed is moved aside first.
                   --retry-failed          Segment only scans that failed in an earlier run.
@@ -101,6 +107,8 @@ import Testing
               merge                   Joins the shards of a run: one ledger, the tables,
                                       the report.
               evaluate                Measures label maps against references.
+              strip                   Finds the brain in scans: its mask, and the scan
+                                      without skull.
               train                   Trains a model by a configuration and writes it as a
                                       bundle.
               calibrate               Prepares a model for --precision int8 on a few scans.
@@ -111,6 +119,8 @@ import Testing
               export                  Writes a model's networks for other programs.
               phantom                 Writes synthetic heads with labels, in varied
                                       orientations and contrasts.
+              synthesize              Writes scans as a training synthesises them from
+                                      label maps, with labels.
               info                    Tells size, spacing, affine, orientation, datatype
                                       and range of volumes.
               verify                  Tells whether two volumes lie on the same grid.

@@ -397,7 +397,6 @@ import Volumes
             (["dance"], "Unexpected argument 'dance'"),
             (["info"], "Missing expected argument"),
             (["verify", "a", "b", "c"], "Unexpected argument 'c'"),
-            (["run", "job.yaml"], "'run'"),
         ])
     func `a wrong command line gets one sentence and status 2`(
         arguments: [String], says: String

@@ -128,7 +128,7 @@ private func makeSynthesizer(
         #expect(error?.description.contains("'strange' holds 1 voxels of the label 999") == true)
     }
 
-    @Test func `chamfer distance is within a twelfth of the Euclidean one`() {
+    @Test func `chamfer distance is at most an eighth above the Euclidean one`() {
         let size = GridSize(21, 19, 17)
         var set = [Bool](repeating: false, count: size.count)
         set[size.offset(10, 9, 8)] = true
@@ -139,7 +139,7 @@ private func makeSynthesizer(
                     let (a, b, c) = (Float(x - 10), Float(y - 9), Float(z - 8))
                     let truth = (a * a + b * b + c * c).squareRoot()
                     let found = distance[size.offset(x, y, z)]
-                    #expect(found >= truth - 1e-4 && found <= truth * 13 / 12 + 1e-4)
+                    #expect(found >= truth - 1e-4 && found <= truth * 1.13 + 1e-4)
                 }
             }
         }
@@ -160,7 +160,7 @@ private func makeSynthesizer(
         var lattice = VectorLattice(covering: GridSize(64, 64, 64), spacing: 4)
         let controls = (0..<lattice.count).map { _ in random.gaussian() }
         for axis in 0..<3 {
-            var values = controls.map { $0 * Float(60 + 10 * axis) }
+            var values = controls.map { $0 * Float(8 + axis) }
             for _ in 0..<6 { lattice.smooth(&values) }
             for index in values.indices { lattice.vectors[index][axis] = values[index] }
         }

@@ -108,10 +108,7 @@ struct ResumeTests {
             let error = try #require(throws: (any Error).self) {
                 try train(configuration, in: directory, identity: "other", resume: true)
             }
-            #expect(
-                "\(error)"
-                    == "'\(path)' belongs to another configuration; go on with the one it was "
-                    + "started with, or choose another --output")
+            #expect("\(error)".hasPrefix("'\(path)' belongs to another training"))
             #expect(try Data(contentsOf: URL(filePath: path)) == before)
         }
     }

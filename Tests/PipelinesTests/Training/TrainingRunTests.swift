@@ -391,8 +391,8 @@ struct TrainingRunTests {
         ),
         (
             "phantoms: {count: 3, seed: 5, validation: 1}", "scanSuffix: _SS",
-            "the configuration must name one of 'cases.directory', 'cases.files' and "
-                + "'cases.phantoms'"
+            "the configuration must name one of 'cases.directory', 'cases.files', "
+                + "'cases.phantoms' and 'cases.synthesis'"
         ),
         (
             "validation: 1}", "validation: 3}",
@@ -427,7 +427,7 @@ struct TrainingRunTests {
         (
             "phantoms: {count: 3, seed: 5, validation: 1}",
             "directory: cases\n  files: [{name: a, scan: a.nii, labels: b.nii}]",
-            "the configuration must name one of 'cases.directory', 'cases.files' and"
+            "the configuration must name one of 'cases.directory', 'cases.files', "
         ),
         (
             "labels.tsv", "colors.tsv",
