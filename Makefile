@@ -21,6 +21,8 @@ demo: build
 # would compile everything anew for each other.
 test: build browser
 	OMP_NUM_THREADS=1 $(TEST)
+
+test-kernels: build
 	OMP_NUM_THREADS=1 sh scripts/test-kernels.sh $(TEST)
 
 build: setup
