@@ -89,7 +89,8 @@ private func status(_ folder: String, _ options: String...) throws -> [String: A
         }
     }
 
-    @Test(.disabled("expects results of an earlier form; to be made anew")) func `a table that somebody has corrected is not taken over`() throws {
+    @Test(.disabled("fails: a corrected volumes table is not set aside"))
+    func `a table that somebody has corrected is not taken over`() throws {
         try withScans(["a"]) { folder, arguments in
             let out = folder + "/out"
             #expect(try run("segment-brain", arguments).status == 0)
@@ -105,7 +106,8 @@ private func status(_ folder: String, _ options: String...) throws -> [String: A
         }
     }
 
-    @Test(.disabled("expects results of an earlier form; to be made anew")) func `results of an older version are taken over by their records`() throws {
+    @Test(.disabled("fails: results change when an older folder is taken over"))
+    func `results of an older version are taken over by their records`() throws {
         try withScans(["a", "b"]) { folder, arguments in
             let out = folder + "/out"
             #expect(try run("segment-brain", arguments).status == 0)
@@ -135,7 +137,8 @@ private func status(_ folder: String, _ options: String...) throws -> [String: A
         }
     }
 
-    @Test(.disabled("expects results of an earlier form; to be made anew")) func `a second process is refused with the name of the first`() throws {
+    @Test(.disabled("fails: the refusal does not name the first process"))
+    func `a second process is refused with the name of the first`() throws {
         try withScans((0..<9).map { "s\($0)" }) { folder, arguments in
             let out = folder + "/out"
             let first = try RunningCommand("segment-brain", arguments)

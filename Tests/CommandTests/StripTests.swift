@@ -26,7 +26,8 @@ private func writePhantom(seed: UInt64, to path: String) throws -> LabelMap {
 }
 
 @Suite struct `sliceseg strip` {
-    @Test(.disabled("expects results of an earlier form; to be made anew")) func `writes the mask and the scan without skull, and leaves out what is done`() throws {
+    @Test(.disabled("fails: a head with skull is held to be stripped"))
+    func `writes the mask and the scan without skull, and leaves out what is done`() throws {
         try withTemporaryDirectory { folder in
             try makeFolder(folder + "/scans/later")
             let labels = try writePhantom(seed: 5101, to: folder + "/scans/a.nii.gz")
@@ -71,7 +72,8 @@ private func writePhantom(seed: UInt64, to path: String) throws -> LabelMap {
         }
     }
 
-    @Test(.disabled("expects results of an earlier form; to be made anew")) func `a scan that fails is named, the others go on`() throws {
+    @Test(.disabled("fails: the reason stands in another column"))
+    func `a scan that fails is named, the others go on`() throws {
         try withTemporaryDirectory { folder in
             try makeFolder(folder + "/scans")
             try writePhantom(seed: 5103, to: folder + "/scans/good.nii.gz")

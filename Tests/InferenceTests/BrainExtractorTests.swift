@@ -98,10 +98,12 @@ struct BrainExtractorTests {
         #expect(zip(found, SmallHead.truth).allSatisfy { ($0 == 1) == $1 })
     }
 
-    @Test(.disabled("expects results of an earlier form; to be made anew"), arguments: [
-        SmallHead.Surroundings.nothing(0), .nothing(-1000), .nothing(420), .nothing(.nan),
-        .ringing,
-    ])
+    @Test(
+        .disabled("fails: a stripped scan is not recognised behind a small mask"),
+        arguments: [
+            SmallHead.Surroundings.nothing(0), .nothing(-1000), .nothing(420), .nothing(.nan),
+            .ringing,
+        ])
     fileprivate func `a stripped scan keeps all that it shows, however little was found`(
         surroundings: SmallHead.Surroundings
     ) throws {
@@ -167,7 +169,8 @@ struct BrainExtractorTests {
         #expect(Double(kept) > 0.85 * Double(found.labels.count { $0 == 1 }))
     }
 
-    @Test(.disabled("expects results of an earlier form; to be made anew")) func `a card that asks for the brain shows its networks the brain alone`() throws {
+    @Test(.disabled("fails: not looked into"))
+    func `a card that asks for the brain shows its networks the brain alone`() throws {
         try withTemporaryDirectory { folder in
             // The phantom model behind itself as the model that finds the brain.
             let shipped = try ModelBundle.shipped(named: "phantom")
@@ -301,7 +304,9 @@ struct SideRuleTests {
 private let challengeFolder = sharedDataPath("malc/train")
 
 struct StrippedScanTests {
-    @Test(.disabled("expects results of an earlier form; to be made anew"), .enabled(
+    @Test(
+        .disabled("fails: 72 % of MALC 1000 are kept behind a mask too small"),
+        .enabled(
             if: challengeFolder != nil,
             "needs the challenge's scans in ../shared/data/malc/train"),
         arguments: ["1000", "1015", "1036"])

@@ -55,7 +55,8 @@ struct ShippedPlanTests {
         return segmentation.labels
     }
 
-    @Test(.disabled("expects results of an earlier form; to be made anew")) func `a shipped model's plan labels a real scan as its layers do`() throws {
+    @Test(.disabled("fails: no brain is found in its scan"))
+    func `a shipped model's plan labels a real scan as its layers do`() throws {
         let scan = try middleOfScan()
         let expected = try Self.labels(of: scan, .fp32, compiles: false)
         #expect(expected.voxelCounts().count { $0 > 100 } > 15, "a brain should be seen")
@@ -72,7 +73,8 @@ struct ShippedPlanTests {
         #expect(integers.dice >= 0.98)
     }
 
-    @Test(.disabled("expects results of an earlier form; to be made anew")) func `threads and slices in a call change no label of a real scan`() async {
+    @Test(.disabled("fails: ends by a signal, as no brain is found in its scan"))
+    func `threads and slices in a call change no label of a real scan`() async {
         // In a process of its own: the number of threads is the engine's, for all.
         await #expect(processExitsWith: .success) {
             let scan = try middleOfScan()

@@ -107,7 +107,7 @@ struct BrainMaskTests {
         #expect(found[grid.size.offset(60, 60, 60)] == 1)
     }
 
-    @Test(.disabled("expects results of an earlier form; to be made anew"), arguments: [1.0, 1.5])
+    @Test(.disabled("fails at 1.5 mm: intensities are off by 0.11"), arguments: [1.0, 1.5])
     func `only the brain and a margin is seen, by percentiles of the brain alone`(
         spacing: Double
     ) throws {
@@ -154,10 +154,12 @@ struct BrainMaskTests {
         #expect(largest < 0.02)
     }
 
-    @Test(.disabled("expects results of an earlier form; to be made anew"), arguments: [
-        IntensityRule.robustPercentile(lower: 0.5, upper: 99.5), .zScoreInForeground,
-        .percentile(lower: 0.5, upper: 99.5),
-    ])
+    @Test(
+        .disabled("fails for z-scores: intensities are off by 1.5"),
+        arguments: [
+            IntensityRule.robustPercentile(lower: 0.5, upper: 99.5), .zScoreInForeground,
+            .percentile(lower: 0.5, upper: 99.5),
+        ])
     func `a head within its mask is the brain that was stripped by the same mask`(
         rule: IntensityRule
     ) throws {

@@ -52,7 +52,8 @@ struct VoxelMaskTests {
         }
     }
 
-    @Test(.disabled("expects results of an earlier form; to be made anew")) func `closing bridges a gap twice as wide and leaves a wider one`() {
+    @Test(.disabled("fails: a gap that closing should bridge stays"))
+    func `closing bridges a gap twice as wide and leaves a wider one`() {
         let size = GridSize(40, 20, 20)
         func plates(gap: Range<Int>) -> VoxelMask {
             VoxelMask(
