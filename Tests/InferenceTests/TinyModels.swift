@@ -10,12 +10,12 @@ import Volumes
 /// A small network with random weights whose logits spread well, so that many classes win somewhere.
 func makeTinyNetwork(
     classes: Int, channels: Int = 4, depth: Int = 2, context: Int = 3,
-    normalization: Normalization = .batch, seed: UInt64
+    normalization: Normalization = .batch, dropout: Double = 0, seed: UInt64
 ) throws -> SegmentationNetwork {
     let network = try SegmentationNetwork(
         Architecture(
             family: .uNet(normalization: normalization), classes: classes, channels: channels,
-            kernel: 3, depth: depth, contextSlices: context))
+            kernel: 3, depth: depth, contextSlices: context, dropout: dropout))
     // From a generator of our own: the engine's is shared with all tests that run meanwhile.
     var generator = SeededGenerator(seed: seed)
     try withoutGradients {

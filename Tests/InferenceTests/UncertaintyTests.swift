@@ -12,10 +12,8 @@ private let table = LabelTable([
 ])
 
 private func makePredictor(dropout: Double) throws -> VolumePredictor {
-    let network = try SegmentationNetwork(
-        Architecture(
-            family: .uNet(normalization: .batch), classes: 4, channels: 6, kernel: 3, depth: 2,
-            dropout: dropout))
+    let network = try makeTinyNetwork(
+        classes: 4, channels: 6, context: 1, dropout: dropout, seed: 11)
     return VolumePredictor(
         networks: [
             PlaneNetwork(

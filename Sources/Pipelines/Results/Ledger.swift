@@ -90,7 +90,8 @@ final class Ledger: ResultStore {
             position INTEGER NOT NULL, run INTEGER NOT NULL REFERENCES run, settled INTEGER,
             state TEXT NOT NULL, status TEXT, input_sha256 TEXT, input TEXT, model TEXT, options TEXT,
             own_labels TEXT, started TEXT, ended TEXT, seconds REAL, peak_memory_bytes INTEGER,
-            result TEXT, stage TEXT, code TEXT, reason TEXT, next_step TEXT) WITHOUT ROWID;
+            result TEXT, stage TEXT, code TEXT, reason TEXT, next_step TEXT,
+            committed_record TEXT) WITHOUT ROWID;
         CREATE INDEX IF NOT EXISTS scan_of_run ON scan (run, position);
         CREATE TABLE IF NOT EXISTS output (
             scan TEXT NOT NULL REFERENCES scan ON DELETE CASCADE, path TEXT NOT NULL,
@@ -134,11 +135,31 @@ final class Ledger: ResultStore {
 
     func stored(_ scan: ScanFile) throws -> StoredResult? {
         let found = try reading { try Self.stored(scan.outputName, in: $0) }
+        if let found, found.state == .committing, let committed = try committedResult(of: scan) {
+            var result = committed
+            result.failure = found.failure
+            return result
+        }
         if let found, !found.ownLabels.isEmpty { return found }
         guard var earlier = try fallback?.stored(scan) else { return found }
         // The failure is this ledger's, the files are the other's.
         earlier.failure = found?.failure
         return earlier
+    }
+
+    /// The result of a scan whose files all have their final names although the process ended before
+    /// it could say so: the record beside the label map, which comes last, is the one announced.
+    private func committedResult(of scan: ScanFile) throws -> StoredResult? {
+        let announced = try reading { database in
+            try String.fetchOne(
+                database, sql: "SELECT committed_record FROM scan WHERE name = ?",
+                arguments: [scan.outputName])
+        }
+        let output = (path as NSString).deletingLastPathComponent
+        guard let announced,
+            contentHash(ofFileAt: ScanOutputs(of: scan, in: output).provenance) == announced
+        else { return nil }
+        return try SidecarStore(output: output).stored(scan)
     }
 
     private static func stored(_ name: String, in database: Database) throws -> StoredResult? {
@@ -189,6 +210,7 @@ final class Ledger: ResultStore {
 
     func willCommit(_ scan: ScanFile, _ files: [OutputFile]) throws {
         let labels = files.first { $0.path.hasSuffix("_dseg.nii.gz") }?.sha256
+        let record = files.first { $0.path.hasSuffix("_dseg.json") }?.sha256
         try writing { database in
             let row = try Row.fetchOne(
                 database, sql: "SELECT own_labels FROM scan WHERE name = ?",
@@ -199,8 +221,11 @@ final class Ledger: ResultStore {
             }
             if let labels { own.insert(labels) }
             try database.execute(
-                sql: "UPDATE scan SET state = 'committing', own_labels = ? WHERE name = ?",
-                arguments: [try encoded(own.sorted()), scan.outputName])
+                sql: """
+                    UPDATE scan SET state = 'committing', own_labels = ?, committed_record = ?
+                        WHERE name = ?
+                    """,
+                arguments: [try encoded(own.sorted()), record, scan.outputName])
         }
     }
 
