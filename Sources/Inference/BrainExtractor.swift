@@ -56,8 +56,9 @@ public final class BrainExtractor {
     static let faintestSignal: Float = 0.1
     /// The most that may show something there, as a part of the brain.
     static let largestSignalShare = 0.02
-    /// How much of the band up to that distance must show nothing, so that a block cut out of a head
-    /// does not count as stripped. A mask may be too small by most of the band's width.
+    /// The least part of the band up to that distance that must show nothing.
+    ///
+    /// A block cut out of a head does not count as stripped. A mask may be too small by most of the band's width.
     static let leastEmptyShare = 0.2
     /// The smallest brain; what is smaller is none.
     static let smallestBrainCubicMillimeters = 10_000.0
