@@ -47,7 +47,9 @@ final class OutputFolder: Sendable {
         } catch let held as FileLock.Held {
             throw OutputError.inUse(path: path, holder: held.holder)
         }
-        try? FileManager.default.removeItem(atPath: staging)
+        for path in [staging, staging + "-ended"] {
+            try? FileManager.default.removeItem(atPath: path)
+        }
     }
 
     /// The name of the file that tells that a process writes.
@@ -69,12 +71,13 @@ final class OutputFolder: Sendable {
         willCommit: ([StagedFiles.File]) throws -> Void = { _ in },
         _ write: (StagedFiles) throws -> Void
     ) throws {
-        let number = state.withLock { state in
+        // Made under the lock, which the handler of a signal never gives back.
+        let folder = try state.withLock { state in
             state.nextNumber += 1
-            return state.nextNumber
+            let folder = joined(staging, String(state.nextNumber))
+            try makeDirectory(folder)
+            return folder
         }
-        let folder = joined(staging, String(number))
-        try makeDirectory(folder)
         defer {
             try? FileManager.default.removeItem(atPath: folder)
             rmdir(staging)
@@ -168,7 +171,10 @@ final class OutputFolder: Sendable {
         // answer does not keep the process alive.
         for _ in 0..<100 {
             _ = state.withLockIfAvailable { _ in
-                try? FileManager.default.removeItem(atPath: staging)
+                // Under another name first, so that no thread can write there any more.
+                let ended = staging + "-ended"
+                _ = rename(staging, ended)
+                try? FileManager.default.removeItem(atPath: ended)
                 for lock in locks.reversed() { lock.release() }
                 end(message.withLock(\.self), status: 128 + number)
             }
@@ -209,14 +215,21 @@ final class StagedFiles {
     /// - Throws: What `body` throws; a `FileWriteError` names the final name.
     func write(_ path: String, _ body: (_ path: String) throws -> Void) throws {
         let place = joined(folder, String(files.count))
-        try makeDirectory(place)
         let stagedPath = joined(place, (path as NSString).lastPathComponent)
         do {
+            try make(place)
             try body(stagedPath)
         } catch let error as FileWriteError {
             throw FileWriteError(path: path, errorNumber: error.errorNumber)
         }
         files.append(File(path: path, stagedPath: stagedPath))
+    }
+
+    /// Makes a folder, but none above it: where the staging folder has gone, the run is ending.
+    private func make(_ folder: String) throws {
+        guard mkdir(folder, 0o777) == 0 else {
+            throw FileWriteError(path: folder, errorNumber: errno)
+        }
     }
 
     /// Writes all files that a body makes in a folder, and in folders below it.
@@ -227,8 +240,8 @@ final class StagedFiles {
     /// - Throws: What `body` throws; a `FileWriteError` names the final name.
     func writeFolder(_ target: String, _ body: (_ folder: String) throws -> Void) throws {
         let place = joined(folder, String(files.count) + "-folder")
-        try makeDirectory(place)
         do {
+            try make(place)
             try body(place)
         } catch let error as FileWriteError {
             throw FileWriteError(
