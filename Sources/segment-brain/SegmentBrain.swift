@@ -120,6 +120,16 @@ struct SegmentBrain: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Only this DICOM series: its number, or a part of its description; may stand several "
+                + "times. By default all but localizers and what was computed from another series.",
+            valueName: "series"))
+    var series: [String] = []
+
+    @Flag(help: "Segment DICOM series that lack slices, too; results are marked.")
+    var allowGaps = false
+
+    @Option(
+        help: ArgumentHelp(
             "Reference label maps: measures each structure and writes metrics.tsv and what "
                 + "else 'sliceseg evaluate' does.", valueName: "dir"))
     var reference: String?
@@ -154,7 +164,9 @@ struct SegmentBrain: ParsableCommand {
         request.retriesFailed = retryFailed
         request.verifies = verify
         request.shard = try shard.map { try Shard(parsing: $0) }
-        request.participants = participantLabel
+        request.selection.participants = participantLabel
+        request.selection.series = series
+        request.selection.allowsGaps = allowGaps
         request.reference = reference
         request.profiles = profile
         request.shows = json ? .json : quiet ? .quiet : .progress

@@ -8,7 +8,8 @@ import Volumes
 /// Stands for dcm2niix.
 ///
 /// It knows the series of a folder by the lines `ID NAME` of its hidden file `.series` and their
-/// volumes by hidden files `.ID.nii`; it speaks and fails as the real one does.
+/// volumes by hidden files `.ID.nii`, and the first image of a series by `.ID.first`; it speaks and
+/// fails as the real one does.
 private let fakeConverter = """
     #!/bin/sh
     if [ "$1" = -v ]; then
@@ -26,7 +27,10 @@ private let fakeConverter = """
         exit 2
     fi
     if [ "$id" = -1 ]; then
-        while read -r key title; do printf '\\t%s\\t%s/%s\\n %s/IM1\\n' "$key" "$out" "$title" "$1"
+        while read -r key title; do
+            first=IM1
+            [ -f "$1/.$key.first" ] && first=$(cat "$1/.$key.first")
+            printf '\\t%s\\t%s/%s\\n %s/%s\\n' "$key" "$out" "$title" "$1" "$first"
         done < "$1/.series"
         if [ -f "$1/.partial" ]; then
             echo "Error: Converted 4 of 23 files" >&2
@@ -148,6 +152,87 @@ private let fakeConverter = """
             #expect(failure[0] == "2_bold")
             #expect((failure[3] + failure[4]).contains("the series '2_bold' in '\(folder)/in'"))
             #expect(!(failure[3] + failure[4]).contains("scan.nii"))
+        }
+    }
+
+    /// Makes a study of a localizer, a scan that lacks 4 of 20 slices, a whole one and its reformat.
+    private func makeStudy(_ path: String) throws {
+        try makeSeries(
+            path, ["11 1_localizer", "12 2_T1 gap", "13 3_T1 whole", "14 4_T1 reformat"])
+        func add(_ key: Int, number: Int, type: String, places: [Double], description: String)
+            throws
+        {
+            try write(Array("\(key)-0".utf8), to: path + "/.\(key).first")
+            try writeHead(to: path + "/.\(key).nii")
+            for (index, place) in places.enumerated() {
+                var image = DICOMImage()
+                image.series = "1.\(key)"
+                image.seriesNumber = number
+                image.imageType = type
+                image.description = description
+                image.number = index + 1
+                image.position = [0, 0, place]
+                try write(image.bytes, to: path + "/\(key)-\(index)")
+            }
+        }
+        let places = (0..<20).map { Double($0) * 5 }
+        try add(
+            11, number: 1, type: #"ORIGINAL\PRIMARY\LOCALIZER"#, places: [0, 10, 20],
+            description: "localizer")
+        try add(
+            12, number: 2, type: #"ORIGINAL\PRIMARY\M"#,
+            places: Array(places[..<9] + places[13...]),
+            description: "T1 gap")
+        try add(
+            13, number: 3, type: #"ORIGINAL\PRIMARY\M"#, places: places, description: "T1 whole")
+        try add(
+            14, number: 4, type: #"DERIVED\SECONDARY\MPR"#, places: places,
+            description: "T1 reformat")
+    }
+
+    @Test func `localizers and reformats are left out, and a series with a hole fails`() throws {
+        try withTemporaryDirectory { folder in
+            let environment = try environment(in: folder)
+            try writeTinyModel(to: folder + "/model")
+            try makeStudy(folder + "/in")
+            func segment(_ options: [String], to out: String) throws -> CommandResult {
+                try RunningCommand(
+                    "segment-brain",
+                    [folder + "/in", folder + "/" + out, "--model", folder + "/model"] + options,
+                    environment: environment
+                ).wait()
+            }
+            func labels(_ out: String) -> [String] {
+                files(below: folder + "/" + out).filter { $0.hasSuffix("_dseg.nii.gz") }
+                    .map { String($0.dropLast("_dseg.nii.gz".count)) }
+            }
+            let plain = try segment([], to: "plain")
+            #expect(plain.status == 1, "\(plain.errors)")
+            #expect(labels("plain") == ["3_T1_whole"])
+            #expect(plain.errors.contains("Left out as localizers: 1_localizer;"))
+            #expect(plain.errors.contains("(DERIVED): 4_T1_reformat;"))
+            let failures = try rows(of: folder + "/plain/failures.tsv")
+            #expect(failures.map(\.first) == ["2_T1_gap"])
+            let reason = try #require(failures.first?.last)
+            #expect(reason.contains("4 slices are missing between slices 9 and 10 of 16"))
+            #expect(reason.contains("--allow-gaps"))
+
+            let allowed = try segment(["--allow-gaps"], to: "allowed")
+            #expect(allowed.status == 0, "\(allowed.errors)")
+            #expect(labels("allowed") == ["2_T1_gap", "3_T1_whole"])
+            let provenance = try object(folder + "/allowed/2_T1_gap_dseg.json")
+            let warnings = try #require(provenance["warnings"] as? [String])
+            #expect(warnings.contains { $0.contains("4 slices are missing between slices 9") })
+
+            #expect(try segment(["--series", "1"], to: "first").status == 0)
+            #expect(labels("first") == ["1_localizer"])
+            #expect(
+                try segment(["--series", "REFORMAT", "--series", "3"], to: "two").status == 0)
+            #expect(labels("two") == ["3_T1_whole", "4_T1_reformat"])
+            let unknown = try segment(["--series", "FLAIR"], to: "none")
+            #expect(unknown.status == 2)
+            #expect(
+                unknown.errors.contains("no DICOM series 'FLAIR'; there are 1_localizer, 2_T1_gap"))
         }
     }
 

@@ -74,7 +74,7 @@ public struct JobFile: Sendable {
             request.space = try parseChoice(space, option: "segment.outputs.space")
         }
         request.volume = job.integer("segment.volume")
-        request.participants = job.list("segment.participants") ?? []
+        request.selection.participants = job.list("segment.participants") ?? []
         request.reference = job.text("segment.references")
         request.overwrites = job.boolean("segment.overwrite") ?? false
         request.verifies = job.boolean("segment.verify") ?? false

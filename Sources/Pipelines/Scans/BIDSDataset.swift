@@ -39,39 +39,66 @@ struct BIDSDataset {
     ///
     /// - Parameter labels: The labels without `sub-`; empty for all.
     /// - Returns: The scans in the order of their paths.
-    /// - Throws: ``UsageError`` where there are none.
+    /// - Throws: ``UsageError`` where all are wanted and there are none.
     func scans(ofParticipants labels: [String]) throws(UsageError) -> [ScanFile] {
-        let wanted =
-            labels.isEmpty ? folders : folders.filter { labels.contains(String($0.dropFirst(4))) }
+        let wanted = folders(ofParticipants: labels)
         let found = scans(of: wanted)
-        guard !found.isEmpty || wanted.isEmpty else {
+        guard !found.isEmpty || !labels.isEmpty || wanted.isEmpty else {
             throw UsageError(
-                "the BIDS dataset '\(root)' holds no T1-weighted scan of "
-                    + (labels.isEmpty ? "any participant" : wanted.joined(separator: ", "))
-                    + "; there should be files such as '\(wanted[0])/anat/\(wanted[0])_T1w.nii.gz' "
+                "the BIDS dataset '\(root)' holds no T1-weighted scan of any participant; there should be files such as '\(wanted[0])/anat/\(wanted[0])_T1w.nii.gz' "
                     + "or, with sessions, '\(wanted[0])/ses-…/anat/…_T1w.nii.gz'; name other "
                     + "scans themselves")
         }
         return found
     }
 
-    /// Tells which participants have no T1-weighted scan.
+    /// The participants that are there and have no T1-weighted scan.
     ///
     /// - Parameter labels: The labels without `sub-`; empty for all.
-    /// - Returns: A sentence, or `nil` where each has one.
-    func noteOnMissingScans(ofParticipants labels: [String]) -> String? {
-        let missing = folders.filter { folder in
-            (labels.isEmpty || labels.contains(String(folder.dropFirst(4))))
-                && scans(of: [folder]).isEmpty
-        }
-        guard !missing.isEmpty else { return nil }
-        let more = missing.count > 20 ? " and \(missing.count - 20) more" : ""
-        return "'\(root)' has no T1-weighted scan of \(missing.prefix(20).joined(separator: ", "))"
-            + more + "."
+    /// - Returns: Their folders' names, `sub-01`.
+    func withoutScan(ofParticipants labels: [String]) -> [String] {
+        folders(ofParticipants: labels).filter { scans(of: [$0]).isEmpty }
+    }
+
+    /// The T1-weighted files of participants that are no anatomical scans: phase, real and imaginary
+    /// parts, and single inversions.
+    ///
+    /// - Parameter labels: The labels without `sub-`; empty for all.
+    /// - Returns: Their paths in the dataset.
+    func leftOutFiles(ofParticipants labels: [String]) -> [String] {
+        weightedFiles(of: folders(ofParticipants: labels)).filter { !$0.isAnatomy }.map(\.path)
+    }
+
+    private func folders(ofParticipants labels: [String]) -> [String] {
+        labels.isEmpty ? folders : folders.filter { labels.contains(String($0.dropFirst(4))) }
     }
 
     private func scans(of folders: [String]) -> [ScanFile] {
-        var found: [ScanFile] = []
+        weightedFiles(of: folders).filter(\.isAnatomy).map { file in
+            ScanFile(
+                path: joined(root, file.path), outputName: file.outputName,
+                origin: .bids(BIDSScan(dataset: root, relativePath: file.path)))
+        }
+    }
+
+    /// A file with the suffix `T1w`.
+    private struct WeightedFile {
+        /// In the dataset.
+        var path: String
+        /// The path without suffix and ending.
+        var outputName: String
+
+        /// Whether it shows the whole signal of an anatomy: no part of it but the magnitude, and no
+        /// single inversion of an MP2RAGE.
+        var isAnatomy: Bool {
+            guard let name = outputName.split(separator: "/").last.flatMap({ BIDSName(String($0)) })
+            else { return true }
+            return [nil, "mag"].contains(name["part"]) && name["inv"] == nil
+        }
+    }
+
+    private func weightedFiles(of folders: [String]) -> [WeightedFile] {
+        var found: [WeightedFile] = []
         for participant in folders {
             let sessions = listing(participant).filter { name in
                 name.hasPrefix("ses-") && isDirectory(joined(root, joined(participant, name)))
@@ -84,10 +111,7 @@ struct BIDSDataset {
                     else { continue }
                     let path = joined(anatomy, name)
                     found.append(
-                        ScanFile(
-                            path: joined(root, path),
-                            outputName: String(path.dropLast(ending.count)),
-                            origin: .bids(BIDSScan(dataset: root, relativePath: path))))
+                        WeightedFile(path: path, outputName: String(path.dropLast(ending.count))))
                 }
             }
         }

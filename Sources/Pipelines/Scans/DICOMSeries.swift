@@ -37,6 +37,18 @@ package struct DICOMSeries: Sendable, Hashable, Codable {
     package var name: String
     /// What turns it into a volume.
     package var converter: DICOMConverter
+    /// The ways in which slices are missing or there too often, a clause each.
+    package var faults: [String] = []
+    /// The number in its images' headers, else the one that its name begins with.
+    var number: Int?
+    /// The description in its images' headers, else its name.
+    var description: String
+    /// Whether it only plans other series.
+    var isLocalizer = false
+    /// Whether its images were computed from others.
+    var isDerived = false
+    /// The place of its images: study and frame of reference.
+    var space = ""
 
     /// Converts the series in a temporary folder, which is removed afterwards.
     ///
@@ -66,13 +78,31 @@ package struct DICOMSeries: Sendable, Hashable, Codable {
             }
             let path = joined(scratch, volume)
             do {
-                return (try read(path), result.warnings + (note.map { [$0] } ?? []))
+                return (
+                    try read(path),
+                    faults.map { "the series is incomplete and was segmented all the same: \($0)" }
+                        + result.warnings + (note.map { [$0] } ?? [])
+                )
             } catch {
                 let text = userMessage(for: error, about: path)
                 throw DICOMError(
                     code: .unusableVolume, description: text.replacing("'\(path)'", with: place))
             }
         }
+    }
+
+    /// Why the series is not segmented, or `nil` where it is whole.
+    var refusal: String? {
+        guard !faults.isEmpty else { return nil }
+        return "\(place) is incomplete: \(faults.joined(separator: "; ")); fetch it again, or "
+            + "segment what is there with --allow-gaps."
+    }
+
+    /// Whether a choice means the series: its number, or a part of its name or description.
+    func matches(_ choice: String) -> Bool {
+        if let asked = Int(choice) { return number == asked }
+        return name.localizedCaseInsensitiveContains(choice)
+            || description.localizedCaseInsensitiveContains(choice)
     }
 
     /// The series as an error names it.
@@ -94,6 +124,20 @@ package struct DICOMSeries: Sendable, Hashable, Codable {
         return best.map {
             ($0, "slices are unevenly spaced or tilted; dcm2niix's resampled volume is used")
         }
+    }
+}
+
+extension DICOMSeries {
+    /// Takes over what the headers of its images tell.
+    fileprivate mutating func describe(_ headers: [DICOMHeader]) {
+        guard let first = headers.first else { return }
+        let slices = DICOMSlices(headers)
+        faults = slices.faults
+        isLocalizer = slices.isLocalizer
+        isDerived = slices.isDerived
+        number = first.seriesNumber ?? number
+        if !first.seriesDescription.isEmpty { description = first.seriesDescription }
+        space = first.frameOfReference.isEmpty ? "" : first.study + " " + first.frameOfReference
     }
 }
 
@@ -135,19 +179,33 @@ package struct DICOMConverter: Sendable, Hashable, Codable {
         let result = try run(
             on: folder, output: NSTemporaryDirectory(), ["-n", "-1", "-w", "1", "-f", "%s_%d"])
         // A line for each: a tab, the identifier (with an echo's number after a point), a tab, and
-        // the path of the volume it would write. Several lines of one series are its volumes.
+        // the path of the volume it would write. Several lines of one series are its volumes. The
+        // next line names the first of its images, after a space.
         var identifiers: Set<Substring> = []
         var found: [DICOMSeries] = []
-        for line in result.output.split(whereSeparator: \.isNewline) where line.hasPrefix("\t") {
+        var isNew = false
+        let headers = headers(in: folder)
+        for line in result.output.split(whereSeparator: \.isNewline) {
+            if isNew, line.hasPrefix(" "), let name = line.split(separator: "/").last,
+                let series = headers.seriesOfFile[String(name)]
+            {
+                found[found.count - 1].describe(headers.ofSeries[series] ?? [])
+            }
+            isNew = false
+            guard line.hasPrefix("\t") else { continue }
             let fields = line.split(separator: "\t")
             guard fields.count == 2, fields[0].contains(/^[0-9]+(\.-?[0-9]+)?$/),
                 let name = fields[1].split(separator: "/").last,
                 identifiers.insert(fields[0]).inserted
             else { continue }
+            isNew = true
             found.append(
                 DICOMSeries(
                     folder: folder, identifier: String(fields[0]),
-                    name: safeFileName(String(name)), converter: self))
+                    name: safeFileName(String(name)), converter: self,
+                    number: name.split(separator: "_").first.flatMap { Int($0) },
+                    description: String(name),
+                    isLocalizer: DICOMSlices.namesLocalizer(String(name))))
         }
         let nextStep = "\(result.reason); see what 'dcm2niix' says to the folder"
         guard !found.isEmpty else {
@@ -166,6 +224,22 @@ package struct DICOMConverter: Sendable, Hashable, Codable {
                     code: .unreadable,
                     description: "dcm2niix cannot read every series in '\(folder)'" + nextStep)
         )
+    }
+
+    /// The headers of the DICOM files in a folder by their series, and each file's series.
+    private func headers(
+        in folder: String
+    ) -> (ofSeries: [String: [DICOMHeader]], seriesOfFile: [String: String]) {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        var ofSeries: [String: [DICOMHeader]] = [:]
+        var seriesOfFile: [String: String] = [:]
+        for name in names.sorted() where mayBeDICOM(name) {
+            let path = joined(folder, name)
+            guard isRegularFile(path), let header = DICOMHeader(path: path) else { continue }
+            ofSeries[header.seriesKey, default: []].append(header)
+            seriesOfFile[name] = header.seriesKey
+        }
+        return (ofSeries, seriesOfFile)
     }
 
     /// What dcm2niix said and did.

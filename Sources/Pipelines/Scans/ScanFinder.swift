@@ -4,57 +4,81 @@ import Foundation
 import Synchronization
 import VolumeIO
 
+/// Which of the scans at some inputs are wanted.
+public struct ScanSelection: Sendable, Hashable, Codable {
+    /// The labels of the participants of BIDS datasets, with or without `sub-`; empty for all.
+    public var participants: [String] = []
+    /// The DICOM series: numbers, or parts of descriptions; empty for all but localizers and what was
+    /// computed from another series.
+    public var series: [String] = []
+    /// Whether DICOM series that lack slices, or hold some twice, are taken as they are.
+    public var allowsGaps = false
+
+    /// Makes a selection of all scans.
+    public init() {}
+}
+
+/// The scans at some inputs.
+public struct FoundScans: Sendable {
+    /// The scans, each once, in the order in which they are wanted.
+    ///
+    /// Among them are those that cannot be read, which fail by name.
+    public var scans: [ScanFile]
+    /// What was left out and why, and what could not be searched, a sentence each.
+    public var warnings: [String]
+}
+
 /// Finds the scans that a command line names.
 ///
 /// An input is a scan's file, a folder, or a text list (`.txt`) with an input a line. Folders are
 /// searched with their subfolders, sorted by name; hidden files, what this program writes beside
-/// scans (`NAME_dseg`, `NAME_probseg`, brain masks) and folders that hold its results are left out, and symbolic
-/// links are followed once. In a list, paths are relative to the list's folder, lines that begin
-/// with `#` are comments, and spaces count. A line that names nothing usable is a scan that fails, with
-/// its number; where no line is usable, that is an error. So is a folder that cannot be read where it
-/// was named; a subfolder is left out with a note. What this program makes of a scan is no scan.
+/// scans (`NAME_dseg`, `NAME_probseg`, brain masks) and folders that hold its results are left out, and
+/// symbolic links are followed once. Masks, label maps, phase images and images of other kinds, as their names
+/// or headers tell, are left out of folders with a warning; a file that is named itself is taken. In
+/// a list, paths are relative to the list's folder, lines that begin with `#` are comments, and spaces
+/// count; a line that names nothing becomes a scan that fails.
 ///
 /// A folder that is a BIDS dataset gives the T1-weighted scans of its participants, and no other
 /// file. Elsewhere each DICOM series is a scan too; its folder is told by the first files in it.
-/// Headers of DICOM files are read by dcm2niix. A DICOM folder that cannot be read is a scan that
-/// fails; one without dcm2niix is an error where there is nothing else.
+/// Localizers, and series that were computed from others beside them, are left out unless they are
+/// chosen. A series that lacks slices, or holds some twice, is a scan that fails, unless that is
+/// allowed. A DICOM folder that cannot be read is a scan that fails; one without dcm2niix is an
+/// error where there is nothing else.
 ///
 /// Scans of a folder keep their subfolders in the output; others go straight into it.
 ///
 /// - Parameters:
 ///   - inputs: The inputs, in the order in which scans are wanted.
 ///   - output: The output folder, which is not searched.
-///   - participants: The labels of the participants of BIDS datasets that are wanted, with or
-///     without `sub-`; all where it is empty.
-///   - note: Is told what takes a while and which participants have no scan.
-/// - Returns: The scans; one that is named twice comes once.
-/// - Throws: ``UsageError`` where an input is missing or holds no scan, where there is no such
-///   participant, and where two scans would write the same files.
+///   - selection: Which of them are wanted. A participant that is asked for and has no scan, or that
+///     is not there beside others that are, is a scan that fails.
+///   - note: Is told what takes a while.
+/// - Returns: The scans.
+/// - Throws: ``UsageError`` where an input is missing or holds no scan, where no participant or
+///   series is there that is asked for, and where two scans would write the same files.
 public func findScans(
-    in inputs: [String], output: String, participants: [String] = [],
+    in inputs: [String], output: String, selection: ScanSelection = ScanSelection(),
     note: (String) -> Void = { _ in }
-) throws(UsageError) -> [ScanFile] {
+) throws(UsageError) -> FoundScans {
     try findScans(
-        in: inputs, output: output, participants: participants,
-        converter: DICOMConverter.find, note: note)
+        in: inputs, output: output, selection: selection, converter: DICOMConverter.find,
+        note: note)
 }
 
 /// Finds the scans that a command line names, with another way to find dcm2niix.
 package func findScans(
-    in inputs: [String], output: String, participants: [String] = [],
+    in inputs: [String], output: String, selection: ScanSelection = ScanSelection(),
     converter: () -> DICOMConverter?, note: (String) -> Void = { _ in }
-) throws(UsageError) -> [ScanFile] {
-    var finder = ScanFinder(
-        output: output,
-        participants: participants.map { $0.hasPrefix("sub-") ? String($0.dropFirst(4)) : $0 })
-    for input in inputs { try finder.add(input) }
-    try finder.checkParticipants()
-    for line in finder.notes { note(line) }
-    return try finder.scansWithSeries(converter: converter, note: note)
+) throws(UsageError) -> FoundScans {
+    var finder = ScanFinder(output: output, selection: selection)
+    for input in inputs { try finder.add(input, list: nil) }
+    try finder.addMissingParticipants()
+    let scans = try finder.scansWithSeries(converter: converter, note: note)
+    return FoundScans(scans: scans, warnings: finder.warnings)
 }
 
 /// What a search comes upon.
-private enum Finding {
+enum Finding {
     case scan(ScanFile)
     /// A folder of DICOM files whose series are not known yet, and its name below the input.
     case dicomFolder(path: String, relative: String)
@@ -63,32 +87,29 @@ private enum Finding {
 private struct ScanFinder {
     private var findings: [Finding] = []
     private let output: String
+    private let selection: ScanSelection
     private let participants: [String]
     private var knownParticipants: Set<String> = []
     private var datasets: [String] = []
-    private(set) var notes: [String] = []
+    private(set) var warnings: [String] = []
 
-    init(output: String, participants: [String]) {
+    init(output: String, selection: ScanSelection) {
         self.output = resolvedPath(output)
-        self.participants = participants
-    }
-
-    /// Adds what an input of the command line names.
-    mutating func add(_ input: String) throws(UsageError) {
-        if !isDirectory(input), input.lowercased().hasSuffix(".txt"), pathExists(input) {
-            try addList(input)
-        } else {
-            try addScans(input)
+        self.selection = selection
+        participants = selection.participants.map {
+            $0.hasPrefix("sub-") ? String($0.dropFirst(4)) : $0
         }
     }
 
-    /// Adds the scans of a file or folder.
-    private mutating func addScans(_ input: String) throws(UsageError) {
+    /// Adds what an input of the command line, or a line of a list, names.
+    mutating func add(_ input: String, list: String?) throws(UsageError) {
         guard pathExists(input) else {
             throw UsageError(problemOfMissing(input), code: .input)
         }
         if isDirectory(input) {
             try addDirectory(input)
+        } else if list == nil, input.lowercased().hasSuffix(".txt") {
+            try addList(input)
         } else if let name = volumeName(ofPath: input) {
             findings.append(.scan(ScanFile(path: input, outputName: name)))
         } else if isDICOMFile(input) {
@@ -106,64 +127,166 @@ private struct ScanFinder {
 
     private mutating func addDirectory(_ path: String) throws(UsageError) {
         if let dataset = BIDSDataset(at: path) {
-            guard resolvedPath(path) != output else {
-                throw UsageError(
-                    "the output folder '\(path)' is the BIDS dataset itself; write to "
-                        + "'\(joined(path, "derivatives/sliceseg"))' or elsewhere")
-            }
-            knownParticipants.formUnion(dataset.participants)
-            datasets.append(path)
-            findings += try dataset.scans(ofParticipants: participants).map { .scan($0) }
-            if let line = dataset.noteOnMissingScans(ofParticipants: participants) {
-                notes.append(line)
-            }
+            try addDataset(dataset, at: path)
             return
         }
         var search = DirectorySearch(output: output)
         try search.visit(path, relative: "")
-        notes += search.notes
+        warnings += search.warnings
         guard !search.found.isEmpty else {
+            guard search.leftOut.isEmpty else {
+                throw UsageError(
+                    "no scan was found in '\(path)', but \(search.leftOut.text); name a file itself "
+                        + "to segment it")
+            }
             throw UsageError(
                 "no scan was found in '\(path)'; name a folder with .nii, .nii.gz, .mgz, .mgh or "
                     + "DICOM files, or a BIDS dataset")
         }
+        if !search.leftOut.isEmpty {
+            warnings.append(
+                "Left out of '\(path)': \(search.leftOut.text); name a file itself to segment it.")
+        }
         findings += search.found
     }
 
-    /// Checks that each participant that is asked for was seen.
-    func checkParticipants() throws(UsageError) {
-        guard let unknown = participants.first(where: { !knownParticipants.contains($0) }) else {
-            return
+    private mutating func addDataset(
+        _ dataset: BIDSDataset, at path: String
+    ) throws(UsageError) {
+        guard resolvedPath(path) != output else {
+            throw UsageError(
+                "the output folder '\(path)' is the BIDS dataset itself; write to "
+                    + "'\(joined(path, "derivatives/sliceseg"))' or elsewhere")
         }
+        knownParticipants.formUnion(dataset.participants)
+        datasets.append(path)
+        findings += try dataset.scans(ofParticipants: participants).map { .scan($0) }
+        let missing = dataset.withoutScan(ofParticipants: participants)
+        let reason = "'\(path)' has no T1-weighted scan"
+        if participants.isEmpty {
+            if !missing.isEmpty {
+                warnings.append("\(reason) of \(listed(missing, atMost: 20)).")
+            }
+        } else {
+            findings += missing.map { participant in
+                .scan(
+                    ScanFile(
+                        path: joined(path, participant), outputName: participant,
+                        origin: .unreadable(
+                            FailureReason(
+                                sentence: "\(reason) of \(participant); add it as "
+                                    + "'\(participant)/anat/\(participant)_T1w.nii.gz', or leave the "
+                                    + "participant out", code: "input.noScan", stage: nil))))
+            }
+        }
+        let others = dataset.leftOutFiles(ofParticipants: participants)
+        if !others.isEmpty {
+            warnings.append(
+                "Left out of '\(path)', as they are no anatomical scans: "
+                    + "\(listed(others, atMost: 5)).")
+        }
+    }
+
+    /// Makes participants that are asked for and not there scans that fail, unless all are such.
+    mutating func addMissingParticipants() throws(UsageError) {
+        let unknown = participants.filter { !knownParticipants.contains($0) }
+        guard let first = unknown.first else { return }
         guard let dataset = datasets.first else {
             throw UsageError(
                 "--participant-label needs a BIDS dataset, and no input is one; name its folder or "
                     + "leave the option out")
         }
-        let known = knownParticipants.sorted()
-        let more = known.count > 20 ? " and \(known.count - 20) more" : ""
-        throw UsageError(
-            "there is no participant '\(unknown)' in '\(dataset)'; there are "
-                + known.prefix(20).joined(separator: ", ") + more)
+        let known = listed(knownParticipants.sorted(), atMost: 20)
+        guard unknown.count < participants.count else {
+            throw UsageError(
+                "there is no participant '\(first)' in '\(dataset)'; there are \(known)")
+        }
+        findings += unknown.map { label in
+            .scan(
+                ScanFile(
+                    path: joined(dataset, "sub-" + label), outputName: "sub-" + label,
+                    origin: .unreadable(
+                        FailureReason(
+                            stage: nil, code: "input.noParticipant",
+                            problem: "there is no participant '\(label)' in '\(dataset)'",
+                            nextStep: "there are \(known)"))))
+        }
     }
 
     // MARK: - Series and doubles
 
     /// The scans, each once, with the series in place of DICOM folders.
-    func scansWithSeries(
+    mutating func scansWithSeries(
         converter: () -> DICOMConverter?, note: (String) -> Void
     ) throws(UsageError) -> [ScanFile] {
         let folders = findings.compactMap { finding -> (path: String, relative: String)? in
             guard case .dicomFolder(let path, let relative) = finding else { return nil }
             return (path, relative)
         }
-        var series = try findSeries(in: folders, converter: converter, note: note)[...]
+        guard selection.series.isEmpty || !folders.isEmpty else {
+            throw UsageError(
+                "--series needs a folder of DICOM files, and no input holds one; name it or leave "
+                    + "the option out")
+        }
+        var series = try chosen(findSeries(in: folders, converter: converter, note: note))[...]
         let all = findings.flatMap { finding -> [ScanFile] in
             switch finding {
             case .scan(let scan): [scan]
             case .dicomFolder: series.popFirst() ?? []
             }
         }
+        guard !all.isEmpty else {
+            throw UsageError(
+                "every DICOM series in '\(folders.first?.path ?? "")' is left out ("
+                    + "\(warnings.joined(separator: " "))); choose one with --series")
+        }
+        return try withoutDoubles(all)
+    }
+
+    /// Leaves out series that are not wanted, and refuses those that are not whole.
+    private mutating func chosen(_ found: [[ScanFile]]) throws(UsageError) -> [[ScanFile]] {
+        let known = found.joined().compactMap(\.series)
+        for choice in selection.series where !known.contains(where: { $0.matches(choice) }) {
+            let names = listed(known.map(\.name), atMost: 20)
+            throw UsageError("there is no DICOM series '\(choice)'; there are \(names)")
+        }
+        let sources = known.filter { !$0.isDerived && !$0.isLocalizer && !$0.space.isEmpty }
+        let spaces = Set(sources.map(\.space))
+        var localizers: [String] = []
+        var derived: [String] = []
+        let result = found.map { scans in
+            scans.compactMap { scan -> ScanFile? in
+                guard let series = scan.series else { return scan }
+                if !selection.series.isEmpty {
+                    guard selection.series.contains(where: series.matches) else { return nil }
+                } else if series.isLocalizer {
+                    localizers.append(scan.outputName)
+                    return nil
+                } else if series.isDerived, spaces.contains(series.space) {
+                    derived.append(scan.outputName)
+                    return nil
+                }
+                guard !selection.allowsGaps, let refusal = series.refusal else { return scan }
+                return ScanFile(
+                    path: scan.path, outputName: scan.outputName,
+                    origin: .unreadable(
+                        FailureReason(sentence: refusal, code: "dicom.incomplete", stage: nil)))
+            }
+        }
+        if !localizers.isEmpty {
+            warnings.append(
+                "Left out as localizers: \(listed(localizers, atMost: 10)); choose one with "
+                    + "--series to segment it.")
+        }
+        if !derived.isEmpty {
+            warnings.append(
+                "Left out as computed from a series beside them (DERIVED): "
+                    + "\(listed(derived, atMost: 10)); choose one with --series to segment it.")
+        }
+        return result
+    }
+
+    private func withoutDoubles(_ all: [ScanFile]) throws(UsageError) -> [ScanFile] {
         var result: [ScanFile] = []
         var positionOfOutput: [String: Int] = [:]
         for scan in all {
@@ -236,48 +359,53 @@ private struct ScanFinder {
         }
         if text.unicodeScalars.first == "\u{FEFF}" { text.unicodeScalars.removeFirst() }
         let folder = (path as NSString).deletingLastPathComponent
-        // A line may end in either way, or in both.
+        var count = 0
+        var problems: [(line: Int, input: String, problem: String)] = []
         let lines = text.split(omittingEmptySubsequences: false) {
             $0 == "\n" || $0 == "\r\n" || $0 == "\r"
         }
-        var problems: [(line: Int, path: String, error: UsageError)] = []
-        var isEmpty = true
-        for (index, line) in lines.enumerated() where !line.hasPrefix("#") {
+        for (number, line) in zip(1..., lines) where !line.hasPrefix("#") {
             guard line.contains(where: { !$0.isWhitespace }) else { continue }
-            isEmpty = false
-            let path = line.hasPrefix("/") ? String(line) : joined(folder, String(line))
-            let before = findings.count
+            count += 1
+            let input = line.hasPrefix("/") ? String(line) : joined(folder, String(line))
             do {
-                try addScans(path)
+                try add(input, list: path)
             } catch {
-                findings.removeSubrange(before...)
-                problems.append((index + 1, path, error))
+                problems.append((number, input, error.description))
             }
         }
-        guard !isEmpty else {
+        guard count > 0 else {
             throw UsageError(
                 "the list '\(path)' names no scan; write one path a line", code: .input)
         }
-        guard let first = problems.first else { return }
-        guard findings.count > 0 else {
-            let more =
-                problems.count > 1 ? " (and \(problems.count - 1) more lines like it)" : ""
-            throw UsageError(
-                "line \(first.line) of '\(path)'\(more): \(first.error)", code: .input)
+        let sentences = problems.map { "line \($0.line) of the list '\(path)': \($0.problem)" }
+        guard problems.count < count else {
+            throw UsageError(sentences.joined(separator: "; "), code: .input)
         }
-        for problem in problems {
-            let sentence = "line \(problem.line) of '\(path)': \(problem.error)"
-            notes.append(sentence + ".")
-            let name = volumeName(ofPath: problem.path) ?? "line-\(problem.line)"
+        for (problem, sentence) in zip(problems, sentences) {
+            let text = sentence.prefix(1).uppercased() + sentence.dropFirst() + "."
+            warnings.append(text)
+            let file = (problem.input as NSString).lastPathComponent
             findings.append(
                 .scan(
                     ScanFile(
-                        path: problem.path, outputName: name,
+                        path: problem.input,
+                        outputName: "\(volumeName(ofPath: problem.input) ?? file) "
+                            + "(line \(problem.line))",
                         origin: .unreadable(
-                            FailureReason(
-                                sentence: sentence, code: problem.error.errorCode, stage: nil)))))
+                            FailureReason(sentence: text, code: "usage.input", stage: nil)))))
         }
     }
+}
+
+/// A DICOM folder as a scan that fails.
+private func unreadableDICOM(_ path: String, _ relative: String, reason: String) -> ScanFile {
+    let name =
+        relative.isEmpty
+        ? (absolutePath(path) as NSString).lastPathComponent : joined(relative, "DICOM")
+    return ScanFile(
+        path: path, outputName: name,
+        origin: .unreadable(FailureReason(sentence: reason, code: "dicom.unreadable", stage: nil)))
 }
 
 /// The sentence about a path that leads nowhere.
@@ -292,16 +420,6 @@ func problemOfMissing(_ path: String) -> String {
         + "'datalad get \(path)'"
 }
 
-/// A DICOM folder as a scan that fails.
-private func unreadableDICOM(_ path: String, _ relative: String, reason: String) -> ScanFile {
-    let name =
-        relative.isEmpty
-        ? (absolutePath(path) as NSString).lastPathComponent : joined(relative, "DICOM")
-    return ScanFile(
-        path: path, outputName: name,
-        origin: .unreadable(FailureReason(sentence: reason, code: "dicom.unreadable", stage: nil)))
-}
-
 extension ScanFile {
     /// Whether both are the same volume of one file or folder.
     fileprivate func isSameKind(as other: ScanFile) -> Bool {
@@ -310,59 +428,10 @@ extension ScanFile {
         }
         return true
     }
-}
 
-/// A walk through a folder and its subfolders.
-private struct DirectorySearch {
-    private(set) var found: [Finding] = []
-    private(set) var notes: [String] = []
-    private var visited: Set<[UInt8]> = []
-    private let output: String
-
-    init(output: String) { self.output = output }
-
-    mutating func visit(_ path: String, relative: String) throws(UsageError) {
-        guard visited.insert(identity(ofPath: path)).inserted else { return }
-        guard let listing = try? FileManager.default.contentsOfDirectory(atPath: path) else {
-            let problem = "the folder '\(path)' cannot be read"
-            guard !relative.isEmpty else {
-                throw UsageError("\(problem); check its permissions", code: .input)
-            }
-            notes.append("warning: \(problem) and is left out.")
-            return
-        }
-        let names = listing.filter { !$0.hasPrefix(".") }.sorted()
-        var others: [String] = []
-        for name in names {
-            let full = joined(path, name)
-            if isDirectory(full) {
-                // The output may lie inside the input, but the folder that is named is searched
-                // even where it is both.
-                guard resolvedPath(full) != output, !holdsOurResults(full) else { continue }
-                try visit(full, relative: joined(relative, name))
-            } else if let scan = scanName(name) {
-                found.append(.scan(ScanFile(path: full, outputName: joined(relative, scan))))
-            } else {
-                others.append(name)
-            }
-        }
-        if firstDICOMFile(among: others, in: path) != nil {
-            found.append(.dicomFolder(path: path, relative: relative))
-        }
-    }
-
-    /// The name of a scan, or `nil` for other files, for what this program writes and for the image
-    /// of a pair.
-    private func scanName(_ file: String) -> String? {
-        let lowercased = file.lowercased()
-        guard volumeFileExtensions.contains(where: { lowercased.hasSuffix("." + $0) }),
-            let name = volumeName(ofPath: file),
-            ![
-                "_dseg", "_probseg", "_entropy", "_space-conformed_scan", "_desc-brain_mask",
-            ]
-            .contains(where: name.hasSuffix),
-            !isSetAside(name)
-        else { return nil }
-        return name
+    /// The DICOM series, where the scan is one.
+    fileprivate var series: DICOMSeries? {
+        guard case .dicom(let series) = origin else { return nil }
+        return series
     }
 }

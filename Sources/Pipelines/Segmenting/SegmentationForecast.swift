@@ -15,6 +15,7 @@ struct SegmentationForecast {
     /// - Throws: ``UsageError`` where the request cannot be met; errors of the model.
     init(_ request: SegmentationRequest, note: (String) -> Void) throws {
         let plan = try SegmentationPlan(request, note: note)
+        for warning in plan.warnings { note(warning) }
         let path = joined(request.output, Ledger.fileName(shard: request.shard))
         let store: any ResultStore =
             isRegularFile(path)

@@ -17,6 +17,8 @@ struct SegmentationPlan: Sendable {
     let positions: [Int]
     /// All scans, those of other shards included.
     let scanCount: Int
+    /// What was left out of the inputs and why, a sentence each.
+    let warnings: [String]
     /// The BIDS datasets that they come from.
     let sources: BIDSSources
     /// The references, where some are given.
@@ -34,12 +36,13 @@ struct SegmentationPlan: Sendable {
     ///
     /// - Parameters:
     ///   - request: The request.
-    ///   - note: Called with what takes a while and with what is left out.
+    ///   - note: Called with what takes a while.
     /// - Throws: ``UsageError`` where the request cannot be met; errors of the model.
     init(_ request: SegmentationRequest, note: (String) -> Void = { _ in }) throws {
-        let found = try findScans(
-            in: request.inputs, output: request.output, participants: request.participants,
-            note: note)
+        let search = try findScans(
+            in: request.inputs, output: request.output, selection: request.selection, note: note)
+        let found = search.scans
+        warnings = search.warnings
         if request.device != "auto" { _ = try resolveDevice(request.device) }
         let bundle = try loadModel(request.model)
         let planes = try request.segmenterOptions(on: .cpu).validatedPlanes(of: bundle.card)
@@ -90,6 +93,7 @@ struct SegmentationPlan: Sendable {
         self.scans = scans
         positions = Array(scans.indices)
         scanCount = scans.count
+        warnings = []
         bundle = try loadModel(request.model)
         brainModel = try bundle.brainModel()
         let planes = try request.segmenterOptions(on: .cpu).validatedPlanes(of: bundle.card)

@@ -46,8 +46,8 @@ public struct SegmentationRequest: Sendable, Codable, Hashable {
     public var seed: UInt64 = 0
     /// Whether scans that are done are segmented again.
     public var overwrites = false
-    /// The labels of the participants of BIDS datasets, with or without `sub-`; empty for all.
-    public var participants: [String] = []
+    /// Which of the scans at the inputs are wanted.
+    public var selection = ScanSelection()
     /// The part of the scans that this process segments, or `nil` for all.
     public var shard: Shard?
     /// Whether only scans that failed before are segmented.

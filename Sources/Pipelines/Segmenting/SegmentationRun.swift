@@ -70,6 +70,7 @@ private struct SegmentationRun {
         plan = try SegmentationPlan(request) { line in
             if request.shows == .progress { complain(line) }
         }
+        for warning in plan.warnings { complain(warning) }
         // A file that grows beyond a limit is an error to report, not the end of the process.
         signal(SIGXFSZ, SIG_IGN)
         try prepareOutputDirectory(request.output)

@@ -102,11 +102,15 @@ private final class StripRun {
 
     init(_ request: StripRequest) throws {
         self.request = request
-        scans = try findScans(
-            in: request.inputs, output: request.output, participants: request.participants
+        var selection = ScanSelection()
+        selection.participants = request.participants
+        let found = try findScans(
+            in: request.inputs, output: request.output, selection: selection
         ) { line in
             if request.shows == .progress { complain(line) }
-        }.map { scan in
+        }
+        for warning in found.warnings { complain(warning) }
+        scans = found.scans.map { scan in
             var scan = scan
             scan.volume = request.volume
             return scan

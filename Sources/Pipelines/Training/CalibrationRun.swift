@@ -26,7 +26,9 @@ let calibrationScanCount = 4
 public func calibrate(
     model: String, inputs: [String], output: String, threads: Int?, report: (String) -> Void
 ) throws {
-    let scans = try findScans(in: inputs, output: output, note: report)
+    let found = try findScans(in: inputs, output: output, note: report)
+    let scans = found.scans
+    for warning in found.warnings { report(warning) }
     var bundle = try loadModel(model)
     try Engine.load()
     if let threads { try Engine.setThreadCount(threads) }

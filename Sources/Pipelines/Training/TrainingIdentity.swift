@@ -98,6 +98,24 @@ struct TrainingFolder {
                 + "choose another --output, or replace it with --overwrite")
     }
 
+    /// Takes the folder, which exists, for as long as a training writes to it.
+    ///
+    /// - Throws: ``TrainingRunError`` where another process trains in it; `FileWriteError`.
+    func lock() throws -> FileLock {
+        do {
+            return try FileLock(
+                at: joined(path, "training.lock"),
+                command: CommandLine.arguments.joined(separator: " "))
+        } catch let held as FileLock.Held {
+            let holder = held.holder.map {
+                "process \($0.process) on \($0.host) since \($0.since): \($0.command)"
+            }
+            throw TrainingRunError(
+                description: "another training writes to '\(path)' (\(holder ?? "unknown")); wait "
+                    + "until it ends, or choose another --output")
+        }
+    }
+
     /// Removes what an earlier training has written, and nothing else.
     func clear() throws {
         guard state != nil else { return }

@@ -179,6 +179,9 @@ func trainModel(
     let validation = material.validation
     try FileManager.default.createDirectory(
         atPath: outputDirectory, withIntermediateDirectories: true)
+    let lock = try folder.lock()
+    defer { lock.release() }
+    try folder.check(identity: identity, resume: resume, overwrites: overwrites)
     if !resume { try folder.clear() }
     try writeAtomically(text, to: outputDirectory + "/configuration.yaml")
 

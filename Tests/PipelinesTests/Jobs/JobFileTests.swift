@@ -40,7 +40,7 @@ struct JobFileTests {
             expected.precision = .fp32
             expected.interpolation = .cubic
             expected.volume = 2
-            expected.participants = ["01", "02"]
+            expected.selection.participants = ["01", "02"]
             expected.reference = folder + "/manual"
             expected.overwrites = true
             expected.verifies = true

@@ -18,10 +18,12 @@ import Testing
     private func find(
         _ inputs: [String], in folder: String, participants: [String] = []
     ) throws -> [String] {
-        try findScans(
-            in: inputs.map { folder + "/" + $0 }, output: folder + "/out",
-            participants: participants, converter: { nil }
-        ).map(\.outputName)
+        var selection = ScanSelection()
+        selection.participants = participants
+        return try findScans(
+            in: inputs.map { folder + "/" + $0 }, output: folder + "/out", selection: selection,
+            converter: { nil }
+        ).scans.map(\.outputName)
     }
 
     private let files = [
@@ -53,20 +55,61 @@ import Testing
     @Test func `tell which participants have no scan`() throws {
         try withTemporaryDirectory { folder in
             try make(files + ["b/sub-03/anat/sub-03_T2w.nii"], in: folder)
-            var notes: [String] = []
             let found = try findScans(
-                in: [folder + "/b"], output: folder + "/out", converter: { nil }
-            ) { notes.append($0) }
-            #expect(found.count == 4)
-            #expect(notes == ["'\(folder)/b' has no T1-weighted scan of sub-03."])
+                in: [folder + "/b"], output: folder + "/out", converter: { nil })
+            #expect(found.scans.count == 4)
+            #expect(found.warnings == ["'\(folder)/b' has no T1-weighted scan of sub-03."])
         }
     }
 
-    @Test func `name the participants there are where one is unknown`() throws {
+    @Test func `make participants that are asked for and not there fail by name`() throws {
+        try withTemporaryDirectory { folder in
+            try make(files + ["b/sub-03/anat/sub-03_T2w.nii"], in: folder)
+            var selection = ScanSelection()
+            selection.participants = ["01", "sub-7", "03"]
+            let found = try findScans(
+                in: [folder + "/b"], output: folder + "/out", selection: selection,
+                converter: { nil })
+            #expect(found.scans.map(\.outputName) == ["sub-01/anat/sub-01", "sub-03", "sub-7"])
+            let reasons = found.scans.compactMap { scan in
+                if case .unreadable(let reason) = scan.origin { reason.sentence } else { nil }
+            }
+            try #require(reasons.count == 2)
+            #expect(reasons[0].hasPrefix("'\(folder)/b' has no T1-weighted scan of sub-03; add it"))
+            #expect(
+                reasons[1]
+                    == "there is no participant '7' in '\(folder)/b'; there are 01, 02, 03.")
+        }
+    }
+
+    @Test func `leave parts of complex images and single inversions out`() throws {
+        try withTemporaryDirectory { folder in
+            let anatomy = "b/sub-04/anat/sub-04_"
+            try make(
+                files + [
+                    anatomy + "part-mag_T1w.nii.gz", anatomy + "part-phase_T1w.nii.gz",
+                    anatomy + "inv-1_part-mag_T1w.nii.gz", anatomy + "inv-1_MP2RAGE.nii.gz",
+                ], in: folder)
+            var selection = ScanSelection()
+            selection.participants = ["04"]
+            let found = try findScans(
+                in: [folder + "/b"], output: folder + "/out", selection: selection,
+                converter: { nil })
+            #expect(found.scans.map(\.outputName) == ["sub-04/anat/sub-04_part-mag"])
+            #expect(
+                found.warnings == [
+                    "Left out of '\(folder)/b', as they are no anatomical scans: "
+                        + "sub-04/anat/sub-04_inv-1_part-mag_T1w.nii.gz, "
+                        + "sub-04/anat/sub-04_part-phase_T1w.nii.gz."
+                ])
+        }
+    }
+
+    @Test func `name the participants there are where none that is asked for is known`() throws {
         try withTemporaryDirectory { folder in
             try make(files, in: folder)
             let error = #expect(throws: UsageError.self) {
-                try find(["b"], in: folder, participants: ["01", "sub-7"])
+                try find(["b"], in: folder, participants: ["sub-7"])
             }
             #expect(error?.description.hasSuffix("'7' in '\(folder)/b'; there are 01, 02") == true)
         }

@@ -1,7 +1,10 @@
+import Datasets
 import Foundation
 import Pipelines
 import TestSupport
 import Testing
+import VolumeIO
+import Volumes
 
 /// How scans are found.
 @Suite struct `Finding scans` {
@@ -20,7 +23,7 @@ import Testing
     private func find(_ inputs: [String], in folder: String) throws -> [[String]] {
         try findScans(
             in: inputs.map { folder + "/" + $0 }, output: folder + "/out", converter: { nil }
-        ).map { [String($0.path.dropFirst(folder.count + 1)), $0.outputName] }
+        ).scans.map { [String($0.path.dropFirst(folder.count + 1)), $0.outputName] }
     }
 
     @Test func `a folder is searched with its subfolders in order of names`() throws {
@@ -73,7 +76,7 @@ import Testing
                     "in/a.nii.gz", "in/a_dseg.nii.gz", "in/a_probseg.nii.gz", "in/a_qc.png",
                     "in/a_volumes.tsv", "in/a_dseg.json", "in/b_dseg.nii", "in/b_DSEG.nii",
                 ], in: folder)
-            #expect(try find(["in"], in: folder).map { $0[1] } == ["a", "b_DSEG"])
+            #expect(try find(["in"], in: folder).map { $0[1] } == ["a"])
             // Whoever names one of them by itself means it.
             #expect(try find(["in/a_dseg.nii.gz"], in: folder).map { $0[1] } == ["a_dseg"])
         }
@@ -150,6 +153,121 @@ import Testing
             #expect(
                 try find(["in/list.txt"], in: folder).map { $0[1] } == ["my scan", "b", "c"])
         }
+    }
+
+    @Test func `a bad line of a list is told by its number and fails alone`() throws {
+        try withTemporaryDirectory { folder in
+            try make(["in/a.nii", "in/c.nii", "in/notes.md"], in: folder)
+            let path = folder + "/in/list.txt"
+            try Data("a.nii\n# later\nb.nii\n\nnotes.md\nc.nii\n".utf8)
+                .write(to: URL(filePath: path))
+            let found = try findScans(in: [path], output: folder + "/out", converter: { nil })
+            #expect(
+                found.scans.map(\.outputName) == ["a", "b (line 3)", "notes.md (line 5)", "c"]
+                    || found.scans.map(\.outputName) == [
+                        "a", "c", "b (line 3)", "notes.md (line 5)",
+                    ])
+            #expect(
+                found.warnings.map { $0.prefix(40) } == [
+                    "Line 3 of the list '\(path)'".prefix(40),
+                    "Line 5 of the list '\(path)'".prefix(40),
+                ])
+            #expect(
+                found.warnings.first?.hasSuffix(
+                    "does not exist; check the path of the scan or folder.") == true)
+            #expect(found.scans.compactMap(reason) == found.warnings)
+            try Data("x.nii\ny.nii\n".utf8).write(to: URL(filePath: path))
+            let error = #expect(throws: UsageError.self) { try find(["in/list.txt"], in: folder) }
+            #expect(error?.description.contains("line 1 of") == true)
+            #expect(error?.description.contains("line 2 of") == true)
+        }
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root may read everything"))
+    func `an unreadable subfolder is a warning`() throws {
+        try withTemporaryDirectory { folder in
+            try make(["in/a.nii", "in/lost+found/b.nii"], in: folder)
+            chmod(folder + "/in/lost+found", 0)
+            defer { chmod(folder + "/in/lost+found", 0o700) }
+            let found = try findScans(
+                in: [folder + "/in"], output: folder + "/out", converter: { nil })
+            #expect(found.scans.map(\.outputName) == ["a"])
+            #expect(
+                found.warnings == [
+                    "The folder '\(folder)/in/lost+found' cannot be read and was not searched."
+                ])
+        }
+    }
+
+    @Test func `files that are no scans are left out by name and told together`() throws {
+        try withTemporaryDirectory { folder in
+            let scans = [
+                "brainmask.mgz", "T1.mgz", "masked.nii", "sub-1_part-mag_T1w.nii", "t1.nii",
+            ]
+            let others = [
+                "t1_mask.nii", "aparc+aseg.mgz", "x_seg.nii.gz", "t1_ph.nii.gz",
+                "sub-1_part-phase_T1w.nii", "sub-1_inv-1_MP2RAGE.nii", "x_probseg.nii",
+            ]
+            try make((scans + others).map { "in/" + $0 }, in: folder)
+            let found = try findScans(
+                in: [folder + "/in"], output: folder + "/out", converter: { nil })
+            #expect(found.scans.map { ($0.path as NSString).lastPathComponent } == scans.sorted())
+            #expect(
+                found.warnings == [
+                    "Left out of '\(folder)/in': 1 mask (t1_mask.nii), 2 label maps (aparc+aseg.mgz, "
+                        + "x_seg.nii.gz), 1 probability map (x_probseg.nii), 2 phase images "
+                        + "(sub-1_part-phase_T1w.nii, t1_ph.nii.gz), 1 image of another kind "
+                        + "(sub-1_inv-1_MP2RAGE.nii); name a file itself to segment it."
+                ])
+            // Whoever names one means it; a folder of nothing else says what is in it.
+            #expect(try find(["in/t1_mask.nii"], in: folder).map { $0[1] } == ["t1_mask"])
+            try make(["masks/a_mask.nii"], in: folder)
+            let error = #expect(throws: UsageError.self) { try find(["masks"], in: folder) }
+            #expect(error?.description.contains("but 1 mask (a_mask.nii); name a file") == true)
+        }
+    }
+
+    @Test func `a file whose header says that it holds labels is left out`() throws {
+        try withTemporaryDirectory { folder in
+            try make(["in/a.nii"], in: folder)
+            let map = LabelMap(
+                grid: Grid(size: GridSize(2, 2, 2), affine: .identity),
+                labels: [UInt16](repeating: 1, count: 8))
+            try writeLabelMap(map, to: folder + "/in/manual.nii.gz", like: nil)
+            let found = try findScans(
+                in: [folder + "/in"], output: folder + "/out", converter: { nil })
+            #expect(found.scans.map(\.outputName) == ["a"])
+            #expect(found.warnings.first?.contains("1 label map (manual.nii.gz)") == true)
+        }
+    }
+
+    @Test func `a file of labels or of one mask is known without a word about it`() throws {
+        try withTemporaryDirectory { folder in
+            try make(["in/a.nii"], in: folder)
+            let head = makePhantom(
+                seed: 1,
+                options: PhantomOptions(
+                    size: GridSize(64, 72, 64), spacingMillimeters: SIMD3(2.5, 2.5, 2.5)))
+            let grid = head.scan.grid
+            func write(_ voxels: [Float], _ name: String) throws {
+                try writeVolume(
+                    Volume(grid: grid, voxels: voxels), to: folder + "/in/" + name, like: nil,
+                    storedAs: .int16)
+            }
+            try write(head.scan.voxels.map { $0.rounded() }, "head.nii.gz")
+            try write(head.labels.labels.map { Float($0) }, "manual.nii.gz")
+            try write(head.labels.labels.map { $0 == 0 ? 0 : 1 }, "outline.nii")
+            let found = try findScans(
+                in: [folder + "/in"], output: folder + "/out", converter: { nil })
+            #expect(found.scans.map(\.outputName) == ["a", "head"])
+            #expect(
+                found.warnings.first?.contains("1 mask (outline.nii), 1 label map (manual") == true)
+        }
+    }
+
+    /// Why a scan is known not to be readable.
+    private func reason(of scan: ScanFile) -> String? {
+        if case .unreadable(let reason) = scan.origin { reason.sentence } else { nil }
     }
 
     @Test func `two scans with the same output are refused by both names`() throws {
