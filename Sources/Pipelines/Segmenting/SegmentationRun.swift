@@ -165,7 +165,9 @@ private final class SegmentationRun {
             evaluation = measured.report
             measurement = measured
         }
-        let quality = qualityControl(of: qualityInputs, table: bundle.card.labels)
+        let quality = qualityControl(
+            of: qualityInputs, table: bundle.card.labels,
+            thresholds: QualityThresholds(bundle.card.qualityLimits))
         try writeRecords(measurement, quality, seconds: (clock.now - start) / .seconds(1))
         display.note(summary(seconds: (clock.now - start) / .seconds(1)))
         // Failure is named last, where it is seen.

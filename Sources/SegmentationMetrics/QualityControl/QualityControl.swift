@@ -107,8 +107,10 @@ private func withZScores(
     for position in (scans.first ?? []).indices {
         let holding = scans.indices.filter { scans[$0][position].volumeCubicMillimeters > 0 }
         guard holding.count >= thresholds.scansForZScores else { continue }
+        // Volumes spread by factors, those of ventricles above all.
         let scores = robustZScores(
-            of: holding.map { scans[$0][position].volumeCubicMillimeters })
+            of: holding.map { log(scans[$0][position].volumeCubicMillimeters) },
+            leastSpread: QualityThresholds.leastVolumeSpread)
         for (scan, score) in zip(holding, scores) { scans[scan][position].volumeZScore = score }
     }
     return scans

@@ -3,7 +3,7 @@
 /// Healthy anatomy as experts draw it hardly ever exceeds the standard values: the examples name
 /// the largest of the 15 manually labelled training scans of the Multi-Atlas Labelling Challenge.
 public struct QualityThresholds: Sendable, Hashable, Codable {
-    /// For a volume's robust z-score in the run, on either side.
+    /// For the robust z-score of a volume's logarithm in the run, on either side.
     public var volumeZScore: Double
     /// For `|L - R| / (L + R)` of a pair's volumes.
     public var asymmetry: Double
@@ -18,8 +18,13 @@ public struct QualityThresholds: Sendable, Hashable, Codable {
     /// How many scans of a run must hold a structure before its volumes have z-scores.
     public var scansForZScores: Int
 
-    /// 3.5, which Iglewicz and Hoaglin (1993) recommend: a normal value in 2000 lies further out.
-    public static let standardVolumeZScore = 3.5
+    /// 5: Iglewicz and Hoaglin (1993) recommend 3.5 for one value, beyond which one normal value in
+    /// 2000 lies; a scan has dozens of structures, and the spread of a small run is not known well.
+    public static let standardVolumeZScore = 5.0
+
+    /// 0.12: structures of a few scans can be alike within a percent by chance; a run's spread counts
+    /// as 12 % at least.
+    public static let leastVolumeSpread = 0.12
 
     /// 1/3: one side is twice the other.
     ///
@@ -27,11 +32,11 @@ public struct QualityThresholds: Sendable, Hashable, Codable {
     /// 0.08 elsewhere.
     public static let standardAsymmetry = 1.0 / 3
 
-    /// 0.1: a tenth of the structure lies apart.
+    /// 0.3: three tenths of the structure lie apart.
     ///
     /// Manual labels reach 0.03, but for the third and
     /// fourth ventricles, which are thin enough to be cut by a voxel grid (0.28 and 0.10).
-    public static let standardFractionOutsideLargest = 0.1
+    public static let standardFractionOutsideLargest = 0.3
 
     /// 0.3: two planes agree by a Dice coefficient of 0.7, where the literature draws the line of
     /// good overlap (Zijdenbos et al., IEEE Trans Med Imaging 13(4), 1994).
@@ -40,9 +45,8 @@ public struct QualityThresholds: Sendable, Hashable, Codable {
     /// 5: among fewer the median distance from the median is mostly chance.
     public static let standardScansForZScores = 5
 
-    /// 5: no label map of the adults in the table lies further out, and what networks make of good
-    /// scans of other people stays below it.
-    public static let standardAdultDeviation = 5.0
+    /// 4: no label map of the adults in the table lies further out.
+    public static let standardAdultDeviation = 4.0
 
     /// 0.05: more than a brain stem that leaves the field of view downwards, as it often does.
     public static let standardEdgeFraction = 0.05

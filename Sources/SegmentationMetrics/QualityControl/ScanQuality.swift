@@ -151,8 +151,8 @@ public struct ScanQuality: Sendable, Hashable, Codable {
         public var name: String
         /// Its volume in mm³; 0 where it is missing.
         public var volumeCubicMillimeters: Double
-        /// The volume's robust z-score among the scans of the run that hold the structure; `nil`
-        /// where it is missing or too few hold it.
+        /// The robust z-score of the volume's logarithm among the scans of the run that hold the
+        /// structure; `nil` where it is missing or too few hold it.
         public var volumeZScore: Double?
         /// `(L - R) / (L + R)` of the pair it belongs to: positive where the left one is larger,
         /// ±1 where one is missing; `nil` where it has no counterpart or both are missing.

@@ -8,13 +8,16 @@
 ///
 /// Source: Iglewicz and Hoaglin, How to Detect and Handle Outliers, 1993, chapter 3.
 ///
-/// - Parameter values: The sample.
+/// - Parameters:
+///   - values: The sample.
+///   - leastSpread: The smallest spread that counts, for samples that may agree by chance.
 /// - Returns: One score for each value, in the same order.
-public func robustZScores(of values: [Double]) -> [Double] {
+public func robustZScores(of values: [Double], leastSpread: Double = 0) -> [Double] {
     guard let center = median(of: values) else { return [] }
     let distances = values.map { abs($0 - center) }
     // 1 / Φ⁻¹(3/4) and √(π / 2).
     var spread = 1.482602218505602 * (median(of: distances) ?? 0)
     if spread == 0 { spread = 1.2533141373155003 * (mean(of: distances) ?? 0) }
+    spread = max(spread, leastSpread)
     return values.map { spread == 0 ? 0 : ($0 - center) / spread }
 }
