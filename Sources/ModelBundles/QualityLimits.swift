@@ -1,5 +1,7 @@
-/// Thresholds of quality control that suit a model: the largest values among its validation cases, with
-/// a margin. A limit that is `nil` is the standard one.
+/// Thresholds of quality control that suit a model.
+///
+/// They are the largest values among its validation cases, with a margin. A limit that is `nil` is the
+/// standard one.
 ///
 /// What is odd for one model is ordinary for another: the planes of a small network disagree more.
 public struct QualityLimits: Sendable, Equatable, Codable {

@@ -75,6 +75,7 @@ extension HTML {
     ///   - title: The heading.
     ///   - controls: Fields beside it; may be empty.
     ///   - content: The section's body.
+    /// - Returns: The section.
     static func section(
         _ identifier: String, _ title: String, controls: HTML = "", _ content: HTML
     ) -> HTML {

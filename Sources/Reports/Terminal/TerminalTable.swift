@@ -66,6 +66,7 @@ package struct TerminalTable: Sendable {
     /// The lines, each ended by a line feed; the headings are left out where none has a text.
     ///
     /// - Parameter style: Colors, where they may be used.
+    /// - Returns: The text.
     package func rendered(
         for style: TerminalStyle = TerminalStyle(
             isInteractive: false, columns: 80, usesColor: false, usesUnicode: false)
