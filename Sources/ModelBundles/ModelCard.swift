@@ -29,6 +29,8 @@ public struct ModelCard: Sendable, Equatable, Codable {
     public var training: TrainingRecord
     /// How well it does, by data set and metric.
     public var accuracy: [AccuracyRecord]
+    /// Thresholds of quality control that suit it, or `nil` for the standard ones.
+    public var qualityLimits: QualityLimits?
 
     /// Makes a card of the current format.
     public init(
@@ -86,6 +88,7 @@ public struct ModelCard: Sendable, Equatable, Codable {
         }
         if let problem = brainExtraction?.problem { return problem }
         if planes.isEmpty { return "lists no planes" }
+        if let problem = qualityLimits?.problem { return "has wrong quality limits: \(problem)" }
         if Set(planes.map(\.plane)).count != planes.count { return "lists a plane twice" }
         for entry in planes {
             if let problem = entry.problem(classCount: count + 1) {

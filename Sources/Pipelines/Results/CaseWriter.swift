@@ -51,6 +51,7 @@ struct CaseWriter: Sendable {
     let brainModel: RunRecord.Model?
     let options: Provenance.Options
     let table: LabelTable
+    let thresholds: QualityThresholds
     let sources: BIDSSources
 
     /// Writes a scan's files, which take their names when all are whole; the provenance is the last.
@@ -212,7 +213,9 @@ struct CaseWriter: Sendable {
             scan: volume, labels: labels, table: table, title: scan.outputName)
         let png = try picture.pngData()
         try staged.write(outputs.picture) { try writeAtomically(png, to: $0) }
-        let judged = qualityControl(of: [result().quality], table: table).first
+        let judged = qualityControl(
+            of: [result().quality], table: table, thresholds: thresholds
+        ).first
         try staged.write(outputs.volumes) {
             try TSVTable.volumes(measured, table: table, quality: judged).write(to: $0)
         }

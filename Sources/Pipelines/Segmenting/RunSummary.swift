@@ -13,6 +13,8 @@ struct RunSummary {
     let output: String
     /// The structures.
     let table: LabelTable
+    /// What quality control flags from on.
+    let thresholds: QualityThresholds
     /// The seconds of each stage are recorded too.
     var profiles = false
 
@@ -58,7 +60,9 @@ struct RunSummary {
 
     /// Quality control, the most suspicious scan first.
     var quality: [ScanQuality] {
-        qualityControl(of: outcomes.compactMap { $0.outcome.result?.quality }, table: table)
+        qualityControl(
+            of: outcomes.compactMap { $0.outcome.result?.quality }, table: table,
+            thresholds: thresholds)
     }
 
     /// How many scans ended in a state.

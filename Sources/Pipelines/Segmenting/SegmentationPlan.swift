@@ -30,6 +30,9 @@ struct SegmentationPlan: Sendable {
     /// The options as records have them.
     let options: Provenance.Options
 
+    /// What quality control flags from on, by the model's card.
+    var thresholds: QualityThresholds { QualityThresholds(bundle.card.qualityLimits) }
+
     /// Finds scans, model and references, and checks that they go together.
     ///
     /// Nothing is written.

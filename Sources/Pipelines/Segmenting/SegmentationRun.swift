@@ -149,7 +149,9 @@ private struct SegmentationRun {
                 brainModel: plan.brainModel.map {
                     RunRecord.Model(name: $0.card.name, identity: $0.identity)
                 },
-                options: plan.options, table: plan.bundle.card.labels, sources: plan.sources),
+                options: plan.options, table: plan.bundle.card.labels,
+                thresholds: plan.thresholds,
+                sources: plan.sources),
             networks: networks,
             note: { display.note("\($0.outputName): \($1)") },
             progress: { scan, stage, fraction in
@@ -211,7 +213,8 @@ private final class Recorder: Sendable {
     var summary: RunSummary {
         RunSummary(
             outcomes: state.withLock(\.outcomes), output: plan.request.output,
-            table: plan.bundle.card.labels, profiles: plan.request.profiles)
+            table: plan.bundle.card.labels, thresholds: plan.thresholds,
+            profiles: plan.request.profiles)
     }
 
     /// The stages of all scans that were segmented.

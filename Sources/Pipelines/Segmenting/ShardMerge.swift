@@ -36,7 +36,7 @@ public func mergeShards(
     }
     let summary = RunSummary(
         outcomes: scans.compactMap { scan in scan.outcome.map { (scan.scan, $0) } }, output: output,
-        table: plan.bundle.card.labels)
+        table: plan.bundle.card.labels, thresholds: plan.thresholds)
     var joinedRun = plan.ledgerRun
     joinedRun.started = run.started
     let ledger = try Ledger(

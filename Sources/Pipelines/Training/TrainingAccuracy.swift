@@ -16,6 +16,8 @@ struct MeasuredAccuracy {
     var records: [AccuracyRecord] = []
     /// The same as the page's columns.
     var columns: [TrainingPage.Accuracy] = []
+    /// Thresholds of quality control by the held-out cases, or `nil` for the standard ones.
+    var qualityLimits: QualityLimits?
     /// The slices on which prediction and reference agree least.
     var worst: [SliceComparison] = []
 }
@@ -43,9 +45,17 @@ func measureAccuracy(
             precision: precision, batchSize: 4)
         var all: [[Double]] = table.structures.map { _ in [] }
         var predictions: [[UInt8]] = []
+        var inputs: [QualityInput] = []
         for trainingCase in cases {
-            let classes = try predictor.classes(of: trainingCase.conformed.volume)
+            let measuresQuality = view.networks.count == networks.count
+            let prediction = try predictor.prediction(
+                of: trainingCase.conformed.volume,
+                measuresDisagreement: measuresQuality && networks.count > 1)
+            let classes = prediction.classes
             predictions.append(classes)
+            if measuresQuality {
+                inputs.append(qualityInput(of: prediction, trainingCase, table: table))
+            }
             let dice = structureDice(of: trainingCase, classes: classes, table: table)
             for (position, structure) in table.structures.enumerated() {
                 let value = dice[position].map { String(format: "%.4f", $0) } ?? "n/a"
@@ -54,6 +64,9 @@ func measureAccuracy(
                     + "\(structure.name)\t\(value)\n"
                 if let defined = dice[position] { all[position].append(defined) }
             }
+        }
+        if !inputs.isEmpty {
+            measured.qualityLimits = QualityLimits(ofValidationCases: inputs, table: table)
         }
         for plane in view.planes {
             measured.worst += comparisons(
@@ -73,6 +86,23 @@ func measureAccuracy(
     }
     try writeAtomically(rows, to: tablePath)
     return measured
+}
+
+/// The measurements of a prediction that quality control judges.
+private func qualityInput(
+    of prediction: VolumePrediction, _ trainingCase: TrainingCase, table: LabelTable
+) -> QualityInput {
+    let labelOfClass = table.labelOfClass
+    var disagreement: [UInt16: Double] = [:]
+    for (member, value) in prediction.planeDisagreement.enumerated() where member > 0 {
+        disagreement[labelOfClass[member]] = value
+    }
+    return QualityInput(
+        name: trainingCase.name,
+        segmentation: LabelMap(
+            grid: trainingCase.conformed.volume.grid,
+            labels: prediction.classes.map { labelOfClass[Int($0)] }),
+        table: table, planeDisagreement: disagreement)
 }
 
 /// A number of structures as words.

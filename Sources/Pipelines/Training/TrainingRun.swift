@@ -262,6 +262,7 @@ func trainModel(
             device: device, precision: configuration.optimization.precision,
             tablePath: outputDirectory + "/accuracy.tsv", report: report)
         card.accuracy = measured.records
+        card.qualityLimits = measured.qualityLimits
         accuracy = measured
     }
     record.isFinished = true

@@ -68,6 +68,36 @@ import Volumes
         #expect(report.notes.contains { $0.hasPrefix("1 case without 'age' in") })
     }
 
+    @Test func `what is no age is missing, and an age without an end is a class of its own`() throws
+    {
+        let (report, statistics) = try evaluated(
+            "id\tage\n01\tNaN\n02\t41\n010\t89+\nx\tinf\n", by: "age:40,60")
+        #expect(
+            statistics.map { [$0[0], $0[5]] } == [
+                ["all", "4"], ["40 to below 60", "1"], ["89+", "1"], ["n/a", "2"],
+            ])
+        #expect(report.notes.contains { $0.hasPrefix("2 cases without 'age' in") })
+    }
+
+    @Test func `a wrong column is found before anything is measured`() throws {
+        try withTemporaryDirectory { folder in
+            for name in ["p", "r"] {
+                try FileManager.default.createDirectory(
+                    atPath: folder + "/" + name, withIntermediateDirectories: false)
+                // Reading it would be another error.
+                try Data("no image".utf8).write(to: URL(filePath: folder + "/\(name)/a_dseg.nii"))
+            }
+            let table = folder + "/participants.tsv"
+            try Data("participant_id\tsex\na\tF\n".utf8).write(to: URL(filePath: table))
+            var request = EvaluationRequest(
+                prediction: folder + "/p", reference: folder + "/r", output: folder + "/out")
+            request.participants = table
+            request.group = "age"
+            #expect(throws: UsageError.self) { try evaluate(request) }
+            #expect(!FileManager.default.fileExists(atPath: folder + "/out"))
+        }
+    }
+
     @Test func `many numbers are cut at their quartiles, few are categories in order`() throws {
         let names = (1...12).map { "s\($0)" }
         let rows = names.enumerated().map { "\($1)\t\(20 + $0)\t\(8 + $0 % 3)" }
