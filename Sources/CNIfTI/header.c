@@ -36,8 +36,8 @@ static CNIfTIStatus load(
     if (size == CNIFTI_HEADER_2_BYTES) {
         if (count < sizeof *two) return CNIFTI_ERROR_TRUNCATED;
         memcpy(two, bytes, sizeof *two);
-        if ((memcmp(two->magic, "n+2", 4) != 0 && memcmp(two->magic, "ni2", 4) != 0)
-            || memcmp(two->magic + 4, kLineEnds, sizeof kLineEnds) != 0)
+        if ((memcmp(two->magic, "n+2", 4) != 0 && memcmp(two->magic, "ni2", 4) != 0) ||
+            memcmp(two->magic + 4, kLineEnds, sizeof kLineEnds) != 0)
             return CNIFTI_ERROR_NOT_NIFTI;
         *version = 2;
         if (*is_swapped) nifti_swap_as_nifti2(two);
@@ -47,33 +47,33 @@ static CNIfTIStatus load(
 }
 
 // Both structures name their fields alike.
-#define COPY_FIELDS(header, source)                                  \
-    do {                                                             \
-        for (int i = 0; i < 8; i++) {                                \
-            (header)->dim[i] = (source).dim[i];                      \
-            (header)->pixdim[i] = (source).pixdim[i];                \
-        }                                                            \
-        (header)->is_single_file = (source).magic[1] == '+';         \
-        (header)->datatype = (source).datatype;                      \
-        (header)->bits_per_voxel = (source).bitpix;                  \
-        (header)->data_offset = (double)(source).vox_offset;         \
-        (header)->slope = (source).scl_slope;                        \
-        (header)->intercept = (source).scl_inter;                    \
-        (header)->qform_code = (source).qform_code;                  \
-        (header)->sform_code = (source).sform_code;                  \
-        (header)->quaternion[0] = (source).quatern_b;                \
-        (header)->quaternion[1] = (source).quatern_c;                \
-        (header)->quaternion[2] = (source).quatern_d;                \
-        (header)->offset[0] = (source).qoffset_x;                    \
-        (header)->offset[1] = (source).qoffset_y;                    \
-        (header)->offset[2] = (source).qoffset_z;                    \
-        for (int i = 0; i < 4; i++) {                                \
-            (header)->srow[i] = (source).srow_x[i];                  \
-            (header)->srow[4 + i] = (source).srow_y[i];              \
-            (header)->srow[8 + i] = (source).srow_z[i];              \
-        }                                                            \
-        (header)->intent_code = (source).intent_code;                \
-        (header)->xyzt_units = (source).xyzt_units;                  \
+#define COPY_FIELDS(header, source)                          \
+    do {                                                     \
+        for (int i = 0; i < 8; i++) {                        \
+            (header)->dim[i] = (source).dim[i];              \
+            (header)->pixdim[i] = (source).pixdim[i];        \
+        }                                                    \
+        (header)->is_single_file = (source).magic[1] == '+'; \
+        (header)->datatype = (source).datatype;              \
+        (header)->bits_per_voxel = (source).bitpix;          \
+        (header)->data_offset = (double)(source).vox_offset; \
+        (header)->slope = (source).scl_slope;                \
+        (header)->intercept = (source).scl_inter;            \
+        (header)->qform_code = (source).qform_code;          \
+        (header)->sform_code = (source).sform_code;          \
+        (header)->quaternion[0] = (source).quatern_b;        \
+        (header)->quaternion[1] = (source).quatern_c;        \
+        (header)->quaternion[2] = (source).quatern_d;        \
+        (header)->offset[0] = (source).qoffset_x;            \
+        (header)->offset[1] = (source).qoffset_y;            \
+        (header)->offset[2] = (source).qoffset_z;            \
+        for (int i = 0; i < 4; i++) {                        \
+            (header)->srow[i] = (source).srow_x[i];          \
+            (header)->srow[4 + i] = (source).srow_y[i];      \
+            (header)->srow[8 + i] = (source).srow_z[i];      \
+        }                                                    \
+        (header)->intent_code = (source).intent_code;        \
+        (header)->xyzt_units = (source).xyzt_units;          \
     } while (0)
 
 CNIfTIStatus cnifti_header_parse(const uint8_t *bytes, size_t count, CNIfTIHeader *header) {
@@ -104,12 +104,10 @@ void cnifti_header_qform(const CNIfTIHeader *header, double *affine) {
         d /= length;
     }
     nifti_dmat44 matrix = nifti_quatern_to_dmat44(
-        b, c, d, header->offset[0],
-        header->offset[1], header->offset[2], header->pixdim[1], header->pixdim[2],
-        header->pixdim[3], header->pixdim[0] < 0 ? -1.0 : 1.0);
+        b, c, d, header->offset[0], header->offset[1], header->offset[2], header->pixdim[1],
+        header->pixdim[2], header->pixdim[3], header->pixdim[0] < 0 ? -1.0 : 1.0);
     for (int row = 0; row < 3; row++)
-        for (int column = 0; column < 4; column++)
-            affine[4 * row + column] = matrix.m[row][column];
+        for (int column = 0; column < 4; column++) affine[4 * row + column] = matrix.m[row][column];
 }
 
 void cnifti_header_make(const int64_t *size, const double *affine, uint8_t *bytes) {
@@ -158,35 +156,34 @@ void cnifti_header_make(const int64_t *size, const double *affine, uint8_t *byte
     memcpy(bytes, &header, sizeof header);
 }
 
-#define ADAPT_FIELDS(header, type, intent, offset, letter)                 \
-    do {                                                                   \
-        (header).dim[0] = 3;                                               \
-        for (int i = 4; i < 8; i++) (header).dim[i] = 1;                   \
-        (header).datatype = (int16_t)(type);                               \
-        (header).bitpix = (int16_t)(8 * cnifti_datatype_size(type));       \
-        (header).vox_offset = (offset) + extension_bytes;                  \
-        (header).scl_slope = 1;                                            \
-        (header).scl_inter = 0;                                            \
-        (header).cal_min = 0;                                              \
-        (header).cal_max = 0;                                              \
-        (header).slice_start = 0;                                          \
-        (header).slice_end = 0;                                            \
-        (header).slice_code = 0;                                           \
-        (header).slice_duration = 0;                                       \
-        (header).toffset = 0;                                              \
-        (header).intent_code = (intent);                                   \
-        (header).intent_p1 = 0;                                            \
-        (header).intent_p2 = 0;                                            \
-        (header).intent_p3 = 0;                                            \
-        memset((header).intent_name, 0, sizeof (header).intent_name);      \
-        memset((header).descrip, 0, sizeof (header).descrip);              \
-        memset((header).aux_file, 0, sizeof (header).aux_file);            \
-        memcpy((header).magic, "n+" letter, 4);                            \
+#define ADAPT_FIELDS(header, type, intent, offset, letter)           \
+    do {                                                             \
+        (header).dim[0] = 3;                                         \
+        for (int i = 4; i < 8; i++) (header).dim[i] = 1;             \
+        (header).datatype = (int16_t)(type);                         \
+        (header).bitpix = (int16_t)(8 * cnifti_datatype_size(type)); \
+        (header).vox_offset = (offset) + extension_bytes;            \
+        (header).scl_slope = 1;                                      \
+        (header).scl_inter = 0;                                      \
+        (header).cal_min = 0;                                        \
+        (header).cal_max = 0;                                        \
+        (header).slice_start = 0;                                    \
+        (header).slice_end = 0;                                      \
+        (header).slice_code = 0;                                     \
+        (header).slice_duration = 0;                                 \
+        (header).toffset = 0;                                        \
+        (header).intent_code = (intent);                             \
+        (header).intent_p1 = 0;                                      \
+        (header).intent_p2 = 0;                                      \
+        (header).intent_p3 = 0;                                      \
+        memset((header).intent_name, 0, sizeof(header).intent_name); \
+        memset((header).descrip, 0, sizeof(header).descrip);         \
+        memset((header).aux_file, 0, sizeof(header).aux_file);       \
+        memcpy((header).magic, "n+" letter, 4);                      \
     } while (0)
 
 CNIfTIStatus cnifti_header_adapt(
-    uint8_t *bytes, size_t count, int32_t datatype, int32_t intent_code,
-    int32_t extension_bytes) {
+    uint8_t *bytes, size_t count, int32_t datatype, int32_t intent_code, int32_t extension_bytes) {
     nifti_1_header one;
     nifti_2_header two;
     int version = 0;

@@ -48,8 +48,8 @@ CNIfTIStatus cnifti_stream_open(const char *path, CNIfTIStream **stream, int32_t
         return CNIFTI_ERROR_NOT_A_FILE;
     }
     unsigned char start[2] = {0, 0};
-    bool is_compressed = pread(descriptor, start, sizeof start, 0) == (ssize_t)sizeof start
-        && start[0] == 0x1f && start[1] == 0x8b;
+    bool is_compressed = pread(descriptor, start, sizeof start, 0) == (ssize_t)sizeof start &&
+                         start[0] == 0x1f && start[1] == 0x8b;
     CNIfTIStream *made = calloc(1, sizeof *made);
     gzFile file = made ? gzdopen(descriptor, "rb") : NULL;
     if (!file) {
@@ -79,13 +79,9 @@ static CNIfTIStatus failure(gzFile file, int saved_errno, int32_t *error_number)
     case Z_STREAM_END:
     case Z_BUF_ERROR:  // "unexpected end of file"
         return CNIFTI_ERROR_TRUNCATED;
-    case Z_ERRNO:
-        *error_number = saved_errno;
-        return CNIFTI_ERROR_SYSTEM;
-    case Z_MEM_ERROR:
-        return CNIFTI_ERROR_MEMORY;
-    default:
-        return CNIFTI_ERROR_DAMAGED;
+    case Z_ERRNO: *error_number = saved_errno; return CNIFTI_ERROR_SYSTEM;
+    case Z_MEM_ERROR: return CNIFTI_ERROR_MEMORY;
+    default: return CNIFTI_ERROR_DAMAGED;
     }
 }
 
@@ -176,7 +172,8 @@ bool cnifti_stream_inflate_all(
     uint8_t end[4];
     if (!stream->is_compressed || stream->file_size < 18) return false;
     if (!read_raw(stream, end, sizeof end, stream->file_size - (int64_t)sizeof end)) return false;
-    size_t size = (size_t)end[0] | (size_t)end[1] << 8 | (size_t)end[2] << 16 | (size_t)end[3] << 24;
+    size_t size =
+        (size_t)end[0] | (size_t)end[1] << 8 | (size_t)end[2] << 16 | (size_t)end[3] << 24;
     if (size < smallest || size - smallest > kTailBytes) return false;
     uint8_t *packed = malloc((size_t)stream->file_size);
     uint8_t *memory = malloc(size ? size : 1);
@@ -188,8 +185,8 @@ bool cnifti_stream_inflate_all(
         size_t made = 0;
         enum libdeflate_result result = libdeflate_gzip_decompress_ex(
             inflater, packed, (size_t)stream->file_size, memory, size, &used, &made);
-        is_sound = result == LIBDEFLATE_SUCCESS && used == (size_t)stream->file_size
-            && made == size;
+        is_sound =
+            result == LIBDEFLATE_SUCCESS && used == (size_t)stream->file_size && made == size;
     }
     if (inflater) libdeflate_free_decompressor(inflater);
     free(packed);

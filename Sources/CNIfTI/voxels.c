@@ -10,36 +10,36 @@
 #include <string.h>
 
 // X(datatype, C type, unsigned type of the same width, swap)
-#define SCALARS(X)                                             \
-    X(DT_UINT8, uint8_t, uint8_t, keep)                        \
-    X(DT_INT8, int8_t, uint8_t, keep)                          \
-    X(DT_INT16, int16_t, uint16_t, __builtin_bswap16)          \
-    X(DT_UINT16, uint16_t, uint16_t, __builtin_bswap16)        \
-    X(DT_INT32, int32_t, uint32_t, __builtin_bswap32)          \
-    X(DT_UINT32, uint32_t, uint32_t, __builtin_bswap32)        \
-    X(DT_INT64, int64_t, uint64_t, __builtin_bswap64)          \
-    X(DT_UINT64, uint64_t, uint64_t, __builtin_bswap64)        \
-    X(DT_FLOAT32, float, uint32_t, __builtin_bswap32)          \
+#define SCALARS(X)                                      \
+    X(DT_UINT8, uint8_t, uint8_t, keep)                 \
+    X(DT_INT8, int8_t, uint8_t, keep)                   \
+    X(DT_INT16, int16_t, uint16_t, __builtin_bswap16)   \
+    X(DT_UINT16, uint16_t, uint16_t, __builtin_bswap16) \
+    X(DT_INT32, int32_t, uint32_t, __builtin_bswap32)   \
+    X(DT_UINT32, uint32_t, uint32_t, __builtin_bswap32) \
+    X(DT_INT64, int64_t, uint64_t, __builtin_bswap64)   \
+    X(DT_UINT64, uint64_t, uint64_t, __builtin_bswap64) \
+    X(DT_FLOAT32, float, uint32_t, __builtin_bswap32)   \
     X(DT_FLOAT64, double, uint64_t, __builtin_bswap64)
 
 static inline uint8_t keep(uint8_t bits) { return bits; }
 
 // Declares `number` as the stored number at an index.
-#define LOAD(type, bits_type, swap, index)                                       \
-    bits_type bits;                                                              \
-    type number;                                                                 \
-    memcpy(&bits, stored + (index) * sizeof bits, sizeof bits);                  \
-    if (is_swapped) bits = swap(bits);                                           \
+#define LOAD(type, bits_type, swap, index)                      \
+    bits_type bits;                                             \
+    type number;                                                \
+    memcpy(&bits, stored + (index) * sizeof bits, sizeof bits); \
+    if (is_swapped) bits = swap(bits);                          \
     memcpy(&number, &bits, sizeof number)
 
 // Stores a number at an index.
-#define STORE(type, bits_type, swap, index, value)                               \
-    do {                                                                         \
-        type number = (type)(value);                                             \
-        bits_type bits = 0;                                                      \
-        memcpy(&bits, &number, sizeof bits);                                     \
-        if (is_swapped) bits = swap(bits);                                       \
-        memcpy(stored + (index) * sizeof bits, &bits, sizeof bits);              \
+#define STORE(type, bits_type, swap, index, value)                  \
+    do {                                                            \
+        type number = (type)(value);                                \
+        bits_type bits = 0;                                         \
+        memcpy(&bits, &number, sizeof bits);                        \
+        if (is_swapped) bits = swap(bits);                          \
+        memcpy(stored + (index) * sizeof bits, &bits, sizeof bits); \
     } while (0)
 
 size_t cnifti_datatype_size(int32_t datatype) {
@@ -59,16 +59,15 @@ CNIfTIStatus cnifti_decode_floats(
     size_t infinite = 0;
     bool is_scaled = slope != 1 || intercept != 0;
     switch (datatype) {
-#define DECODE(code, type, bits_type, swap)                                      \
-    case code:                                                                   \
-        for (size_t i = 0; i < count; i++) {                                     \
-            LOAD(type, bits_type, swap, i);                                      \
-            float value = is_scaled ? (float)((double)number * slope + intercept) \
-                                    : (float)number;                             \
-            values[i] = value;                                                   \
-            not_numbers += value != value;                                       \
-            infinite += fabsf(value) == INFINITY;                                \
-        }                                                                        \
+#define DECODE(code, type, bits_type, swap)                                                        \
+    case code:                                                                                     \
+        for (size_t i = 0; i < count; i++) {                                                       \
+            LOAD(type, bits_type, swap, i);                                                        \
+            float value = is_scaled ? (float)((double)number * slope + intercept) : (float)number; \
+            values[i] = value;                                                                     \
+            not_numbers += value != value;                                                         \
+            infinite += fabsf(value) == INFINITY;                                                  \
+        }                                                                                          \
         break;
         SCALARS(DECODE)
 #undef DECODE
@@ -105,37 +104,36 @@ CNIfTIStatus cnifti_decode_labels(
     const uint8_t *stored, size_t count, int32_t datatype, bool is_swapped, double slope,
     double intercept, uint16_t *labels, CNIfTILabelCensus *census) {
     bool is_scaled = slope != 1 || intercept != 0;
-    *census = (CNIfTILabelCensus){
-        .smallest_bad_value = INFINITY, .largest_bad_value = -INFINITY};
+    *census = (CNIfTILabelCensus){.smallest_bad_value = INFINITY, .largest_bad_value = -INFINITY};
     switch (datatype) {
 /* A type of 16 bits or fewer has no fractions, and what is above 65535 is not in it. */
 #define IS_SMALL(type) (sizeof(type) <= 2)
-#define DECODE(code, type, bits_type, swap)                                      \
-    case code:                                                                   \
-        for (size_t start = 0; start < count; start += kLabelsAtOnce) {          \
+#define DECODE(code, type, bits_type, swap)                                             \
+    case code:                                                                          \
+        for (size_t start = 0; start < count; start += kLabelsAtOnce) {                 \
             size_t end = count - start < kLabelsAtOnce ? count : start + kLabelsAtOnce; \
-            unsigned bad = 0;                                                    \
-            if (IS_SMALL(type) && !is_scaled) {                                  \
-                for (size_t i = start; i < end; i++) {                           \
-                    LOAD(type, bits_type, swap, i);                              \
-                    bad |= number < 0;                                           \
-                    labels[i] = (uint16_t)number;                                \
-                }                                                                \
-                if (!bad) continue;                                              \
-            }                                                                    \
-            for (size_t i = start; i < end; i++) {                               \
-                LOAD(type, bits_type, swap, i);                                  \
-                double value = (double)number;                                   \
-                if (is_scaled) value = value * slope + intercept;                \
-                /* NaN fails the first test; only then is the conversion defined. */ \
-                bool fits = value > -0.5 && value < 65535.5;                     \
-                uint16_t label = fits ? (uint16_t)(value + 0.5) : 0;             \
-                fits = fits && fabs(value - label) <= kLabelTolerance;           \
-                labels[i] = fits ? label : 0;                                    \
-                census->rounded_count += fits && value != label;                 \
-                if (!fits) add_bad(census, i, value);                            \
-            }                                                                    \
-        }                                                                        \
+            unsigned bad = 0;                                                           \
+            if (IS_SMALL(type) && !is_scaled) {                                         \
+                for (size_t i = start; i < end; i++) {                                  \
+                    LOAD(type, bits_type, swap, i);                                     \
+                    bad |= number < 0;                                                  \
+                    labels[i] = (uint16_t)number;                                       \
+                }                                                                       \
+                if (!bad) continue;                                                     \
+            }                                                                           \
+            for (size_t i = start; i < end; i++) {                                      \
+                LOAD(type, bits_type, swap, i);                                         \
+                double value = (double)number;                                          \
+                if (is_scaled) value = value * slope + intercept;                       \
+                /* NaN fails the first test; only then is the conversion defined. */    \
+                bool fits = value > -0.5 && value < 65535.5;                            \
+                uint16_t label = fits ? (uint16_t)(value + 0.5) : 0;                    \
+                fits = fits && fabs(value - label) <= kLabelTolerance;                  \
+                labels[i] = fits ? label : 0;                                           \
+                census->rounded_count += fits && value != label;                        \
+                if (!fits) add_bad(census, i, value);                                   \
+            }                                                                           \
+        }                                                                               \
         break;
         SCALARS(DECODE)
 #undef DECODE
@@ -166,16 +164,16 @@ CNIfTIStatus cnifti_encode_floats(
     size_t *bad_index) {
     bool is_float = datatype == DT_FLOAT32 || datatype == DT_FLOAT64;
     switch (datatype) {
-#define ENCODE(code, type, bits_type, swap)                                      \
-    case code:                                                                   \
-        for (size_t i = 0; i < count; i++) {                                     \
-            double value = is_float ? values[i] : rint(values[i]);               \
-            if (!fits_integer(value, code)) {                                    \
-                *bad_index = i;                                                  \
-                return CNIFTI_ERROR_VALUE;                                       \
-            }                                                                    \
-            STORE(type, bits_type, swap, i, value);                              \
-        }                                                                        \
+#define ENCODE(code, type, bits_type, swap)                        \
+    case code:                                                     \
+        for (size_t i = 0; i < count; i++) {                       \
+            double value = is_float ? values[i] : rint(values[i]); \
+            if (!fits_integer(value, code)) {                      \
+                *bad_index = i;                                    \
+                return CNIFTI_ERROR_VALUE;                         \
+            }                                                      \
+            STORE(type, bits_type, swap, i, value);                \
+        }                                                          \
         break;
         SCALARS(ENCODE)
 #undef ENCODE
@@ -197,10 +195,9 @@ CNIfTIStatus cnifti_encode_labels(
         return CNIFTI_ERROR_VALUE;
     }
     switch (datatype) {
-#define ENCODE(code, type, bits_type, swap)                                      \
-    case code:                                                                   \
-        for (size_t i = 0; i < count; i++)                                       \
-            STORE(type, bits_type, swap, i, labels[i]);                          \
+#define ENCODE(code, type, bits_type, swap)                                            \
+    case code:                                                                         \
+        for (size_t i = 0; i < count; i++) STORE(type, bits_type, swap, i, labels[i]); \
         break;
         SCALARS(ENCODE)
 #undef ENCODE

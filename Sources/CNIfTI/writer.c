@@ -119,8 +119,8 @@ static void deflate_zeros(CNIfTIWriter *writer, size_t size) {
 static bool pack_zeros(PackedZeros *packed, size_t size) {
     z_stream deflater;
     memset(&deflater, 0, sizeof deflater);
-    if (deflateInit2(
-            &deflater, 9, Z_DEFLATED, kGzipWindow, kMemoryLevel, Z_DEFAULT_STRATEGY) != Z_OK)
+    if (deflateInit2(&deflater, 9, Z_DEFLATED, kGzipWindow, kMemoryLevel, Z_DEFAULT_STRATEGY) !=
+        Z_OK)
         return false;
     deflater.next_in = (Bytef *)kZeros;
     deflater.avail_in = (uInt)size;
@@ -144,9 +144,10 @@ CNIfTIStatus cnifti_writer_create(
     if (made->is_compressed) {
         int strategy = has_runs ? Z_RLE : Z_DEFAULT_STRATEGY;
         int code = deflateInit2(
-            &made->deflater, level > 9 ? 9 : level, Z_DEFLATED, kGzipWindow, kMemoryLevel, strategy);
-        if (code != Z_OK || !pack_zeros(&made->small_zeros, kSmallZeros)
-            || !pack_zeros(&made->large_zeros, kLargeZeros)) {
+            &made->deflater, level > 9 ? 9 : level, Z_DEFLATED, kGzipWindow, kMemoryLevel,
+            strategy);
+        if (code != Z_OK || !pack_zeros(&made->small_zeros, kSmallZeros) ||
+            !pack_zeros(&made->large_zeros, kLargeZeros)) {
             deflateEnd(&made->deflater);
             free(made);
             *error_number = ENOMEM;

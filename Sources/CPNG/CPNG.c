@@ -13,8 +13,7 @@ static CPNGStatus fail(CPNGStatus status, char *message, const char *text) {
 
 CPNGStatus cpng_encode_rgb8(
     const uint8_t *rgb, uint32_t width, uint32_t height, uint8_t **bytes, size_t *count,
-    char *message
-) {
+    char *message) {
     *bytes = NULL;
     *count = 0;
     message[0] = '\0';
@@ -48,8 +47,7 @@ CPNGStatus cpng_encode_rgb8(
 
 CPNGStatus cpng_decode_rgb8(
     const uint8_t *png, size_t png_count, uint32_t *width, uint32_t *height, uint8_t **rgb,
-    size_t *count, char *message
-) {
+    size_t *count, char *message) {
     *rgb = NULL;
     *count = 0;
     *width = 0;
@@ -86,8 +84,7 @@ CPNGStatus cpng_decode_rgb8(
 }
 
 CPNGStatus cpng_compress(
-    const uint8_t *plain, size_t plain_count, uint8_t **bytes, size_t *count, char *message
-) {
+    const uint8_t *plain, size_t plain_count, uint8_t **bytes, size_t *count, char *message) {
     *bytes = NULL;
     *count = 0;
     message[0] = '\0';

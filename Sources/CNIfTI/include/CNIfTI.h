@@ -24,15 +24,15 @@ extern "C" {
 // The outcome of a call.
 typedef enum : int32_t {
     CNIFTI_OK = 0,
-    CNIFTI_ERROR_SYSTEM = 1,          // the operating system refused; see the error number
-    CNIFTI_ERROR_NOT_A_FILE = 2,      // a directory, a pipe, a device
-    CNIFTI_ERROR_TRUNCATED = 3,       // the file ends early
-    CNIFTI_ERROR_DAMAGED = 4,         // the compressed data is corrupt
-    CNIFTI_ERROR_MEMORY = 5,          // memory is exhausted
-    CNIFTI_ERROR_NOT_NIFTI = 6,       // neither header size nor magic fit
-    CNIFTI_ERROR_ANALYZE = 7,         // an Analyze 7.5 header: the size fits, the magic does not
-    CNIFTI_ERROR_VALUE = 8,           // a voxel cannot be a label or be stored in the type
-    CNIFTI_ERROR_DATATYPE = 9,        // not a scalar type that is known here
+    CNIFTI_ERROR_SYSTEM = 1,      // the operating system refused; see the error number
+    CNIFTI_ERROR_NOT_A_FILE = 2,  // a directory, a pipe, a device
+    CNIFTI_ERROR_TRUNCATED = 3,   // the file ends early
+    CNIFTI_ERROR_DAMAGED = 4,     // the compressed data is corrupt
+    CNIFTI_ERROR_MEMORY = 5,      // memory is exhausted
+    CNIFTI_ERROR_NOT_NIFTI = 6,   // neither header size nor magic fit
+    CNIFTI_ERROR_ANALYZE = 7,     // an Analyze 7.5 header: the size fits, the magic does not
+    CNIFTI_ERROR_VALUE = 8,       // a voxel cannot be a label or be stored in the type
+    CNIFTI_ERROR_DATATYPE = 9,    // not a scalar type that is known here
 } CNIfTIStatus;
 
 // --- Streams -------------------------------------------------------------------------------
@@ -88,8 +88,7 @@ void cnifti_prefer_large_pages(void *_Nonnull memory, size_t size);
 
 // Checks gzip's checksum and length where the data that was read ends the file; at most 1 MiB
 // of other data behind it is read over.
-CNIfTIStatus cnifti_stream_check_end(
-    CNIfTIStream *_Nonnull stream, int32_t *_Nonnull error_number);
+CNIfTIStatus cnifti_stream_check_end(CNIfTIStream *_Nonnull stream, int32_t *_Nonnull error_number);
 
 // Closes and frees a stream, whatever state it is in.
 void cnifti_stream_close(CNIfTIStream *_Nullable stream);
@@ -111,8 +110,7 @@ CNIfTIStatus cnifti_writer_write(
     int32_t *_Nonnull error_number);
 
 // Writes what is pending, and closes and frees the writer whatever the status.
-CNIfTIStatus cnifti_writer_finish(
-    CNIfTIWriter *_Nonnull writer, int32_t *_Nonnull error_number);
+CNIfTIStatus cnifti_writer_finish(CNIfTIWriter *_Nonnull writer, int32_t *_Nonnull error_number);
 
 // Closes and frees a writer, whatever state it is in.
 void cnifti_writer_close(CNIfTIWriter *_Nullable writer);
@@ -126,21 +124,21 @@ enum {
 
 // The fields of a NIfTI-1 or NIfTI-2 header that are used here, in this machine's byte order.
 typedef struct {
-    int32_t version;         // 1 or 2
-    bool is_swapped;         // the file has the other byte order
-    bool is_single_file;     // voxels follow in the same file; else in an .img file
-    int64_t dim[8];          // dim[0] is the number of axes
-    int32_t datatype;        // NIfTI's code
+    int32_t version;      // 1 or 2
+    bool is_swapped;      // the file has the other byte order
+    bool is_single_file;  // voxels follow in the same file; else in an .img file
+    int64_t dim[8];       // dim[0] is the number of axes
+    int32_t datatype;     // NIfTI's code
     int32_t bits_per_voxel;
-    double data_offset;      // vox_offset as it stands
-    double slope;            // scl_slope as it stands
-    double intercept;        // scl_inter as it stands
+    double data_offset;  // vox_offset as it stands
+    double slope;        // scl_slope as it stands
+    double intercept;    // scl_inter as it stands
     double pixdim[8];
     int32_t qform_code;
     int32_t sform_code;
-    double quaternion[3];    // b, c, d
-    double offset[3];        // qoffset x, y, z
-    double srow[12];         // the rows of the sform
+    double quaternion[3];  // b, c, d
+    double offset[3];      // qoffset x, y, z
+    double srow[12];       // the rows of the sform
     int32_t intent_code;
     int32_t xyzt_units;
 } CNIfTIHeader;
@@ -181,9 +179,9 @@ CNIfTIStatus cnifti_decode_floats(
 
 // What was met among numbers that should be labels.
 typedef struct {
-    size_t rounded_count;    // labels but for rounding: at most 1/1000 from an integer
-    size_t bad_count;        // no labels, all the following are of them
-    size_t nan_count;        // not a number
+    size_t rounded_count;  // labels but for rounding: at most 1/1000 from an integer
+    size_t bad_count;      // no labels, all the following are of them
+    size_t nan_count;      // not a number
     size_t first_bad_index;
     double first_bad_value;
     double smallest_bad_value;  // of those that are numbers

@@ -203,7 +203,8 @@ typedef struct {
 
     CTorchStatus (*set_requires_gradient)(CTorchTensor tensor, bool required);
     // The accumulated gradient, or NULL where there is none.
-    CTorchStatus (*gradient)(CTorchTensor tensor, CTorchTensor CTORCH_NULLABLE *CTORCH_NONNULL result);
+    CTorchStatus (*gradient)(
+        CTorchTensor tensor, CTorchTensor CTORCH_NULLABLE *CTORCH_NONNULL result);
     CTorchStatus (*clear_gradient)(CTorchTensor tensor);
     // Adds d tensor / d leaf to each leaf's gradient and frees the graph; `tensor` is a scalar.
     CTorchStatus (*backward)(CTorchTensor tensor);
@@ -216,7 +217,8 @@ typedef struct {
     CTorchStatus (*set_seed)(uint64_t seed);
     // The state of a device's random generator as a UINT8 tensor.
     CTorchStatus (*random_state)(
-        CTorchDeviceType device, int32_t index, CTorchTensor CTORCH_NULLABLE *CTORCH_NONNULL result);
+        CTorchDeviceType device, int32_t index,
+        CTorchTensor CTORCH_NULLABLE *CTORCH_NONNULL result);
     CTorchStatus (*set_random_state)(CTorchDeviceType device, int32_t index, CTorchTensor state);
 
     CTorchStatus (*set_thread_count)(int32_t count);
@@ -280,8 +282,8 @@ typedef struct {
 //
 // $SLICESEG_KERNELS may be `baseline`, `avx2`, `avx512` or `avx512vnni`: no higher instruction set is
 // used then, in the kernels of this package and in LibTorch's, as on a processor that has none.
-const CTorchAPI *CTORCH_NULLABLE ctorch_load(
-    const char *CTORCH_NULLABLE path, const char *CTORCH_NULLABLE *CTORCH_NULLABLE error);
+const CTorchAPI *CTORCH_NULLABLE
+ctorch_load(const char *CTORCH_NULLABLE path, const char *CTORCH_NULLABLE *CTORCH_NULLABLE error);
 
 #ifdef __clang__
 #pragma clang assume_nonnull end
