@@ -83,7 +83,7 @@ struct Benchmark: ParsableCommand {
     }
 }
 
-/// `sliceseg benchmark-inference`, which fixtures/benchmark_inference.py talks to.
+/// `sliceseg benchmark-inference`, which fixtures/benchmarks/benchmark_inference.py talks to.
 struct BenchmarkInference: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmark-inference",
@@ -96,7 +96,9 @@ struct BenchmarkInference: ParsableCommand {
               echo 5 | sliceseg benchmark-inference network.safetensors --precision bf16
             """, shouldDisplay: false)
 
-    @Argument(help: ArgumentHelp("What fixtures/benchmark_inference.py wrote.", valueName: "file"))
+    @Argument(
+        help: ArgumentHelp(
+            "What fixtures/benchmarks/benchmark_inference.py wrote.", valueName: "file"))
     var file: String
     @Option(help: ArgumentHelp("Where the logits go.", valueName: "file"))
     var logits: String?
@@ -117,7 +119,7 @@ struct BenchmarkInference: ParsableCommand {
     }
 }
 
-/// `sliceseg benchmark-training`, which fixtures/benchmark_training.py talks to.
+/// `sliceseg benchmark-training`, which fixtures/benchmarks/benchmark_training.py talks to.
 struct BenchmarkTraining: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmark-training",
@@ -130,7 +132,9 @@ struct BenchmarkTraining: ParsableCommand {
               echo 5 | sliceseg benchmark-training step.safetensors --precision bf16
             """, shouldDisplay: false)
 
-    @Argument(help: ArgumentHelp("What fixtures/benchmark_training.py wrote.", valueName: "file"))
+    @Argument(
+        help: ArgumentHelp(
+            "What fixtures/benchmarks/benchmark_training.py wrote.", valueName: "file"))
     var file: String
     @Option(help: ArgumentHelp("auto, bf16 or fp32.", valueName: "precision"))
     var precision = "auto"

@@ -3,7 +3,7 @@ import Preprocessing
 import Testing
 import Volumes
 
-/// Expected values from `fixtures/generate_preprocessing.py`.
+/// Expected values from `fixtures/generators/generate_preprocessing.py`.
 func preprocessingFixture<Value: Decodable>(
     _ name: String, as type: Value.Type = Value.self
 ) throws -> Value {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Volumes
 
-/// Maps with what other tools measure on them, made by fixtures/generate_metrics.py.
+/// Maps with what other tools measure on them, made by fixtures/generators/generate_metrics.py.
 struct MeasuredCase: Decodable, CustomTestStringConvertible, Sendable {
     /// A number, or infinity; `nil` where the tool leaves it undefined.
     struct Value: Decodable, Sendable {

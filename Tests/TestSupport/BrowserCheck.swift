@@ -1,6 +1,6 @@
 import Foundation
 
-/// Opens pages in headless Chromium through `fixtures/check_report.py`.
+/// Opens pages in headless Chromium through `fixtures/checks/check_report.py`.
 public enum BrowserCheck {
     /// The fate of a test that needs a browser.
     public enum Decision: Sendable, Hashable {
@@ -67,7 +67,7 @@ public enum BrowserCheck {
         _ pages: [String], openingWithin seconds: Int = 30
     ) throws -> (holds: Bool, text: String) {
         guard let setup else { return (false, "The test \(requirement)") }
-        let script = fixturePath("check_report.py")
+        let script = fixturePath("checks/check_report.py")
         let result = try run(
             [setup.python, script, "--limit", String(seconds), "--chromium", setup.browser] + pages)
         return (result.status == 0, result.output)

@@ -25,7 +25,7 @@ public struct FuzzFinding: Error, CustomStringConvertible {
 ///
 /// `SLICESEG_FUZZ_COUNT` is how many inputs each reader gets, `SLICESEG_FUZZ_SEED` another seed than 1,
 /// and `SLICESEG_FUZZ_FOLDER` where the input at hand is written before it is read, so that it is
-/// there after a crash. fixtures/fuzz_readers.sh sets all three.
+/// there after a crash. fixtures/checks/fuzz_readers.sh sets all three.
 public struct Fuzzer {
     /// How long a reader may take for one input, on a busy machine too.
     public static let largestSeconds = 5.0

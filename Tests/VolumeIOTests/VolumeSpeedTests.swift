@@ -3,7 +3,7 @@ import Testing
 import VolumeIO
 import Volumes
 
-/// The folder with files to time, where `fixtures/benchmark_volumes.py` asks for it.
+/// The folder with files to time, where `fixtures/benchmarks/benchmark_volumes.py` asks for it.
 private let benchmarkFolder = ProcessInfo.processInfo.environment["SLICESEG_BENCHMARK_VOLUMES"]
 
 /// Seconds by the clock and of the processor.
@@ -21,7 +21,7 @@ private struct Times: Encodable {
 }
 
 struct VolumeSpeedTests {
-    @Test(.enabled(if: benchmarkFolder != nil, "fixtures/benchmark_volumes.py runs it"))
+    @Test(.enabled(if: benchmarkFolder != nil, "fixtures/benchmarks/benchmark_volumes.py runs it"))
     func `times of reading a scan and writing labels`() throws {
         let folder = try #require(benchmarkFolder)
         let (map, header) = try readLabelMap(at: folder + "/labels.nii.gz")

@@ -1,4 +1,4 @@
-// Written by fixtures/generate_adult_volumes.py, which names the source.
+// Written by fixtures/generators/generate_adult_volumes.py, which names the source.
 
 extension AdultVolume {
     /// The number of adults that the table was made from.
