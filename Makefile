@@ -9,7 +9,7 @@ TEST := swift test -c release --disable-testable-imports --explicit-target-depen
 BIN := .build/release
 DEMO := demo
 
-.PHONY: demo test build setup packages browser format lint clean
+.PHONY: demo test test-kernels build commands library packages browser format lint lint-tools clean
 
 demo: build
 	$(BIN)/sliceseg phantom --output $(DEMO)/scans --references $(DEMO)/references --count 4 --seed 2024 --overwrite
@@ -25,12 +25,16 @@ test: build browser
 test-kernels: build
 	OMP_NUM_THREADS=1 sh scripts/test-kernels.sh $(TEST)
 
-build: setup
-	$(BUILD)
+# The library's objects, fetched and compiled side by side, and meanwhile the commands: neither needs
+# the other before it runs.
+build: packages
+	@$(MAKE) --no-print-directory -j$(shell nproc) commands library
 
-# The library's objects are compiled side by side.
-setup: packages
-	@$(MAKE) --no-print-directory -j$(shell nproc) .deps/lib/libCTorch.so
+commands:
+	$(BUILD) --product segment-brain
+	$(BUILD) --product sliceseg
+
+library: .deps/lib/libCTorch.so
 
 packages:
 	@sh scripts/install-packages.sh $(PACKAGES)
@@ -101,11 +105,22 @@ $(foreach kernel,$(KERNELS),$(eval $(call kernel_object,$(word 1,$(subst +, ,$(k
 
 -include $(wildcard $(CTORCH_OBJECTS)/*.d)
 
-format:
-	swift format --in-place --recursive Sources Tests Package.swift
+CLANG_FORMAT := clang-format
+C_FILES = $(shell git ls-files '*.c' '*.cpp' '*.h' ':!Sources/CTorch/library')
 
-lint:
+format: lint-tools
+	swift format --in-place --recursive Sources Tests Package.swift
+	$(CLANG_FORMAT) -i $(C_FILES)
+
+lint-tools:
+	@command -v $(CLANG_FORMAT) > /dev/null || sh scripts/install-packages.sh clang-format
+
+# Layout, documentation and links. Documentation is compiled from the modules as they are built.
+lint: build lint-tools
 	swift format lint --strict --recursive Sources Tests Package.swift
+	$(CLANG_FORMAT) --dry-run --Werror $(C_FILES)
+	sh fixtures/checks/check_docs.sh
+	python3 fixtures/checks/check_links.py
 
 clean:
 	rm -rf .build $(DEMO)

@@ -11,7 +11,7 @@ import Volumes
 /// brain (or outside of the scan) and stays exactly 0, whatever happens to the intensities; nor does
 /// it count in the foreground's mean, deviation and range. Intensities are not clipped.
 ///
-/// **Aging.** Where it is asked for, the warp widens ventricles and sulci (``AtrophyFlow``), and the
+/// **Aging.** Where it is asked for, the warp widens ventricles and sulci (`AtrophyFlow`), and the
 /// white matter near the ventricles gets dark patches, as it has in old age. Both follow the labels
 /// of the slice; the patches do not change them.
 ///

@@ -105,7 +105,7 @@ public final class InferencePlan {
 
     /// Computes the logits of slices.
     ///
-    /// Slices are dealt to ``Engine/threadCount()`` threads, one by one.
+    /// Slices are dealt to `Engine.threadCount()` threads, one by one.
     ///
     /// - Parameter images: `[N, contextSlices, height, width]` in single precision.
     /// - Returns: `[N, classes, height, width]` in single precision; in memory the classes of a

@@ -91,7 +91,7 @@ public final class VolumePredictor {
     ///
     /// - Parameters:
     ///   - volume: Conformed intensities.
-    ///   - progress: As in ``prediction(of:measuresDisagreement:progress:)``.
+    ///   - progress: Called after each part of the volume with the fraction that is done.
     /// - Returns: The classes, in storage order.
     /// - Throws: `TensorError`, and what `progress` throws.
     public func classes(

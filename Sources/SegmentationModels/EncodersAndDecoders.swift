@@ -57,7 +57,7 @@ public enum DecoderKind: Sendable, Hashable {
 /// The encoder-decoder families of the scSE paper (Roy et al., arXiv:1803.02579), each an encoder
 /// with the decoder it was published with.
 public enum NetworkFamily: Sendable, Hashable {
-    /// ``EncoderKind/uNet(normalization:)`` and ``DecoderKind/uNet(normalization:upsampling:)``.
+    /// ``EncoderKind/uNet(normalization:pooling:)`` and ``DecoderKind/uNet(normalization:upsampling:)``.
     case uNet(normalization: Normalization = .none, upsampling: Upsampling = .bilinear)
     /// ``EncoderKind/sdNet`` and ``DecoderKind/sdNet``.
     case sdNet

@@ -5,7 +5,7 @@ import Tensors
 
 /// Computes the logits of one batch again and again, in turns with another program.
 ///
-/// The file is a ``StoredNetwork`` with `images` `[N, contextSlices, H, W]` in single precision. The
+/// The file is a `StoredNetwork` with `images` `[N, contextSlices, H, W]` in single precision. The
 /// first line that is told is `ready` and the path of computation between tabs. For each count that
 /// `nextCount` gives, the batch is computed so many times; each is answered by a line of the seconds
 /// it took by the clock.

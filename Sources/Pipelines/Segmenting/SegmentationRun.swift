@@ -24,7 +24,7 @@ public struct SegmentationReport: Sendable {
 /// For each scan come labels, their table, volumes, a picture and the provenance, which is written
 /// last; for the run `volumes.tsv`, `qc.tsv`, `report.html`, `failures.tsv`, `run.json`,
 /// `dataset_description.json` and the ledger; with references also what ``evaluate(_:)`` writes. A
-/// shard writes the files of its scans and its own ledger, and ``mergeShards(in:)`` the rest.
+/// shard writes the files of its scans and its own ledger, and ``mergeShards(in:arguments:note:)`` the rest.
 ///
 /// Scans that are done are left out: those with the same bytes, model and options whose files are as
 /// they were written. A label map that somebody has changed stays, and is measured anew. A scan that
