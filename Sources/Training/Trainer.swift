@@ -51,6 +51,7 @@ public final class PlaneTrainer {
     private let directory: String
     private let identity: String
     private let device: Device
+    private let pretrained: PretrainedWeights?
 
     /// Makes a trainer.
     ///
@@ -63,10 +64,11 @@ public final class PlaneTrainer {
     ///   - directory: Where checkpoint and log lie; it exists.
     ///   - identity: Names configuration and data, so that a checkpoint is not mistaken.
     ///   - device: Where the network is trained.
+    ///   - pretrained: Weights to begin with, or `nil` for random ones.
     public init(
         configuration: TrainingConfiguration, plane: Plane, architecture: Architecture,
         outputOfClass: [Int], table: LabelTable, directory: String, identity: String,
-        device: Device
+        device: Device, pretrained: PretrainedWeights? = nil
     ) {
         self.configuration = configuration
         self.plane = plane
@@ -76,6 +78,7 @@ public final class PlaneTrainer {
         self.directory = directory
         self.identity = identity + "/" + plane.rawValue
         self.device = device
+        self.pretrained = pretrained
     }
 
     /// The network's output for each structure by name.
@@ -112,18 +115,29 @@ public final class PlaneTrainer {
     ///   - source: Where batches come from.
     ///   - validation: The cases held out.
     ///   - resume: Whether to go on from a checkpoint, where there is one.
+    ///   - begin: Is told what was taken over from another model, where one is begun with.
     ///   - report: Is told how it goes every few steps.
     /// - Returns: The trained network (averaged weights where they are asked for; of those measured
     ///   on held-out cases the best, else the last) and the seconds of work it took.
     /// - Throws: ``TrainingError`` where the loss is no longer a number; the last checkpoint stays.
     public func train(
         source: any SliceSource, validation: [TrainingCase], resume: Bool,
+        begin: (PretrainedWeights.Transfer) -> Void = { _ in },
         report: (TrainingProgress) -> Void
     ) throws -> (network: SegmentationNetwork, seconds: Double) {
         let options = configuration.optimization
         try Engine.keepFreedMemory()
         try Engine.setSeed(options.seed)
+        let weights = medianFrequencyWeights(
+            counts: source.classCounts,
+            bounds: options.classWeights[0]...options.classWeights[1])
         let network = try SegmentationNetwork(architecture)
+        if let pretrained {
+            let transfer = try pretrained.copy(
+                into: network, plane: plane, outputOfClass: outputOfClass, table: table)
+            try shiftClassifier(of: network, by: weights.map { adjustment(ofWeight: $0) })
+            begin(transfer)
+        }
         try network.move(to: device)
         let average = options.averaging > 0 ? try SegmentationNetwork(architecture) : nil
         if let average {
@@ -142,9 +156,6 @@ public final class PlaneTrainer {
             ? try BestNetwork.find(at: bestPath, identity: identity, upTo: checkpoint.step) : nil
         var log = try TrainingLog(path: logPath, lastStep: checkpoint.step)
 
-        let weights = medianFrequencyWeights(
-            counts: source.classCounts,
-            bounds: options.classWeights[0]...options.classWeights[1])
         let loss = SegmentationLoss(
             classWeights: try Tensor(weights, shape: [weights.count], device: device),
             boundaryWeight: options.boundaryWeight, diceFactor: options.diceFactor, smoothing: 1,
@@ -234,15 +245,22 @@ public final class PlaneTrainer {
         let finished = try SegmentationNetwork(architecture)
         try finished.move(to: device)
         try copyParameters(of: trained, into: finished)
-        let strength = Float(configuration.optimization.logitAdjustment)
-        let shifts = classWeights.map { $0 > 0 ? -strength * Float(log(Double($0))) : 0 }
-        guard let bias = finished.namedParameters.first(where: { $0.name == "classifier.bias" })
-        else { return finished }
-        try withoutGradients {
-            try bias.parameter.value.addInPlace(
-                Tensor(shifts, shape: [shifts.count], device: device))
-        }
+        try shiftClassifier(of: finished, by: classWeights.map { -adjustment(ofWeight: $0) })
         return finished
+    }
+
+    /// What a class's weight in the loss adds to its logit.
+    private func adjustment(ofWeight weight: Float) -> Float {
+        weight > 0 ? Float(configuration.optimization.logitAdjustment) * log(weight) : 0
+    }
+
+    private func shiftClassifier(of network: SegmentationNetwork, by shifts: [Float]) throws {
+        guard let bias = network.namedParameters.first(where: { $0.name == "classifier.bias" })
+        else { return }
+        let value = bias.parameter.value
+        try withoutGradients {
+            try value.addInPlace(Tensor(shifts, shape: [shifts.count], device: value.device))
+        }
     }
 
     private func makeOptimizer(_ network: SegmentationNetwork) throws -> any Optimizer {

@@ -246,6 +246,8 @@ public struct TrainingConfiguration: Sendable, Codable {
     public var cases: CaseSource
     /// The model's space and intensities.
     public var conform: ConformSpecification
+    /// The model that is to find the brain before this one segments a scan; `nil` for none.
+    public var brainExtraction: BrainExtraction?
     /// The network; its classes follow from the label table.
     public var architecture: Architecture
     /// The planes, each with a network of its own, and their weights in view aggregation.
@@ -266,8 +268,8 @@ public struct TrainingConfiguration: Sendable, Codable {
     }
 
     private enum Key: String, CodingKey, CaseIterable {
-        case name, summary, cases, conform, architecture, planes, optimization, augmentation
-        case licence
+        case name, summary, cases, conform, brainExtraction, architecture, planes, optimization
+        case augmentation, licence
     }
 
     /// Decodes a configuration; optimization and augmentation may be left out.
@@ -278,6 +280,8 @@ public struct TrainingConfiguration: Sendable, Codable {
         summary = try container.decode(String.self, forKey: .summary)
         cases = try container.decode(CaseSource.self, forKey: .cases)
         conform = try container.decode(ConformSpecification.self, forKey: .conform)
+        brainExtraction = try container.decodeIfPresent(
+            BrainExtraction.self, forKey: .brainExtraction)
         architecture = try container.decode(Architecture.self, forKey: .architecture)
         planes = try container.decode([PlaneOptions].self, forKey: .planes)
         optimization =

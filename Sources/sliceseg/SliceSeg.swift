@@ -146,6 +146,11 @@ struct Train: ParsableCommand {
     var resume = false
     @Flag(help: "Replace an earlier training in the output folder.")
     var overwrite = false
+    @Option(
+        help: ArgumentHelp(
+            "Begin with the weights of this model (a shipped model's name or a model's folder); "
+                + "structures are matched by name.", valueName: "model"))
+    var from: String?
     @Option(help: ArgumentHelp("auto, cpu, cuda or cuda:1.", valueName: "device"))
     var device = "auto"
     @Option(help: ArgumentHelp("Threads of the networks; all cores by default.", valueName: "n"))
@@ -162,7 +167,7 @@ struct Train: ParsableCommand {
         }
         try runTraining(
             configurationPath: configuration, outputDirectory: output, resume: resume,
-            overwrites: overwrite, device: device,
+            overwrites: overwrite, from: from, device: device,
             threads: try parseCount(threads, option: "--threads"),
             only: (only ?? "").split(separator: ",").map(String.init),
             report: { complain($0) })

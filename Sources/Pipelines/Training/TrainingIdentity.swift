@@ -14,15 +14,21 @@ import Volumes
 /// - Parameters:
 ///   - configuration: The training's configuration.
 ///   - data: What ``trainingData(of:mapping:folder:)`` gives.
+///   - pretrained: The model whose weights are begun with.
 /// - Returns: A SHA-256.
 /// - Throws: What encoding the configuration throws.
-func trainingIdentity(of configuration: TrainingConfiguration, data: String) throws -> String {
+func trainingIdentity(
+    of configuration: TrainingConfiguration, data: String, pretrained: ModelBundle? = nil
+) throws -> String {
     var relevant = configuration
     relevant.planes = []
+    // Which model finds the brain is the card's matter, not the weights'.
+    relevant.brainExtraction = nil
     relevant.cases.name = nil
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
-    return sha256(try encoder.encode(relevant) + Data(data.utf8))
+    let beginning = pretrained?.identity ?? ""
+    return sha256(try encoder.encode(relevant) + Data((data + beginning).utf8))
 }
 
 /// The structures that are learnt, the labels that become each of them, and the bytes of all cases'

@@ -36,6 +36,8 @@ public struct TrainingRunError: Error, CustomStringConvertible {
 ///     the same cases. One that is refused changes nothing.
 ///   - overwrites: Whether an earlier training in the folder is replaced; without it and `resume` one
 ///     is an error.
+///   - pretrained: A shipped model's name or a model's folder whose weights are begun with; `nil` for
+///     random weights.
 ///   - device: `auto`, `cpu`, `cuda` or `cuda:i`.
 ///   - threads: Threads of the network's operations, or `nil` for all cores.
 ///   - only: Of an experiment, the networks to train; empty for all.
@@ -43,7 +45,8 @@ public struct TrainingRunError: Error, CustomStringConvertible {
 /// - Throws: One sentence on what is wrong with configuration, cases or checkpoints.
 public func runTraining(
     configurationPath: String, outputDirectory: String, resume: Bool, overwrites: Bool = false,
-    device: String, threads: Int?, only: [String] = [], report: @escaping @Sendable (String) -> Void
+    from pretrained: String? = nil, device: String, threads: Int?, only: [String] = [],
+    report: @escaping @Sendable (String) -> Void
 ) throws {
     let layers = try ConfigurationLayers(path: configurationPath)
     let experiment = try Experiment(layers, path: configurationPath)
@@ -60,6 +63,13 @@ public func runTraining(
         }
         configuration = try layers.configuration()
     }
+    if experiment != nil, pretrained != nil {
+        throw TrainingRunError(
+            description:
+                "'\(configurationPath)' holds an experiment, whose networks differ; --from "
+                + "is for a configuration of one network")
+    }
+    let beginning = try pretrained.map { PretrainedWeights(try loadModel($0)) }
     let folder = (configurationPath as NSString).deletingLastPathComponent
     let mapping = try readMapping(configuration.cases.labels, relativeTo: folder)
     let named = configuration.augmentation.ventricles + configuration.augmentation.whiteMatter
@@ -84,8 +94,8 @@ public func runTraining(
     } else {
         _ = try trainModel(
             configuration, text: layers.text, mapping: mapping, data: data, cases: cases,
-            outputDirectory: outputDirectory, resume: resume, overwrites: overwrites,
-            device: device, report: report)
+            pretrained: beginning, outputDirectory: outputDirectory, resume: resume,
+            overwrites: overwrites, device: device, report: report)
     }
 }
 
@@ -167,11 +177,12 @@ struct TrainedModel {
 /// Trains every plane of a configuration and writes everything below a folder.
 func trainModel(
     _ configuration: TrainingConfiguration, text: String, mapping: LabelMapping, data: String,
-    cases: LazyCases, outputDirectory: String, resume: Bool, overwrites: Bool, device: Device,
-    report: @escaping @Sendable (String) -> Void
+    cases: LazyCases, pretrained: PretrainedWeights? = nil, outputDirectory: String, resume: Bool,
+    overwrites: Bool, device: Device, report: @escaping @Sendable (String) -> Void
 ) throws -> TrainedModel {
     let started = ContinuousClock().now
-    let identity = try trainingIdentity(of: configuration, data: data)
+    let identity = try trainingIdentity(
+        of: configuration, data: data, pretrained: pretrained?.bundle)
     let folder = TrainingFolder(outputDirectory, planes: configuration.planes.map(\.plane))
     try folder.check(identity: identity, resume: resume, overwrites: overwrites)
     // Before anything is written: what is wrong with the cases leaves an earlier training alone.
@@ -210,13 +221,14 @@ func trainModel(
         let trainer = PlaneTrainer(
             configuration: configuration, plane: options.plane, architecture: architecture,
             outputOfClass: outputOfClass, table: mapping.table, directory: directory,
-            identity: identity, device: device)
+            identity: identity, device: device, pretrained: pretrained)
         var pageError: (any Error)?
         let result = try trainer.train(
             source: material.slices(
                 plane: options.plane, architecture: architecture, outputOfClass: outputOfClass,
                 threadCount: try Engine.threadCount()),
-            validation: validation, resume: resume
+            validation: validation, resume: resume,
+            begin: { report(line(of: $0, plane: options.plane, model: pretrained?.bundle)) }
         ) {
             report(line(of: $0))
             guard $0.validationDice != nil else { return }
@@ -244,14 +256,18 @@ func trainModel(
     var card = ModelCard(
         name: configuration.name, summary: configuration.summary,
         architecture: configuration.architecture, conform: configuration.conform,
-        labels: mapping.table, planes: planeModels, licence: configuration.licence,
+        brainExtraction: configuration.brainExtraction, labels: mapping.table, planes: planeModels,
+        licence: configuration.licence,
         training: TrainingRecord(
             cases: material.names, validationCases: validation.map(\.name),
             steps: configuration.optimization.steps,
             batchSize: configuration.optimization.batchSize,
             seed: configuration.optimization.seed, seconds: seconds.rounded(),
             software: "SliceSeg \(softwareVersion), LibTorch \(try Engine.versionDescription())",
-            notes: "configuration SHA-256 \(sha256(Data(text.utf8)))"),
+            notes: "configuration SHA-256 \(sha256(Data(text.utf8)))"
+                + (pretrained.map {
+                    ", from the weights of \($0.bundle.card.name) (\($0.bundle.identity))"
+                } ?? "")),
         accuracy: [])
     card.architecture.classes = mapping.table.structures.count + 1
     var accuracy: MeasuredAccuracy?
@@ -478,4 +494,17 @@ private func line(of progress: TrainingProgress) -> String {
         + String(
             format: "loss %.4f  rate %.5f  %.1f slices/s  %.1f min left", progress.loss,
             progress.learningRate, progress.slicesPerSecond, minutes) + dice
+}
+
+/// What a plane's network took over from another model.
+private func line(
+    of transfer: PretrainedWeights.Transfer, plane: Plane, model: ModelBundle?
+) -> String {
+    var text =
+        "\(plane.rawValue)  begins with the \(transfer.plane.rawValue) weights of "
+        + "'\(model?.card.name ?? "")'"
+    if !transfer.newOutputs.isEmpty {
+        text += "; new: \(transfer.newOutputs.joined(separator: ", "))"
+    }
+    return text
 }

@@ -44,7 +44,8 @@ private let configuration = """
 /// Writes a configuration and its label table, and trains.
 private func run(
     _ text: String = configuration, in directory: String, resume: Bool = false,
-    overwrites: Bool = false, files: [String] = []
+    overwrites: Bool = false, from pretrained: String? = nil, output: String = "run",
+    files: [String] = []
 ) throws -> [String] {
     try labels.write(toFile: directory + "/labels.tsv", atomically: true, encoding: .utf8)
     let path = directory + "/tiny.yaml"
@@ -57,8 +58,8 @@ private func run(
     }
     let lines = Mutex([String]())
     try runTraining(
-        configurationPath: path, outputDirectory: directory + "/run", resume: resume,
-        overwrites: overwrites, device: "cpu", threads: nil
+        configurationPath: path, outputDirectory: directory + "/" + output, resume: resume,
+        overwrites: overwrites, from: pretrained, device: "cpu", threads: nil
     ) { line in lines.withLock { $0.append(line) } }
     return lines.withLock { $0 }
 }
@@ -269,6 +270,36 @@ struct TrainingRunTests {
                 try run(filed, in: directory, overwrites: true).contains {
                     $0.contains("  step 3/3")
                 })
+        }
+    }
+
+    @Test func `a training that begins with a model's weights says so, and goes on only with them`()
+        throws
+    {
+        try withTemporaryDirectory { directory in
+            _ = try run(in: directory)
+            let first = directory + "/run/bundle"
+            let extraction = "brainExtraction: {model: brain-mask, dilationMillimeters: 4}"
+            let text = configuration.replacing("name: tiny-heads", with: "name: tuned")
+                .replacing("architecture:", with: "\(extraction)\narchitecture:")
+            let lines = try run(text, in: directory, from: first, output: "tuned")
+            for plane in ["coronal", "axial", "sagittal"] {
+                #expect(
+                    lines.contains("\(plane)  begins with the \(plane) weights of 'tiny-heads'"))
+            }
+            let card = try ModelBundle.load(at: directory + "/tuned/bundle").card
+            #expect(
+                card.brainExtraction
+                    == BrainExtraction(model: "brain-mask", dilationMillimeters: 4))
+            let identity = try ModelBundle.load(at: first).identity
+            #expect(
+                card.training.notes.hasSuffix("from the weights of tiny-heads (\(identity))"))
+
+            _ = try run(text, in: directory, resume: true, from: first, output: "tuned")
+            let error = #expect(throws: (any Error).self) {
+                try run(text, in: directory, resume: true, output: "tuned")
+            }
+            #expect("\(try #require(error))".contains("belongs to another training"))
         }
     }
 

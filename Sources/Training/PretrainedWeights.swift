@@ -1,0 +1,129 @@
+import Foundation
+import Inference
+public import ModelBundles
+import NeuralNetworks
+package import SegmentationModels
+import Tensors
+public import Volumes
+
+/// The weights of a trained model, for another training to begin with.
+///
+/// All layers are taken over but the classifier, whose outputs are matched by the names of their
+/// structures: a structure that the model does not know begins with random weights.
+public struct PretrainedWeights {
+    /// The model.
+    public let bundle: ModelBundle
+
+    /// Takes a model's weights.
+    public init(_ bundle: ModelBundle) { self.bundle = bundle }
+
+    /// What was taken over.
+    public struct Transfer: Sendable, Hashable {
+        /// The plane of the network that the weights were of.
+        public var plane: Plane
+        /// The names of the outputs that the model does not know.
+        public var newOutputs: [String]
+    }
+
+    /// Copies the weights into a network of another training.
+    ///
+    /// - Parameters:
+    ///   - network: The network.
+    ///   - plane: Its plane; where the model has no network for it, that of its first plane serves.
+    ///   - outputOfClass: For each class the output that stands for it.
+    ///   - table: The structures.
+    /// - Returns: What was taken over.
+    /// - Throws: ``TrainingError`` where the two networks differ in more than their outputs; what
+    ///   reading the model throws.
+    package func copy(
+        into network: SegmentationNetwork, plane: Plane, outputOfClass: [Int], table: LabelTable
+    ) throws -> Transfer {
+        let card = bundle.card
+        guard let source = card[plane] ?? card.planes.first else {
+            throw TrainingError(description: "'\(bundle.directory)' holds no network")
+        }
+        let known = try bundle.makeNetwork(for: source.plane).namedParameters
+        let wanted = network.namedParameters
+        let valueOfName = Dictionary(
+            uniqueKeysWithValues: known.map { ($0.name, $0.parameter.value) })
+        try checkFit(wanted.map { ($0.name, $0.parameter.value.shape) }, valueOfName)
+
+        let classCount = card.labels.structures.count + 1
+        let sources = outputNames(
+            Inference.outputOfClass(source.outputClasses, classCount: classCount), card.labels)
+        let targets = outputNames(outputOfClass, table)
+        let matches = targets.map { names in
+            sources.indices.filter { !sources[$0].isDisjoint(with: names) }
+        }
+        try withoutGradients {
+            for (name, parameter) in wanted {
+                guard let value = valueOfName[name] else { continue }
+                guard isOfClassifier(name) else {
+                    try parameter.value.copyInPlace(from: value)
+                    continue
+                }
+                let own: [Float] = try parameter.value.elements()
+                let theirs: [Float] = try value.elements()
+                let values = rows(own, count: targets.count).enumerated().flatMap { output, row in
+                    mean(of: matches[output].map { rows(theirs, count: sources.count)[$0] }) ?? row
+                }
+                try parameter.value.copyInPlace(
+                    from: Tensor(values, shape: parameter.value.shape))
+            }
+        }
+        return Transfer(
+            plane: source.plane,
+            newOutputs: zip(targets, matches).filter(\.1.isEmpty).compactMap { $0.0.sorted().first }
+        )
+    }
+
+    /// Throws where the two networks differ in more than their outputs.
+    private func checkFit(
+        _ wanted: [(name: String, shape: [Int])], _ known: [String: Tensor]
+    ) throws {
+        let names = Set(wanted.map(\.name))
+        var difference =
+            wanted.first { known[$0.name] == nil }.map { "lacks '\($0.name)'" }
+            ?? known.keys.sorted().first { !names.contains($0) }.map { "has '\($0)' as well" }
+        for (name, shape) in wanted {
+            guard difference == nil, let theirs = known[name]?.shape, theirs != shape else {
+                continue
+            }
+            if isOfClassifier(name), theirs.dropFirst() == shape.dropFirst() { continue }
+            difference = "has '\(name)' in shape \(theirs), not \(shape)"
+        }
+        guard let difference else { return }
+        throw TrainingError(
+            description:
+                "the network of '\(bundle.card.name)' is another than the configuration's: "
+                + "it \(difference); give the configuration the architecture that "
+                + "the model card in '\(bundle.directory)' has")
+    }
+}
+
+/// Whether a tensor is of the last layer, which has a row for each output.
+private func isOfClassifier(_ name: String) -> Bool { name.hasPrefix("classifier.") }
+
+/// The names of the structures that each output stands for; the background's is empty.
+private func outputNames(_ outputOfClass: [Int], _ table: LabelTable) -> [Set<String>] {
+    var names = [Set<String>](repeating: [], count: (outputOfClass.max() ?? 0) + 1)
+    for (member, output) in outputOfClass.enumerated() {
+        names[output].insert(member == 0 ? "background" : table.structures[member - 1].name)
+    }
+    return names
+}
+
+/// The rows of a matrix.
+private func rows(_ values: [Float], count: Int) -> [ArraySlice<Float>] {
+    let width = values.count / count
+    return (0..<count).map { values[($0 * width)..<(($0 + 1) * width)] }
+}
+
+/// The mean of rows, or `nil` where there is none.
+private func mean(of rows: [ArraySlice<Float>]) -> ArraySlice<Float>? {
+    guard var sum = rows.first.map(Array.init) else { return nil }
+    for row in rows.dropFirst() {
+        for (place, value) in row.enumerated() { sum[place] += value }
+    }
+    return ArraySlice(sum.map { $0 / Float(rows.count) })
+}
