@@ -23,7 +23,8 @@ private func table(_ names: [String]) throws -> LabelTable {
 
 private func architecture(outputs: Int, channels: Int = 6) -> Architecture {
     Architecture(
-        family: .uNet(), classes: outputs, channels: channels, kernel: 3, depth: 1, contextSlices: 1)
+        family: .uNet(), classes: outputs, channels: channels, kernel: 3, depth: 1, contextSlices: 1
+    )
 }
 
 /// A bundle of a coronal network with random weights for the three structures.
