@@ -1,5 +1,5 @@
 import Foundation
-import Inference
+public import Inference
 public import ModelBundles
 import NeuralNetworks
 package import SegmentationModels
@@ -11,11 +11,51 @@ public import Volumes
 /// All layers are taken over but the classifier, whose outputs are matched by the names of their
 /// structures: a structure that the model does not know begins with random weights.
 public struct PretrainedWeights {
-    /// The model.
-    public let bundle: ModelBundle
+    /// The name of the model, for people.
+    public let name: String
+    /// What names the weights in the identity of the training that begins with them.
+    public let identity: String
+    private let place: String
+    private let sources: [Source]
+
+    private struct Source {
+        var plane: Plane
+        var outputs: [Set<String>]
+        var network: () throws -> SegmentationNetwork
+    }
 
     /// Takes a model's weights.
-    public init(_ bundle: ModelBundle) { self.bundle = bundle }
+    public init(_ bundle: ModelBundle) {
+        let table = bundle.card.labels
+        name = bundle.card.name
+        identity = bundle.identity
+        place = "the model card in '\(bundle.directory)'"
+        sources = bundle.card.planes.map { entry in
+            Source(
+                plane: entry.plane,
+                outputs: outputNames(
+                    Inference.outputOfClass(
+                        entry.outputClasses, classCount: table.structures.count + 1), table),
+                network: { try bundle.makeNetwork(for: entry.plane) })
+        }
+    }
+
+    /// Takes the weights of another plane of the same training.
+    ///
+    /// - Parameters:
+    ///   - network: The trained network of the plane.
+    ///   - table: The structures.
+    ///   - name: The name of the model that is trained.
+    public init(_ network: PlaneNetwork, table: LabelTable, name: String) {
+        self.name = name
+        identity = network.plane.rawValue
+        place = "the \(network.plane.rawValue) plane"
+        sources = [
+            Source(
+                plane: network.plane, outputs: outputNames(network.outputOfClass, table),
+                network: { network.network })
+        ]
+    }
 
     /// What was taken over.
     public struct Transfer: Sendable, Hashable {
@@ -38,19 +78,16 @@ public struct PretrainedWeights {
     package func copy(
         into network: SegmentationNetwork, plane: Plane, outputOfClass: [Int], table: LabelTable
     ) throws -> Transfer {
-        let card = bundle.card
-        guard let source = card[plane] ?? card.planes.first else {
-            throw TrainingError(description: "'\(bundle.directory)' holds no network")
+        guard let source = sources.first(where: { $0.plane == plane }) ?? sources.first else {
+            throw TrainingError(description: "'\(name)' has no network; choose another model")
         }
-        let known = try bundle.makeNetwork(for: source.plane).namedParameters
+        let known = try source.network().namedParameters
         let wanted = network.namedParameters
         let valueOfName = Dictionary(
             uniqueKeysWithValues: known.map { ($0.name, $0.parameter.value) })
         try checkFit(wanted.map { ($0.name, $0.parameter.value.shape) }, valueOfName)
 
-        let classCount = card.labels.structures.count + 1
-        let sources = outputNames(
-            Inference.outputOfClass(source.outputClasses, classCount: classCount), card.labels)
+        let sources = source.outputs
         let targets = outputNames(outputOfClass, table)
         let matches = targets.map { names in
             sources.indices.filter { !sources[$0].isDisjoint(with: names) }
@@ -94,10 +131,8 @@ public struct PretrainedWeights {
         }
         guard let difference else { return }
         throw TrainingError(
-            description:
-                "the network of '\(bundle.card.name)' is another than the configuration's: "
-                + "it \(difference); give the configuration the architecture that "
-                + "the model card in '\(bundle.directory)' has")
+            description: "the network of '\(name)' is another than the configuration's: it "
+                + "\(difference); give the configuration the architecture of \(place)")
     }
 }
 

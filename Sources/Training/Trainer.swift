@@ -70,13 +70,17 @@ public final class PlaneTrainer {
         outputOfClass: [Int], table: LabelTable, directory: String, identity: String,
         device: Device, pretrained: PretrainedWeights? = nil
     ) {
+        var configuration = configuration
+        let planeOptions = configuration.planes.first { $0.plane == plane }
+        configuration.optimization.steps =
+            planeOptions?.steps ?? configuration.optimization.steps
         self.configuration = configuration
         self.plane = plane
         self.architecture = architecture
         self.outputOfClass = outputOfClass
         self.table = table
         self.directory = directory
-        self.identity = identity + "/" + plane.rawValue
+        self.identity = identity + "/" + (planeOptions?.identity ?? plane.rawValue)
         self.device = device
         self.pretrained = pretrained
     }
@@ -98,15 +102,15 @@ public final class PlaneTrainer {
     /// - Parameters:
     ///   - directory: The folder of a plane's network; it need not exist.
     ///   - identity: Names configuration and data, as in the initializer.
-    ///   - plane: The plane.
+    ///   - plane: The plane as the configuration has it.
     /// - Throws: One sentence where a checkpoint is there and belongs to another training or is
     ///   damaged.
     public static func checkCheckpoint(
-        in directory: String, identity: String, plane: Plane
+        in directory: String, identity: String, plane: TrainingConfiguration.PlaneOptions
     ) throws {
         let path = directory + "/checkpoint.safetensors"
         guard FileManager.default.fileExists(atPath: path) else { return }
-        try Checkpoint.check(at: path, identity: identity + "/" + plane.rawValue)
+        try Checkpoint.check(at: path, identity: identity + "/" + plane.identity)
     }
 
     /// Trains, or goes on from the last checkpoint.

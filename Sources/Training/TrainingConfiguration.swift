@@ -265,6 +265,17 @@ public struct TrainingConfiguration: Sendable, Codable {
         public var plane: Plane
         /// Its weight in view aggregation.
         public var weight: Double
+        /// Batches in all; `nil` for as many as `optimization` says.
+        public var steps: Int?
+        /// The plane, earlier in the list, whose trained weights its network begins with; `nil` for
+        /// random weights.
+        public var beginsWith: Plane?
+
+        /// What its weights rest on beside the rest of the configuration.
+        package var identity: String {
+            plane.rawValue + (steps.map { "/\($0) steps" } ?? "")
+                + (beginsWith.map { "/from \($0.rawValue)" } ?? "")
+        }
     }
 
     private enum Key: String, CodingKey, CaseIterable {
@@ -307,6 +318,22 @@ public struct TrainingConfiguration: Sendable, Codable {
                 forKey: .planes, in: container,
                 debugDescription: "the weight \(plane.weight) of the \(plane.plane.rawValue) plane "
                     + "is not a positive number")
+        }
+        for (position, options) in planes.enumerated() {
+            if let other = options.beginsWith,
+                !planes.prefix(position).contains(where: { $0.plane == other })
+            {
+                throw DecodingError.dataCorruptedError(
+                    forKey: .planes, in: container,
+                    debugDescription: "the \(options.plane.rawValue) plane begins with the "
+                        + "\(other.rawValue) plane, which must stand before it")
+            }
+            if let steps = options.steps, steps < 1 {
+                throw DecodingError.dataCorruptedError(
+                    forKey: .planes, in: container,
+                    debugDescription: "the steps of the \(options.plane.rawValue) plane are "
+                        + "\(steps); write a number above 0")
+            }
         }
         if let problem = augmentation.problem {
             throw DecodingError.dataCorruptedError(

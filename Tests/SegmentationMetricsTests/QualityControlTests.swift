@@ -31,12 +31,12 @@ struct QualityControlTests {
     @Test func `an ordinary scan's score is its largest severity`() throws {
         let table = try Self.table(["Left-Amygdala", "Brain-Stem", "Right-Amygdala"])
         let quality = qualityControl(
-            of: [Self.scan("a", [1200, 900, 1000], fraction: 0.05, disagreement: 0.06)],
+            of: [Self.scan("a", [12_000, 9000, 10_000], fraction: 0.05, disagreement: 0.06)],
             table: table)
         // Asymmetry 1/11 of 1/3, fragments 0.05 of 0.3, disagreement 0.06 of 0.3.
         #expect(abs(quality[0].score - 3.0 / 11) < 1e-15)
         #expect(quality[0].flags.isEmpty)
-        let asymmetries: [Double?] = [200.0 / 2200, nil, 200.0 / 2200]
+        let asymmetries: [Double?] = [2000.0 / 22_000, nil, 2000.0 / 22_000]
         #expect(quality[0].structures.map(\.asymmetry) == asymmetries)
         #expect(quality[0].structures.allSatisfy { $0.volumeZScore == nil })
         #expect(quality[0].structures.map(\.name) == table.structures.map(\.name))
@@ -46,8 +46,8 @@ struct QualityControlTests {
         let table = try Self.table(["Left-Amygdala", "Brain-Stem", "Right-Amygdala"])
         let quality = qualityControl(
             of: [
-                Self.scan("fine", [1000, 900, 1000]),
-                Self.scan("broken", [1000, 0, 250], fraction: 0.6, disagreement: 0.45),
+                Self.scan("fine", [10_000, 9000, 10_000]),
+                Self.scan("broken", [10_000, 0, 2500], fraction: 0.6, disagreement: 0.45),
             ], table: table)
         #expect(quality.map(\.name) == ["broken", "fine"])
         let flags = quality[0].flags
@@ -60,7 +60,7 @@ struct QualityControlTests {
         // 10 + 2 + 2 + 0.6 / (1/3) + 1.5 + 1.5
         #expect(abs(quality[0].score - 18.8) < 1e-12)
         #expect(flags[0].reason == "Brain-Stem is missing")
-        #expect(flags[3].reason == "Amygdala: 1000 mm3 on the left and 250 mm3 on the right")
+        #expect(flags[3].reason == "Amygdala: 10000 mm3 on the left and 2500 mm3 on the right")
         #expect(
             flags[1].reason
                 == "Left-Amygdala: 60.0 % of the voxels lie apart, in 1 fragments in all")
@@ -131,14 +131,31 @@ struct QualityControlTests {
         #expect(try JSONDecoder().decode([ScanQuality].self, from: data) == quality)
     }
 
+    @Test func `what is smaller than a ball of 10 mm raises no flag`() throws {
+        let table = try Self.table(["Left-Accumbens-area", "Right-Accumbens-area"])
+        func flags(_ volumes: [Double]) -> [QualityMeasure] {
+            qualityControl(
+                of: [Self.scan("a", volumes, fraction: 0.5, disagreement: 0.5)], table: table
+            )[0].flags.map(\.measure)
+        }
+        // 400 mm3 between the sides; 300 and 100 mm3 apart and disputed.
+        #expect(flags([600, 200]).isEmpty)
+        // 4000 mm3 between the sides; 3000 and 1000 mm3 apart and disputed.
+        #expect(
+            flags([6000, 2000]) == [
+                .fragments, .planeDisagreement, .fragments, .planeDisagreement, .asymmetry,
+            ])
+        #expect(flags([600, 0]) == [.missing])
+    }
+
     @Test func `a label map is measured on its grid`() throws {
         let table = try Self.table(["Left-Caudate", "Right-Caudate", "Brain-Stem"])
         let map = LabelMap(
-            grid: Grid(size: GridSize(6, 1, 1), affine: Affine(spacing: SIMD3(1, 2, 1.5))),
+            grid: Grid(size: GridSize(6, 1, 1), affine: Affine(spacing: SIMD3(10, 20, 15))),
             labels: [1, 1, 2, 1, 7, 7])
         let input = QualityInput(
             name: "a", segmentation: map, table: table, planeDisagreement: [2: 0.25])
-        #expect(input.measurements.map(\.volumeCubicMillimeters) == [9, 3, 0])
+        #expect(input.measurements.map(\.volumeCubicMillimeters) == [9000, 3000, 0])
         #expect(input.measurements.map(\.fragmentCount) == [2, 1, 0])
         let disagreements: [Double?] = [nil, 0.25, nil]
         #expect(input.measurements.map(\.planeDisagreement) == disagreements)

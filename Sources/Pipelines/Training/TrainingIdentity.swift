@@ -14,11 +14,11 @@ import Volumes
 /// - Parameters:
 ///   - configuration: The training's configuration.
 ///   - data: What ``trainingData(of:mapping:folder:)`` gives.
-///   - pretrained: The model whose weights are begun with.
+///   - pretrained: The weights that are begun with.
 /// - Returns: A SHA-256.
 /// - Throws: What encoding the configuration throws.
 func trainingIdentity(
-    of configuration: TrainingConfiguration, data: String, pretrained: ModelBundle? = nil
+    of configuration: TrainingConfiguration, data: String, pretrained: PretrainedWeights? = nil
 ) throws -> String {
     var relevant = configuration
     relevant.planes = []
@@ -78,10 +78,10 @@ func trainingData(
 /// The folder of a training, as an earlier one may have left it.
 struct TrainingFolder {
     private let path: String
-    private let planes: [Plane]
+    private let planes: [TrainingConfiguration.PlaneOptions]
 
     /// Names a training's folder.
-    init(_ path: String, planes: [Plane]) {
+    init(_ path: String, planes: [TrainingConfiguration.PlaneOptions]) {
         self.path = path
         self.planes = planes
     }
@@ -94,7 +94,7 @@ struct TrainingFolder {
         if resume {
             for plane in planes {
                 try PlaneTrainer.checkCheckpoint(
-                    in: joined(path, plane.rawValue), identity: identity, plane: plane)
+                    in: joined(path, plane.plane.rawValue), identity: identity, plane: plane)
             }
             return
         }

@@ -182,8 +182,8 @@ func trainModel(
 ) throws -> TrainedModel {
     let started = ContinuousClock().now
     let identity = try trainingIdentity(
-        of: configuration, data: data, pretrained: pretrained?.bundle)
-    let folder = TrainingFolder(outputDirectory, planes: configuration.planes.map(\.plane))
+        of: configuration, data: data, pretrained: pretrained)
+    let folder = TrainingFolder(outputDirectory, planes: configuration.planes)
     try folder.check(identity: identity, resume: resume, overwrites: overwrites)
     // Before anything is written: what is wrong with the cases leaves an earlier training alone.
     let material = try cases()
@@ -218,17 +218,21 @@ func trainModel(
         let directory = outputDirectory + "/" + options.plane.rawValue
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true)
+        let beginning =
+            networks.first { $0.plane == options.beginsWith }.map {
+                PretrainedWeights($0, table: mapping.table, name: configuration.name)
+            } ?? pretrained
         let trainer = PlaneTrainer(
             configuration: configuration, plane: options.plane, architecture: architecture,
             outputOfClass: outputOfClass, table: mapping.table, directory: directory,
-            identity: identity, device: device, pretrained: pretrained)
+            identity: identity, device: device, pretrained: beginning)
         var pageError: (any Error)?
         let result = try trainer.train(
             source: material.slices(
                 plane: options.plane, architecture: architecture, outputOfClass: outputOfClass,
                 threadCount: try Engine.threadCount()),
             validation: validation, resume: resume,
-            begin: { report(line(of: $0, plane: options.plane, model: pretrained?.bundle)) }
+            begin: { report(line(of: $0, plane: options.plane, model: beginning?.name ?? "")) }
         ) {
             report(line(of: $0))
             guard $0.validationDice != nil else { return }
@@ -266,7 +270,7 @@ func trainModel(
             software: "SliceSeg \(softwareVersion), LibTorch \(try Engine.versionDescription())",
             notes: "configuration SHA-256 \(sha256(Data(text.utf8)))"
                 + (pretrained.map {
-                    ", from the weights of \($0.bundle.card.name) (\($0.bundle.identity))"
+                    ", from the weights of \($0.name) (\($0.identity))"
                 } ?? "")),
         accuracy: [])
     card.architecture.classes = mapping.table.structures.count + 1
@@ -498,11 +502,11 @@ private func line(of progress: TrainingProgress) -> String {
 
 /// What a plane's network took over from another model.
 private func line(
-    of transfer: PretrainedWeights.Transfer, plane: Plane, model: ModelBundle?
+    of transfer: PretrainedWeights.Transfer, plane: Plane, model: String
 ) -> String {
     var text =
         "\(plane.rawValue)  begins with the \(transfer.plane.rawValue) weights of "
-        + "'\(model?.card.name ?? "")'"
+        + "'\(model)'"
     if !transfer.newOutputs.isEmpty {
         text += "; new: \(transfer.newOutputs.joined(separator: ", "))"
     }

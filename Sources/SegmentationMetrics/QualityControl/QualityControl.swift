@@ -5,7 +5,8 @@ public import Volumes
 ///
 /// Each structure of each scan is measured in several ways (``QualityMeasure``), and each measure is
 /// divided by its threshold: its *severity*, at most ``ScanQuality/largestSeverity``. A severity
-/// above 1 raises a flag. Where a table names all structures of ``AdultVolume``, a scan is judged
+/// above 1 raises a flag. Less than ``QualityThresholds/leastVolumeCubicMillimeters`` raises none: thin
+/// and tiny structures fall apart, differ and are disputed by a few voxels in good scans. Where a table names all structures of ``AdultVolume``, a scan is judged
 /// alone too: the share of each structure in the whole, and the volume of the whole, against adults.
 /// A segmentation that touches the edge of the field of view is cut off by it. A missing structure has the largest severity, and neither a z-score nor
 /// a flag for asymmetry beside it; it does not enter the distribution of the others either.
@@ -145,7 +146,7 @@ extension ScanQuality {
             found.append(
                 QualityFlag(
                     .asymmetry, of: structures[pair.left], value: asymmetry,
-                    threshold: thresholds.asymmetry,
+                    threshold: thresholds.asymmetry, cubicMillimeters: abs(left - right),
                     reason: "\(pair.name): \(rounded(left)) mm3 on the left and "
                         + "\(rounded(right)) mm3 on the right"))
         }
@@ -176,6 +177,7 @@ extension ScanQuality.Structure {
             QualityFlag(
                 .fragments, of: self, value: fractionOutsideLargest,
                 threshold: thresholds.fractionOutsideLargest,
+                cubicMillimeters: fractionOutsideLargest * volumeCubicMillimeters,
                 reason: "\(name): \(rounded(100 * fractionOutsideLargest)) % of the voxels lie "
                     + "apart, in \(fragmentCount) fragments in all")
         ]
@@ -192,6 +194,8 @@ extension ScanQuality.Structure {
                 QualityFlag(
                     .adultVolume, of: self, value: adultDeviation,
                     threshold: thresholds.adultDeviation,
+                    cubicMillimeters: abs(1 - exp(adult.meanLogarithm) / labelledShare)
+                        * volumeCubicMillimeters,
                     reason: "\(name): \(percent(labelledShare)) of the labelled volume; "
                         + "\(AdultVolume.adultCount) adults have "
                         + "\(percent(adult.shareRange.lowerBound)) to "
@@ -202,6 +206,7 @@ extension ScanQuality.Structure {
                 QualityFlag(
                     .planeDisagreement, of: self, value: planeDisagreement,
                     threshold: thresholds.planeDisagreement,
+                    cubicMillimeters: planeDisagreement * volumeCubicMillimeters,
                     reason: "\(name): the planes disagree by \(rounded(100 * planeDisagreement)) "
                         + "%"))
         }
@@ -212,11 +217,14 @@ extension ScanQuality.Structure {
 extension QualityFlag {
     fileprivate init(
         _ measure: QualityMeasure, of structure: ScanQuality.Structure, value: Double,
-        threshold: Double, reason: String
+        threshold: Double, cubicMillimeters: Double = .infinity, reason: String
     ) {
         self.init(
             measure: measure, label: structure.label, value: value,
-            severity: min(abs(value) / threshold, ScanQuality.largestSeverity), reason: reason)
+            severity: min(
+                abs(value) / threshold,
+                cubicMillimeters / QualityThresholds.leastVolumeCubicMillimeters,
+                ScanQuality.largestSeverity), reason: reason)
     }
 
     /// The volume of the structures that the adults' table names; its severity grows with the

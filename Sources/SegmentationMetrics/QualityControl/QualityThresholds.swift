@@ -26,6 +26,10 @@ public struct QualityThresholds: Sendable, Hashable, Codable {
     /// as 12 % at least.
     public static let leastVolumeSpread = 0.12
 
+    /// 500: a ball of 10 mm; what lies apart, differs between the sides or is disputed between planes
+    /// is flagged from this volume on.
+    public static let leastVolumeCubicMillimeters = 500.0
+
     /// 1/3: one side is twice the other.
     ///
     /// Manual labels reach 0.30 in the lateral ventricles and
