@@ -42,7 +42,7 @@ struct SegmentBrain: ParsableCommand {
 
     @Option(
         help: ArgumentHelp("A shipped model's name or a model's folder.", valueName: "name|dir"))
-    var model = "brain-mri"
+    var model = "brain-any"
 
     @Option(help: "The planes to use, such as coronal,axial; all that the model has by default.")
     var planes: String?

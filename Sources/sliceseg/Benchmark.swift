@@ -20,7 +20,7 @@ struct Benchmark: ParsableCommand {
 
     @Option(
         help: ArgumentHelp("A shipped model's name or a model's folder.", valueName: "name|dir"))
-    var model = "brain-mri"
+    var model = "brain-any"
     @Option(
         help: ArgumentHelp(
             "unet, sdnet or densenet with random weights in the model's place.",

@@ -42,7 +42,7 @@ import Testing
 
                 OPTIONS:
                   --model <name|dir>      A shipped model's name or a model's folder. (default:
-                                          brain-mri)
+                                          brain-any)
                   --planes <planes>       The planes to use, such as coronal,axial; all that
                                           the model has by default.
                   --device <device>       auto, cpu, cuda or cuda:1. (default: auto)

@@ -39,11 +39,47 @@ import Volumes
             let result = try run(
                 "segment-brain",
                 [
-                    data + "/1015_SS.nii.gz", folder + "/out", "--reference",
-                    data + "/1015_dseg.nii.gz",
+                    data + "/1015_SS.nii.gz", folder + "/out", "--model", "brain-mri",
+                    "--reference", data + "/1015_dseg.nii.gz",
                 ])
             #expect(result.status == 0, "\(result.errors)")
             #expect(try meanDice(in: folder + "/out") > 0.85)
+        }
+    }
+
+    @Test(
+        .enabled(
+            if: sharedDataPath("malc/train") != nil,
+            "needs the challenge's scans in ../shared/data/malc/train"))
+    func `the default model labels a stripped scan though it has seen no scan`() throws {
+        let data = try #require(sharedDataPath("malc/train"))
+        try withTemporaryDirectory { folder in
+            let result = try run(
+                "segment-brain",
+                [
+                    data + "/1036_SS.nii.gz", folder + "/out", "--reference",
+                    data + "/1036_dseg.nii.gz",
+                ])
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(try meanDice(in: folder + "/out") > 0.76)
+        }
+    }
+
+    @Test(
+        .enabled(
+            if: sharedDataPath("nichart") != nil,
+            "needs raw heads in ../shared/data/nichart"))
+    func `the default model labels a raw head as another tool does`() throws {
+        let data = try #require(sharedDataPath("nichart"))
+        try withTemporaryDirectory { folder in
+            let result = try run(
+                "segment-brain",
+                [
+                    data + "/Subj05_T1.nii.gz", folder + "/out", "--reference",
+                    data + "/Subj05_dseg.nii.gz",
+                ])
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(try meanDice(in: folder + "/out") > 0.79)
         }
     }
 

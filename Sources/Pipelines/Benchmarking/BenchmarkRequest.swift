@@ -4,7 +4,7 @@ import Tensors
 /// What `sliceseg benchmark` measures; what is `nil` is chosen for the machine.
 public struct BenchmarkRequest: Sendable, Hashable {
     /// A shipped model's name or a bundle's folder; the network of its first plane is measured.
-    public var model = "brain-mri"
+    public var model = "brain-any"
     /// A network with random weights in the model's place.
     public var network: ArchitectureChoices?
     /// The size of the slices.

@@ -19,7 +19,7 @@ public struct SegmentationRequest: Sendable, Codable, Hashable {
     /// The output folder.
     public var output: String
     /// The model's name or folder.
-    public var model = "brain-mri"
+    public var model = "brain-any"
     /// The planes, or `nil` for all that the model has.
     public var planes: [Plane]?
     /// The device's name.

@@ -282,7 +282,8 @@ func trainModel(
             device: device, precision: configuration.optimization.precision,
             tablePath: outputDirectory + "/accuracy.tsv", report: report)
         card.accuracy = measured.records
-        card.qualityLimits = measured.qualityLimits
+        // Synthetic scans are cut, thick and noisy on purpose: no sample of good ones.
+        if case .scans = material.source { card.qualityLimits = measured.qualityLimits }
         accuracy = measured
     }
     record.isFinished = true

@@ -493,8 +493,10 @@ struct TrainingRunTests {
         }
     }
 
-    @Test(arguments: ["brain-mri", "phantom"])
-    func `the shipped configurations are those of the shipped models`(name: String) throws {
+    @Test(arguments: ["brain-any": 32, "brain-mask": 1, "brain-mri": 27, "phantom": 15])
+    func `the shipped configurations are those of the shipped models`(
+        name: String, structures: Int
+    ) throws {
         let folder = fixturePath("../pipelines")
         let text = try String(contentsOfFile: "\(folder)/\(name).yaml", encoding: .utf8)
         let configuration = try YAMLDecoder().decode(TrainingConfiguration.self, from: text)
@@ -502,7 +504,7 @@ struct TrainingRunTests {
         let table = "\(folder)/\(configuration.cases.labels)"
         let mapping = try LabelMapping.parse(
             String(contentsOfFile: table, encoding: .utf8), path: table)
-        #expect(mapping.table.structures.count == (name == "phantom" ? 15 : 27))
+        #expect(mapping.table.structures.count == structures)
         if name == "phantom" { #expect(mapping.table == phantomLabelTable) }
 
         let card = try ModelBundle.shipped(named: name).card
