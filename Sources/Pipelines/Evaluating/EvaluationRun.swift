@@ -52,13 +52,15 @@ public struct EvaluationReport: Sendable {
 ///
 /// - Parameter request: What to measure.
 /// - Returns: What was found.
-/// - Throws: ``UsageError`` where a path or the table is wrong, `FileWriteError`.
+/// - Throws: ``UsageError`` where a path or the table is wrong, and where the output folder is that of a
+///   segmentation, whose page and failures would be replaced; `FileWriteError`.
 public func evaluate(_ request: EvaluationRequest) throws -> EvaluationReport {
     let predictions = try LabelMapFile.find(at: request.prediction)
     let references = try LabelMapFile.find(at: request.reference)
     let table = try request.labels.map { try readLabelTable($0) } ?? tableOfFiles(predictions)
     let participants = try participants(of: request)
     let compared = try request.against.map { try LabelMapFile.find(at: $0) }
+    try checkForOtherResults(in: request.output)
     try prepareOutputDirectory(request.output)
     let options = MeasurementOptions(metrics: request.metrics, resamples: request.resamples)
     var measurement = measure(
@@ -82,6 +84,15 @@ public func evaluate(_ request: EvaluationRequest) throws -> EvaluationReport {
     try report.differences?.comparisonTable.write(to: joined(request.output, "comparison.tsv"))
     if request.writesPage { try report.writePage(request) }
     return report
+}
+
+/// Refuses the folder of a segmentation's results: its files have the same names.
+private func checkForOtherResults(in folder: String) throws(UsageError) {
+    guard isRegularFile(joined(folder, "run.json")) else { return }
+    throw UsageError(
+        "'\(folder)' holds the results of segment-brain, whose report.html and failures.tsv would be "
+            + "replaced; name another folder with --output, such as '\(joined(folder, "evaluation"))'"
+    )
 }
 
 /// Removes what an earlier comparison wrote, so that no figure of it stays beside those of this one.
