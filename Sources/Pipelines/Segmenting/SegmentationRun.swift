@@ -125,6 +125,7 @@ private struct SegmentationRun {
         let evaluation = try finish(
             summary, networks: networks, pictures: pictures, seconds: seconds)
         try? ledger?.end(seconds: seconds())
+        if request.shows == .quiet { tellWhereWarningsAre(summary) }
         let hasFailed = summary.count(.failed) > 0 || evaluation?.status == .failure
         return SegmentationReport(
             status: hasFailed ? .failure : .success, evaluation: evaluation)
@@ -159,6 +160,23 @@ private struct SegmentationRun {
                 display.advance(scan.outputName, stage: stage.description, fraction: fraction)
             },
             segmented: { scan, volume, labels in pictures.add(scan, volume, labels) })
+    }
+
+    /// Says in one line of the standard error where the warnings of a quiet run stand.
+    private func tellWhereWarningsAre(_ summary: RunSummary) {
+        let count = summary.records.count { $0.warnings?.isEmpty == false }
+        let edited = summary.count(.edited)
+        let place = request.shard == nil ? "qc.tsv" : "the files NAME_dseg.json"
+        if count > 0 {
+            complain(
+                "\(count) of \(summary.outcomes.count) scans \(count == 1 ? "has" : "have") "
+                    + "warnings, see \(place) in '\(request.output)'")
+        }
+        if edited > 0 {
+            complain(
+                "\(edited) changed label \(edited == 1 ? "map was" : "maps were") kept; "
+                    + "--overwrite moves changed ones aside")
+        }
     }
 
     /// Writes the tables and the page of a run that is no shard.
