@@ -64,7 +64,7 @@ import Volumes
           marginVoxels: 1
         architecture: {family: uNet, channels: 8, kernel: 3, depth: 1, normalization: batch}
         planes: [{plane: axial, weight: 1}]
-        optimization: {steps: 120, batchSize: 8, learningRate: 0.01, averaging: 0.9}
+        optimization: {steps: 240, batchSize: 8, learningRate: 0.01, averaging: 0.9}
         augmentation:
           {affineProbability: 0, elasticProbability: 0, gammaProbability: 0, contrastProbability: 0,
            biasProbability: 0, blurProbability: 0, noiseProbability: 0}
@@ -106,8 +106,9 @@ import Volumes
             #expect(result.status == 0, "\(result.errors)")
             let dice = try rows(of: folder + "/out/metrics.tsv").filter { $0[3] == "dice" }
             #expect(Set(dice.map { $0[2] }) == ["liver", "spleen", "aorta"])
-            // Organs of a density each, which the training scan has too; the aorta is a few voxels wide.
-            for row in dice { #expect(try #require(Double(row[4])) > 0.6, "\(row)") }
+            // Organs of a density each, which the training scan has too. The aorta is three voxels wide and
+            // learnt last: after 60 steps 0.6, after 120 between 0.67 and 1, as seed and precision have it.
+            for row in dice { #expect(try #require(Double(row[4])) > 0.9, "\(row)") }
         }
     }
 }
