@@ -97,6 +97,7 @@ private let architectures: [Architecture] = {
 
 /// An architecture that a test's log names by its choices.
 private struct Choice: CustomTestStringConvertible, Sendable {
+    var number: Int
     var architecture: Architecture
     var testDescription: String {
         let a = architecture
@@ -105,8 +106,12 @@ private struct Choice: CustomTestStringConvertible, Sendable {
     }
 }
 
+/// Whether convolutions are LibTorch's portable ones, which take a hundred times as long in bfloat16, as
+/// do the plan's own through them.
+private let isPortable = !((try? PlanKernels.avx2.isAvailable) ?? true)
+
 struct InferencePlanTests {
-    @Test(arguments: architectures.map { Choice(architecture: $0) })
+    @Test(arguments: architectures.enumerated().map { Choice(number: $0, architecture: $1) })
     fileprivate func `a plan computes what the network computes`(choice: Choice) throws {
         let architecture = choice.architecture
         let network = try SegmentationNetwork(architecture)
@@ -130,6 +135,9 @@ struct InferencePlanTests {
                 #expect(unlike <= tolerated)
                 #expect(plan.summary.precision == .fp32)
 
+                // Portable convolutions in bfloat16 are tried on a quarter of the networks.
+                let isTried = choice.number.isMultiple(of: 4) && height == 48
+                guard isTried || !isPortable else { continue }
                 // Rounding to eight bits: as far from single precision as LibTorch's own.
                 let rounded = try withAutocast(to: .bfloat16, on: .cpu) {
                     try network(images, mode: .inference)
@@ -175,11 +183,16 @@ struct InferencePlanTests {
         await #expect(processExitsWith: .success) { [isHalf = isHalf as Bool] in
             for family in NetworkFamily.allCases {
                 let network = try SegmentationNetwork(
-                    Architecture(family: family, classes: 6, channels: 32, kernel: 5, depth: 3))
+                    Architecture(
+                        family: family, classes: 6, channels: isPortable ? 16 : 32,
+                        kernel: isPortable ? 3 : 5, depth: isPortable ? 2 : 3))
                 try randomize(network, seed: 8)
+                let (height, width) = isPortable ? (31, 23) : (61, 45)
                 let plan = try InferencePlan(
-                    network: network, precision: isHalf ? .bf16 : .fp32, height: 61, width: 45)
-                let images = try makeImages(count: 9, context: 1, height: 61, width: 45, seed: 4)
+                    network: network, precision: isHalf ? .bf16 : .fp32, height: height,
+                    width: width)
+                let images = try makeImages(
+                    count: 9, context: 1, height: height, width: width, seed: 4)
                 try Engine.setThreadCount(1)
                 let expected: [Float] = try plan(images).elements()
                 for threads in [1, 2, 3] {
