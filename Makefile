@@ -9,7 +9,7 @@ TEST := swift test -c release --disable-testable-imports --explicit-target-depen
 BIN := .build/release
 DEMO := demo
 
-.PHONY: demo test test-kernels build commands library packages browser format lint lint-tools clean
+.PHONY: demo test test-kernels build commands library packages browser checkers format lint lint-tools clean
 
 demo: build
 	$(BIN)/sliceseg phantom --output $(DEMO)/scans --references $(DEMO)/references --count 4 --seed 2024 --overwrite
@@ -19,10 +19,12 @@ demo: build
 
 # One thread an operation: tests run side by side. No testable imports: with them the two commands
 # would compile everything anew for each other.
-test: build browser
+test: build browser checkers
 	OMP_NUM_THREADS=1 $(TEST)
+	OMP_NUM_THREADS=1 sh scripts/test-kernels.sh $(TEST)
 
 test-kernels: build
+	OMP_NUM_THREADS=1 $(TEST) --filter 'IntegerPlanTests|WinogradTests'
 	OMP_NUM_THREADS=1 sh scripts/test-kernels.sh $(TEST)
 
 # The library's objects, fetched and compiled side by side, and meanwhile the commands: neither needs
@@ -43,6 +45,12 @@ packages:
 browser:
 	@sh scripts/install-packages.sh chromium python3-websocket || \
 	    echo "Pages are not tested in a browser: Chromium or python3-websocket is missing."
+
+# For the tests of exported networks and of workflows for clusters, as for those of pages.
+checkers:
+	@sh scripts/install-packages.sh python3-venv dcm2niix || \
+	    echo "A real DICOM series is not tested: dcm2niix is missing."
+	@sh scripts/install-checkers.sh $(CURDIR)/.deps/checkers
 
 # LibTorch from the wheel, unpacked once.
 $(CURDIR)/.deps/libtorch/version-$(TORCH_VERSION):

@@ -7,7 +7,7 @@ import Testing
 @Suite(.serialized) struct `Clusters` {
     @Test(
         .enabled(
-            if: geteuid() == 0 && isOnPath("slurmctld") && isOnPath("munged"),
+            if: geteuid() == 0 && Checkers.has("slurmctld") && Checkers.has("munged"),
             "needs root and Debian's munge and slurm-wlm"))
     func `an array job of Slurm recovers from a killed task and gives what one process gives`()
         throws
@@ -15,7 +15,10 @@ import Testing
         try check("slurm")
     }
 
-    @Test(.enabled(if: isOnPath("snakemake"), "needs snakemake on the search path"))
+    @Test(
+        .enabled(
+            if: Checkers.has("snakemake") || Checkers.isIntegration,
+            "needs snakemake on the search path: make checkers"))
     func `Snakemake recovers from a killed shard and gives what one process gives`() throws {
         try check("snakemake")
     }
@@ -28,12 +31,12 @@ import Testing
                 try writeHead(to: folder + "/scans/s\(number).nii", seed: UInt64(number % 7))
             }
             let process = Process()
-            process.executableURL = URL(filePath: fixturePath("check_clusters.sh"))
+            process.executableURL = URL(filePath: fixturePath("checks/check_clusters.sh"))
             process.arguments = [kind, folder, folder + "/model"]
             let programs = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
                 .deletingLastPathComponent().path()
             process.environment = ProcessInfo.processInfo.environment
-                .merging(["SLICESEG_BIN": programs]) { _, new in new }
+                .merging(["SLICESEG_BIN": programs, "PATH": Checkers.path]) { _, new in new }
             let log = URL(filePath: folder + "/log")
             try Data().write(to: log)
             let handle = try FileHandle(forWritingTo: log)
@@ -47,12 +50,5 @@ import Testing
             #expect(text.contains("every output is whole"))
             #expect(text.contains("the same as in one process"))
         }
-    }
-}
-
-/// Returns whether a program is on the search path.
-private func isOnPath(_ program: String) -> Bool {
-    (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains {
-        access("\($0)/\(program)", X_OK) == 0
     }
 }

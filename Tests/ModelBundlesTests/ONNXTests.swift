@@ -6,27 +6,6 @@ import TestSupport
 import Tensors
 import Testing
 
-/// An interpreter that has ONNX Runtime: `SLICESEG_ONNX_PYTHON`, or `python3`.
-private let interpreter: String? = {
-    let named = ProcessInfo.processInfo.environment["SLICESEG_ONNX_PYTHON"].map { [$0] } ?? []
-    return (named + ["python3"]).first {
-        (try? run([$0, "-c", "import onnx, onnxruntime"]).status) == 0
-    }
-}()
-
-private func run(_ words: [String]) throws -> (status: Int32, output: String) {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = words
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    try process.run()
-    let output = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: output, as: UTF8.self))
-}
-
 /// Networks with every operation among them, by the names of their files.
 private let architectures: [(name: String, architecture: Architecture)] = {
     func uNet(
@@ -109,8 +88,8 @@ private let architectures: [(name: String, architecture: Architecture)] = {
 
     @Test(
         .enabled(
-            if: interpreter != nil,
-            "needs Python with onnx and onnxruntime; name it by SLICESEG_ONNX_PYTHON"))
+            if: Checkers.onnxPython != nil || Checkers.isIntegration,
+            "needs Python with onnx and onnxruntime: make checkers, or SLICESEG_ONNX_PYTHON"))
     func `gives the same logits and labels in ONNX Runtime`() throws {
         try withTemporaryDirectory { folder in
             for (name, architecture) in architectures {
@@ -129,8 +108,10 @@ private let architectures: [(name: String, architecture: Architecture)] = {
                 let model = try onnxModel(of: network, name: "c", software: "tests")
                 try write("classifier-\(encoder.rawValue)", in: folder, model, image, logits)
             }
-            let script = fixturePath("check_onnx.py")
-            let result = try run([try #require(interpreter), script, folder])
+            let script = fixturePath("checks/check_onnx.py")
+            let result = try Checkers.run([
+                try #require(Checkers.onnxPython), script, folder,
+            ])
             #expect(result.status == 0, "\(result.output)")
             print(result.output)
             let rows = result.output.split(separator: "\n").map { $0.split(separator: " ") }

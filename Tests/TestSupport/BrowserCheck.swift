@@ -27,7 +27,7 @@ public enum BrowserCheck {
     /// `python3` stands on the path.
     private static let setup: Setup? = {
         func first(_ candidates: [String], _ arguments: [String]) -> String? {
-            candidates.first { (try? run([$0] + arguments).status) == 0 }
+            candidates.first { (try? Checkers.run([$0] + arguments).status) == 0 }
         }
         guard
             let python = first(["/usr/bin/python3", "python3"], ["-c", "import websocket"]),
@@ -47,8 +47,7 @@ public enum BrowserCheck {
         isPossible: Bool, environment: [String: String]
     ) -> Decision {
         guard !isPossible else { return .run }
-        let isIntegration = !["", "0", "false"].contains((environment["CI"] ?? "").lowercased())
-        return isIntegration ? .fail : .skip
+        return Checkers.isIntegration(environment) ? .fail : .skip
     }
 
     /// The decision on this machine.
@@ -68,21 +67,8 @@ public enum BrowserCheck {
     ) throws -> (holds: Bool, text: String) {
         guard let setup else { return (false, "The test \(requirement)") }
         let script = fixturePath("checks/check_report.py")
-        let result = try run(
+        let result = try Checkers.run(
             [setup.python, script, "--limit", String(seconds), "--chromium", setup.browser] + pages)
         return (result.status == 0, result.output)
-    }
-
-    private static func run(_ words: [String]) throws -> (status: Int32, output: String) {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = words
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let output = pipe.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: output, as: UTF8.self))
     }
 }
