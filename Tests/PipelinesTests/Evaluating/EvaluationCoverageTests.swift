@@ -68,6 +68,29 @@ import Volumes
         }
     }
 
+    @Test func `a folder of a segmentation's results is refused and stays as it is`() throws {
+        try folders { folder in
+            try writeLabelMap(map(3), to: folder + "/p/a_dseg.nii", like: nil)
+            try writeLabelMap(map(3), to: folder + "/r/a_dseg.nii", like: nil)
+            let files = ["run.json": "{}", "report.html": "page", "failures.tsv": "scan\n"]
+            for (name, text) in files {
+                try Data(text.utf8).write(to: URL(filePath: folder + "/p/" + name))
+            }
+            let error = try #require(throws: UsageError.self) {
+                try evaluate(
+                    EvaluationRequest(
+                        prediction: folder + "/p", reference: folder + "/r", output: folder + "/p"))
+            }
+            #expect("\(error)".contains("'\(folder)/p' holds the results of segment-brain"))
+            #expect("\(error)".contains("--output, such as '\(folder)/p/evaluation'"))
+            let left = try FileManager.default.contentsOfDirectory(atPath: folder + "/p")
+            #expect(Set(left) == Set(files.keys).union(["a_dseg.nii"]))
+            for (name, text) in files {
+                #expect(try String(contentsOfFile: folder + "/p/" + name, encoding: .utf8) == text)
+            }
+        }
+    }
+
     @Test func `no figure of an earlier comparison stays`() throws {
         try folders { folder in
             try writeLabelMap(map(3), to: folder + "/p/a_dseg.nii", like: nil)
