@@ -22,6 +22,8 @@ final class OutputFolder: Sendable {
     private let state = Mutex(State())
     /// Apart from the files, so that whoever sets it need not wait until they are there.
     private let message = Mutex("")
+    /// The ledger that is written meanwhile.
+    private let ledger = Mutex<Ledger?>(nil)
 
     /// Takes the folder, and clears away what a process that was killed has left of unfinished files.
     ///
@@ -150,6 +152,9 @@ final class OutputFolder: Sendable {
     /// Sets the message of an interruption from now on.
     func setMessage(_ message: String) { self.message.withLock { $0 = message } }
 
+    /// Names the ledger that is written meanwhile, so that a signal waits for its step.
+    func setLedger(_ ledger: Ledger?) { self.ledger.withLock { $0 = ledger } }
+
     /// Handles the signals that end a run, for as long as the handling is kept.
     func handleSignals() -> SignalHandling {
         SignalHandling([SIGINT, SIGTERM, SIGHUP]) { [self] number in interrupt(number) }
@@ -171,6 +176,7 @@ final class OutputFolder: Sendable {
         // answer does not keep the process alive.
         for _ in 0..<100 {
             _ = state.withLockIfAvailable { _ in
+                ledger.withLock(\.self)?.stop(within: 3)
                 // Under another name first, so that no thread can write there any more.
                 let ended = staging + "-ended"
                 _ = rename(staging, ended)

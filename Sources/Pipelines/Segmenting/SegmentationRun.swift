@@ -102,6 +102,7 @@ private struct SegmentationRun {
     }
 
     func run() throws -> SegmentationReport {
+        folder.setLedger(ledger)
         let signals = folder.handleSignals()
         defer {
             signals.end()
