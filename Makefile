@@ -22,6 +22,7 @@ demo: build
 test: build browser checkers
 	OMP_NUM_THREADS=1 $(TEST)
 	OMP_NUM_THREADS=1 sh scripts/test-kernels.sh $(TEST)
+	@sh scripts/test-emulated.sh $(BIN)
 
 test-kernels: build
 	OMP_NUM_THREADS=1 $(TEST) --filter 'IntegerPlanTests|WinogradTests'
