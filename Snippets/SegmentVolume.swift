@@ -3,7 +3,7 @@ import Inference
 import ModelBundles
 import VolumeIO
 
-let bundle = try ModelBundle.find("brain-mri")
+let bundle = try ModelBundle.find("brain-any")
 let segmenter = try Segmenter(bundle: bundle)
 let scan = try readVolume(at: CommandLine.arguments[1])
 let segmentation = try segmenter.segment(scan.volume) { stage, fraction in
