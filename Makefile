@@ -118,7 +118,7 @@ CLANG_FORMAT := clang-format
 C_FILES = $(shell git ls-files '*.c' '*.cpp' '*.h' ':!Sources/CTorch/library')
 
 format: lint-tools
-	swift format --in-place --recursive Sources Tests Package.swift
+	swift format --in-place --recursive Sources Tests Snippets Package.swift
 	$(CLANG_FORMAT) -i $(C_FILES)
 
 lint-tools:
@@ -126,7 +126,7 @@ lint-tools:
 
 # Layout, documentation and links. Documentation is compiled from the modules as they are built.
 lint: build lint-tools
-	swift format lint --strict --recursive Sources Tests Package.swift
+	swift format lint --strict --recursive Sources Tests Snippets Package.swift
 	$(CLANG_FORMAT) --dry-run --Werror $(C_FILES)
 	sh fixtures/checks/check_docs.sh
 	python3 fixtures/checks/check_links.py

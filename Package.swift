@@ -16,6 +16,14 @@ let boundary: [SwiftSetting] = strict + [.strictMemorySafety()]
 let package = Package(
     name: "SliceSeg",
     products: [
+        // The modules that programs of others import; Snippets/ has an example of each use.
+        .library(
+            name: "SliceSeg",
+            targets: [
+                "Volumes", "VolumeIO", "Preprocessing", "SegmentationMetrics", "Tensors",
+                "NeuralNetworks", "SegmentationModels", "ModelBundles", "Inference", "Datasets",
+                "Training", "Reports", "Pipelines",
+            ]),
         .executable(name: "segment-brain", targets: ["segment-brain"]),
         .executable(name: "sliceseg", targets: ["sliceseg"]),
     ],

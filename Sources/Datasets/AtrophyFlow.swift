@@ -56,7 +56,7 @@ package struct AtrophyFlow {
         }
     }
 
-    /// Where each pixel comes from, as a displacement down and across in pixels.
+    /// The displacement of each pixel's source, down and across, in pixels.
     package func displacements() -> (down: [Float], across: [Float]) {
         var movedDown = [Float](repeating: 0, count: height * width)
         var movedAcross = movedDown

@@ -1,10 +1,10 @@
-/// How training slices are varied, each variation with its probability.
+/// The augmentations of training slices, each with its probability.
 ///
 /// In a file every part may be left out, which means its default; a name that is not among them is
 /// an error. ``none`` changes nothing. The defaults are mild: heads lie within about 15° of upright,
 /// and scans of one kind differ by contrast and noise.
 public struct AugmentationOptions: Sendable, Hashable, Codable {
-    /// How often a slice is turned, scaled, sheared and moved (all together).
+    /// The probability of an affine transform: rotation, scaling, shear and translation together.
     public var affineProbability = 0.8
     /// Largest turn either way, in degrees.
     public var rotationDegrees = 15.0
@@ -15,14 +15,14 @@ public struct AugmentationOptions: Sendable, Hashable, Codable {
     /// Largest move either way along each axis, in pixels.
     public var translationPixels = 6.0
 
-    /// How often a slice is bent.
+    /// The probability of an elastic deformation.
     public var elasticProbability = 0.5
     /// Largest displacement of a control point, in pixels; the image moves by about a quarter of it.
     public var elasticPixels = 8.0
     /// Pixels between control points.
     public var elasticSpacingPixels = 32.0
 
-    /// How often a slice ages: its fluid spaces widen and its white matter gets lesions.
+    /// The probability of simulated aging: wider fluid spaces and white matter lesions.
     public var agingProbability = 0.0
     /// The structures that widen most, by their names in the label table.
     public var ventricles: [String] = []
@@ -35,30 +35,30 @@ public struct AugmentationOptions: Sendable, Hashable, Codable {
     /// Least and greatest part of its brightness that a lesion loses.
     public var lesionDarkening = 0.0...0.35
 
-    /// How often the brightness curve is bent.
+    /// The probability of a gamma transform.
     public var gammaProbability = 0.5
     /// Smallest and largest exponent of the brightness curve; half of the draws lie below 1 where
     /// the range is like `0.7...1.4`.
     public var gamma = 0.7...1.4
 
-    /// How often contrast and brightness change (both together).
+    /// The probability of a contrast and brightness change (both together).
     public var contrastProbability = 0.5
     /// Smallest and largest factor about the mean of the foreground.
     public var contrast = 0.8...1.25
     /// Largest shift either way, as a part of the foreground's standard deviation.
     public var brightness = 0.3
 
-    /// How often the image is multiplied by a smooth factor.
+    /// The probability of a bias field.
     public var biasProbability = 0.3
     /// Largest departure of the factor from 1.
     public var biasAmplitude = 0.4
 
-    /// How often the image is blurred.
+    /// The probability of blurring.
     public var blurProbability = 0.2
     /// Smallest and largest standard deviation of the blur, in pixels.
     public var blurPixels = 0.4...1.0
 
-    /// How often noise is added.
+    /// The probability of added noise.
     public var noiseProbability = 0.4
     /// Smallest and largest standard deviation, as a part of the foreground's.
     public var noise = 0.0...0.15
@@ -81,7 +81,7 @@ public struct AugmentationOptions: Sendable, Hashable, Codable {
         ]
     }
 
-    /// What is wrong with the options in one sentence, or `nil` where nothing is.
+    /// The problem with the options as a sentence, or `nil` if they are valid.
     public var problem: String? {
         for probability in Self.probabilities where !(0...1).contains(self[keyPath: probability]) {
             return "the probability \(self[keyPath: probability]) is not between 0 and 1"

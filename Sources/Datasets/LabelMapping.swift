@@ -6,7 +6,7 @@ public struct LabelMappingError: Error, Hashable, CustomStringConvertible {
     public let path: String
     /// The line that is wrong, counted from 1.
     public let line: Int
-    /// What is wrong and what to write instead.
+    /// The problem, and what to write instead.
     public let problem: String
 
     /// Makes an error about a line of a file.
@@ -174,8 +174,8 @@ private struct StandardClasses {
         return nil
     }
 
-    /// Whether the column may as well list labels of the data set: each only once, and some not
-    /// that of the row itself.
+    /// A Boolean value indicating whether the column may as well list labels of the data set: each
+    /// only once, and some not that of the row itself.
     var areAmbiguous: Bool {
         Set(classes.map(\.class)).count == classes.count
             && classes.contains { $0.class != Int($0.index) }

@@ -1,6 +1,6 @@
 import Volumes
 
-/// What a voxel of a phantom is made of, on which side.
+/// The tissue and side of a phantom's voxel.
 enum PhantomTissue: UInt8 {
     case air, scalp, skull
     /// Fluid around the brain, outside of the skull-stripping mask.
@@ -37,7 +37,7 @@ enum PhantomTissue: UInt8 {
         }
     }
 
-    /// Whether skull stripping keeps it.
+    /// A Boolean value indicating whether skull stripping keeps it.
     var isBrain: Bool { rawValue >= PhantomTissue.innerFluid.rawValue }
 }
 

@@ -1,6 +1,6 @@
 import Volumes
 
-/// How one head is imaged: brightness of each tissue, skull stripping, noise and bias.
+/// The imaging of one head: brightness of each tissue, skull stripping, noise and bias field.
 struct PhantomLook {
     private let brightness: [Float]
     private let hasSkull: Bool

@@ -32,7 +32,7 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable, Hashable, Codabl
         uniform(Float(range.lowerBound), Float(range.upperBound))
     }
 
-    /// Whether something of a probability happens.
+    /// Draws whether an event of a probability happens.
     package mutating func happens(_ probability: Double) -> Bool {
         Double(next() >> 11) * 0x1p-53 < probability
     }

@@ -7,7 +7,7 @@ public struct SliceBatch: Sendable {
     public var images: [Float]
     /// The class of each pixel, `[count, height, width]`.
     public var classes: [UInt8]
-    /// How many slices there are.
+    /// The number of slices.
     public var count: Int
     /// Neighbouring slices that each image holds.
     public var context: Int
@@ -17,13 +17,13 @@ public struct SliceBatch: Sendable {
     public var width: Int
 }
 
-/// Where a training's batches come from.
+/// A source of training batches.
 public protocol SliceSource: Sendable {
     /// Rows of a slice.
     var height: Int { get }
     /// Columns of a slice.
     var width: Int { get }
-    /// How many voxels belong to each output of the network.
+    /// The number of voxels that belong to each output of the network.
     var classCounts: [Int] { get }
 
     /// Draws a batch by its number.
@@ -51,7 +51,7 @@ public struct SliceDataset: SliceSource {
     public let height: Int
     /// Columns of the window.
     public let width: Int
-    /// How many voxels of all slices belong to each class.
+    /// The number of voxels of all slices that belong to each class.
     public let classCounts: [Int]
     private let cases: [SlicedCase]
     private let context: Int
@@ -124,7 +124,7 @@ public struct SliceDataset: SliceSource {
         self.classCounts = classCounts
     }
 
-    /// How many slices there are.
+    /// The number of slices.
     public var count: Int { slices.count }
 
     /// Draws a batch.

@@ -1,8 +1,8 @@
 import Foundation
 import Volumes
 
-/// Where each pixel of a warped slice comes from: an affine map about the slice's middle, then a
-/// smooth displacement.
+/// The source position of each pixel of a warped slice: an affine map about the slice's center,
+/// then a smooth displacement.
 package struct SliceWarp {
     private let height: Int
     private let width: Int
@@ -93,7 +93,7 @@ package struct SliceWarp {
         }
     }
 
-    /// Where one pixel is taken from.
+    /// The source of one pixel.
     private struct Sample {
         /// The four pixels around it; one beyond the edge is replaced by another, with weight 0.
         var corners = SIMD4<Int32>.zero

@@ -3,18 +3,9 @@ public import Preprocessing
 import VolumeIO
 public import Volumes
 
-/// What is wrong with a folder of cases.
-public struct DatasetError: Error, Hashable, CustomStringConvertible {
-    /// One sentence with a next step.
-    public var description: String
-
-    /// Makes an error.
-    public init(_ description: String) { self.description = description }
-}
-
 /// One scan and its labels, as files.
 public struct CaseFiles: Sendable, Hashable {
-    /// What they have in common, such as `1015`.
+    /// The common part of their names, such as `1015`.
     public var name: String
     /// The scan.
     public var scanPath: String

@@ -28,17 +28,17 @@ public final class FileLock: Sendable {
             since = Date().formatted(.iso8601)
         }
 
-        /// Whether it is a process of this computer that has ended.
+        /// A Boolean value indicating whether it is a process of this computer that has ended.
         var hasEnded: Bool {
             host == ProcessInfo.processInfo.hostName && kill(process, 0) != 0 && errno == ESRCH
         }
     }
 
-    /// How a lock is held.
+    /// The mode in which a lock is held.
     public enum Mode: Sendable, Hashable {
-        /// By one process.
+        /// Held by one process.
         case exclusive
-        /// By any number of processes, while none holds it exclusively.
+        /// Held by any number of processes while none holds it exclusively.
         case shared
     }
 

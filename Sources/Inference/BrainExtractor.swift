@@ -8,9 +8,10 @@ public import Volumes
 public struct ExtractedBrain: Sendable {
     /// The brain.
     public var mask: BrainMask
-    /// Whether the scan shows nothing but a brain: then the mask holds all that it shows.
+    /// A Boolean value indicating whether the scan shows nothing but a brain: then the mask holds
+    /// all that it shows.
     public var isAlreadyStripped: Bool
-    /// How long it took to find it.
+    /// The time taken to find it.
     public var seconds: Double
 
     /// The meaning of a mask's values: 1 is brain.
@@ -90,7 +91,7 @@ public final class BrainExtractor {
     ///
     /// - Parameters:
     ///   - scan: Any scan of a head or of a brain.
-    ///   - progress: Is told which part is done; what it throws stops the work.
+    ///   - progress: Called with the fraction that is done; what it throws stops the work.
     /// - Returns: The brain.
     /// - Throws: `PreprocessingError` where the scan shows nothing or no brain, `TensorError`, and what
     ///   `progress` throws.

@@ -3,15 +3,15 @@ public import SegmentationModels
 public import Tensors
 public import Volumes
 
-/// What the convolutions of a network see on some slices, and so between which numbers their inputs
-/// are best rounded to 8-bit integers.
+/// The input ranges of a network's convolutions on sample slices, for rounding the inputs to 8-bit
+/// integers.
 ///
 /// Of a range the rounding error is known: numbers inside move to the nearest of 256, numbers outside
 /// to its end. ``inputRanges()`` chooses for each convolution the range with the least mean square
 /// error, which lies within what was seen.
 public struct Calibration {
     private let network: SegmentationNetwork
-    /// By convolution, how often each bfloat16 number was seen.
+    /// The histogram of bfloat16 values by convolution.
     private var counts: [String: [Int64]] = [:]
 
     /// Begins with nothing seen.

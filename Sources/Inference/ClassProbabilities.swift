@@ -10,11 +10,11 @@ public enum OutputSpace: String, Sendable, Hashable, Codable, CaseIterable {
     case conformed
 }
 
-/// How labels came from the model's grid to the scan's.
+/// The method that brought labels from the model's grid to the scan's.
 public enum Restoration: String, Sendable, Hashable, Codable, CaseIterable {
     /// Each scan voxel is a voxel of the model's grid: nothing was interpolated.
     case ownVoxels = "own voxels"
-    /// The scores of the classes were interpolated and the likeliest class taken.
+    /// The scores of the classes were interpolated and their argmax taken.
     case classScores = "class scores"
     /// Each scan voxel took the nearest label, as the scores of a single plane would have taken
     /// more than ``SegmenterOptions/largestScoreBytes``.
@@ -23,13 +23,13 @@ public enum Restoration: String, Sendable, Hashable, Codable, CaseIterable {
 
 /// The probabilities of every class in the voxels of a scan.
 ///
-/// They are the votes of view aggregation as parts of their sum over all classes. The numbers stay
+/// They are the aggregated probabilities of the planes, normalized to a sum of 1 over all classes. The numbers stay
 /// where the networks have left them, in half precision; volumes are made of them as they are asked
 /// for, so that memory holds only a few at a time.
 public final class ClassProbabilities {
-    /// What certainty is in the volumes' numbers.
+    /// The stored value of probability 1.
     public static let scale = 65535
-    /// How many classes there are, background included.
+    /// The number of classes, including the background.
     public let classCount: Int
     private let conformed: ConformedScan
     private let prediction: VolumePrediction

@@ -7,14 +7,14 @@ final class HostVolume: VolumeView {
     private let volume: Volume
     let sums: Tensor?
     private var decided: [UInt8]
-    private var likeliest: [[UInt8]] = []
+    private var labels: [[UInt8]] = []
 
-    /// Makes room for votes.
+    /// Allocates the sums of probabilities.
     ///
     /// - Parameters:
     ///   - volume: The intensities.
-    ///   - classCount: How many classes are voted for.
-    ///   - keepsSums: Whether votes are added up, rather than each slice decided at once.
+    ///   - classCount: The number of classes.
+    ///   - keepsSums: Whether probabilities are summed, rather than each slice decided at once.
     /// - Throws: `TensorError` where memory runs out.
     init(_ volume: Volume, classCount: Int, keepsSums: Bool) throws {
         let size = volume.grid.size
@@ -38,30 +38,30 @@ final class HostVolume: VolumeView {
         return try Tensor(input, shape: [slices.count, context, layout.height, layout.width])
     }
 
-    func beginOpinion() { likeliest.append([UInt8](repeating: 0, count: volume.grid.size.count)) }
+    func beginPlaneLabels() { labels.append([UInt8](repeating: 0, count: volume.grid.size.count)) }
 
     func add(
         _ logits: Tensor, _ slices: Range<Int>, _ layout: SliceLayout, outputOfClass: [Int],
         weight: Double
     ) throws {
-        func add(likeliest: inout [UInt8]) throws {
+        func add(argmax: inout [UInt8]) throws {
             try logits.addVotes(
-                to: sums, likeliest: &likeliest, voxelCount: volume.grid.size.count,
+                to: sums, likeliest: &argmax, voxelCount: volume.grid.size.count,
                 strides: SliceStrides(
                     slice: layout.sliceStride, row: layout.rowStride, column: layout.columnStride),
                 firstSlice: slices.lowerBound, outputOfClass: outputOfClass, weight: weight)
         }
-        var nobody: [UInt8] = []
+        var none: [UInt8] = []
         if sums == nil {
-            try add(likeliest: &decided)
-        } else if likeliest.isEmpty {
-            try add(likeliest: &nobody)
+            try add(argmax: &decided)
+        } else if labels.isEmpty {
+            try add(argmax: &none)
         } else {
-            try add(likeliest: &likeliest[likeliest.count - 1])
+            try add(argmax: &labels[labels.count - 1])
         }
     }
 
-    func opinions() -> [[UInt8]] { likeliest }
+    func planeLabels() -> [[UInt8]] { labels }
 
     func classes() throws -> [UInt8] { try sums?.elected() ?? decided }
 }

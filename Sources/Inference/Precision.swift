@@ -12,17 +12,17 @@ public enum Precision: String, Sendable, Hashable, Codable, CaseIterable {
     /// were calibrated, on the processor.
     case int8
 
-    /// What `auto` means on a device; the others are themselves.
+    /// The precision that `auto` selects on a device; other precisions are returned unchanged.
     public func resolved(on device: Device) -> Precision {
         guard self == .auto else { return self }
         if case .cuda = device { return .bf16 }
         return Self.processorHasBfloat16 ? .bf16 : .fp32
     }
 
-    /// What operations are cast to, or `nil` for single precision.
+    /// The element type that operations are cast to, or `nil` for single precision.
     public var autocastType: ElementType? { self == .bf16 ? .bfloat16 : nil }
 
-    /// What a plan keeps between its convolutions.
+    /// The element type of a plan's values between convolutions.
     var planType: ElementType {
         switch self {
         case .fp32: .float32
@@ -31,7 +31,7 @@ public enum Precision: String, Sendable, Hashable, Codable, CaseIterable {
         }
     }
 
-    /// Whether the processor multiplies bfloat16 in hardware.
+    /// A Boolean value indicating whether the processor multiplies bfloat16 in hardware.
     ///
     /// Without that, LibTorch would convert back and forth and be slower than in single precision.
     private static let processorHasBfloat16 = (try? Engine.hasBfloat16()) ?? false

@@ -2,7 +2,7 @@ import Preprocessing
 import Tensors
 import Volumes
 
-/// A volume that lies on the device as a whole: it goes there once, slices are cut and votes summed
+/// A volume that lies on the device as a whole: it goes there once, slices are cut and scores summed
 /// up there, and labels come back once.
 final class ResidentVolume: VolumeView {
     /// `[z, y, x]`.
@@ -12,15 +12,15 @@ final class ResidentVolume: VolumeView {
     /// `[z, y, x]`, where each slice is decided at once.
     private let decided: Tensor?
     /// `[z, y, x]` by plane.
-    private var likeliest: [Tensor] = []
+    private var argmax: [Tensor] = []
 
-    /// Copies a volume to a device and makes room for votes there.
+    /// Copies a volume to a device and allocates the sums of probabilities there.
     ///
     /// - Parameters:
     ///   - volume: The intensities.
     ///   - device: Where.
-    ///   - classCount: How many classes are voted for.
-    ///   - keepsSums: Whether votes are added up, rather than each slice decided at once.
+    ///   - classCount: The number of classes.
+    ///   - keepsSums: Whether probabilities are summed, rather than each slice decided at once.
     /// - Throws: `TensorError` where the device's memory runs out.
     init(_ volume: Volume, on device: Device, classCount: Int, keepsSums: Bool) throws {
         size = volume.grid.size
@@ -42,8 +42,8 @@ final class ResidentVolume: VolumeView {
             .contiguous(.channelsLast)
     }
 
-    func beginOpinion() throws {
-        likeliest.append(
+    func beginPlaneLabels() throws {
+        argmax.append(
             try .zeros([size.z, size.y, size.x], type: .uint8, device: voxels.device))
     }
 
@@ -56,7 +56,7 @@ final class ResidentVolume: VolumeView {
             try volume.narrowed(
                 dimension: order[0], start: slices.lowerBound, length: slices.count)
         }
-        if let noted = decided ?? likeliest.last {
+        if let noted = decided ?? argmax.last {
             try part(of: noted).permuted(order).copyInPlace(
                 from: logits.argmax(dimension: 1).converted(to: .uint8))
         }
@@ -66,24 +66,24 @@ final class ResidentVolume: VolumeView {
         try part(of: sums).permuted(order + [3]).addInPlace(probabilities, scale: weight)
     }
 
-    func opinions() throws -> [[UInt8]] { try likeliest.map { try $0.elements() } }
+    func planeLabels() throws -> [[UInt8]] { try argmax.map { try $0.elements() } }
 
     func classes() throws -> [UInt8] {
         guard let sums else { return try decided?.elements() ?? [] }
-        let elected = try Tensor.zeros(
+        let argmax = try Tensor.zeros(
             [size.z, size.y, size.x], type: .uint8, device: voxels.device)
         // In slabs, as single precision takes twice the memory of the sums.
         let thickness = max(1, size.z / 16)
         for start in stride(from: 0, to: size.z, by: thickness) {
             let length = min(thickness, size.z - start)
             let slab = try sums.narrowed(dimension: 0, start: start, length: length)
-            try elected.narrowed(dimension: 0, start: start, length: length).copyInPlace(
+            try argmax.narrowed(dimension: 0, start: start, length: length).copyInPlace(
                 from: slab.converted(to: .float32).argmax(dimension: 3).converted(to: .uint8))
         }
-        return try elected.elements()
+        return try argmax.elements()
     }
 
-    /// Where a slice's dimensions lie in the storage: storage axis a is dimension 2 - a.
+    /// The storage dimensions of a slice's axes: storage axis a is dimension 2 - a.
     private func dimensions(of layout: SliceLayout) -> [Int] {
         [layout.stackAxis, layout.heightAxis, layout.widthAxis].map { 2 - $0 }
     }

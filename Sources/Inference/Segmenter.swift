@@ -1,114 +1,41 @@
 public import ModelBundles
 import NeuralNetworks
-public import Preprocessing
+import Preprocessing
 import SegmentationModels
-public import Tensors
+import Tensors
 public import Volumes
-
-/// How a bundle is run.
-public struct SegmenterOptions: Sendable, Hashable {
-    /// The planes to use, or `nil` for all that the bundle has.
-    public var planes: [Plane]?
-    /// Where the networks run.
-    public var device: Device
-    /// How they are computed.
-    public var precision: Precision
-    /// Slices computed at once, or `nil` for a number that fits.
-    public var batchSize: Int?
-    /// Whether networks are compiled where they can be; see ``InferencePlan``.
-    public var compiles: Bool
-    /// How a scan is interpolated, or `nil` for what the bundle's card says.
-    public var interpolation: Interpolation?
-    /// Whether ``Segmentation/probabilities`` are wanted.
-    public var keepsProbabilities: Bool
-    /// Whether the mirror image of a scan is computed too, and both votes joined.
-    public var mirrors: Bool
-    /// The number of samples with dropout for ``Segmentation/uncertainty``; 0 for none.
-    public var sampleCount: Int
-    /// The seed of those samples.
-    public var sampleSeed: UInt64
-    /// The most bytes that the scores of a single plane may take to interpolate labels with; with
-    /// several planes they are there anyway.
-    public var largestScoreBytes: Int
-
-    /// Makes options.
-    ///
-    /// By default a single plane's scores may take 1 GiB: 256 x 256 x 256 voxels of 32 classes.
-    public init(
-        planes: [Plane]? = nil, device: Device = .cpu, precision: Precision = .auto,
-        batchSize: Int? = nil, compiles: Bool = true, interpolation: Interpolation? = nil,
-        keepsProbabilities: Bool = false, mirrors: Bool = false, sampleCount: Int = 0,
-        sampleSeed: UInt64 = 0, largestScoreBytes: Int = 1 << 30
-    ) {
-        self.planes = planes
-        self.device = device
-        self.precision = precision
-        self.batchSize = batchSize
-        self.compiles = compiles
-        self.interpolation = interpolation
-        self.keepsProbabilities = keepsProbabilities
-        self.mirrors = mirrors
-        self.sampleCount = sampleCount
-        self.sampleSeed = sampleSeed
-        self.largestScoreBytes = largestScoreBytes
-    }
-}
-
-/// What is being done to a scan.
-public enum SegmentationStage: Sendable, Hashable, CustomStringConvertible {
-    /// Finding the brain, by another model.
-    case brain
-    /// Reorienting, resampling, normalising.
-    case conform
-    /// The network of a plane.
-    case network(Plane)
-    /// Joining the planes' opinions and choosing the classes.
-    case aggregate
-    /// Bringing the labels back to the scan's own grid.
-    case restore
-
-    /// The stage as progress shows it.
-    public var description: String {
-        switch self {
-        case .brain: "brain"
-        case .conform: "conform"
-        case .network(let plane): plane.rawValue
-        case .aggregate: "aggregate"
-        case .restore: "restore"
-        }
-    }
-}
 
 /// The labels of one scan.
 public struct Segmentation {
     /// The labels on the scan's own grid, by the label table's indices.
     public var labels: LabelMap
-    /// How long each stage took, in order.
+    /// The time taken by each stage, in order.
     public var stageSeconds: [(stage: SegmentationStage, seconds: Double)]
-    /// How the networks were computed.
+    /// The precision in which the networks were computed.
     public var precision: Precision
-    /// By what path: a compiled plan and its instruction sets, or layer by layer and why.
+    /// The execution path: a compiled plan and its instruction sets, or layer by layer and the
+    /// reason.
     public var computation: String
     /// The planes that were used.
     public var planes: [Plane]
-    /// By label, how far the planes disagree on a structure, 0...1.
+    /// The disagreement of the planes on each structure, 0...1, by label.
     ///
-    /// It is 1 minus the mean Dice coefficient of the planes' own labels, two by two; empty with one
+    /// It is 1 minus the mean pairwise Dice coefficient of the planes' own labels; empty with one
     /// plane. A structure that no plane has is missing.
     public var planeDisagreement: [UInt16: Double]
-    /// By label, the mean probability of a structure in the voxels that it won, 0...1.
+    /// The mean probability of each structure over its own voxels, 0...1, by label.
     ///
-    /// The probabilities are the votes of view aggregation as parts of their sum over all classes. Empty
+    /// The probabilities are the aggregated ones of the planes, normalized to a sum of 1 over all classes. Empty
     /// where a single plane was decided without them; a structure without voxels is missing.
     public var meanProbability: [UInt16: Double]
-    /// How many voxels deep in the wrong half of the head were given to their structure's counterpart
-    /// of the right side.
+    /// The number of voxels deep in the wrong hemisphere that were relabelled as their structure's
+    /// counterpart.
     public var voxelsMovedToTheirSide: Int
     /// The brain, where the bundle's card asks for it.
     public var brain: ExtractedBrain?
-    /// How the labels came back to the scan's own grid.
+    /// The method that brought the labels back to the scan's own grid.
     public var restoration: Restoration
-    /// What the networks saw: the scan's foreground in the model's orientation, spacing and
+    /// The input of the networks: the scan's foreground in the model's orientation, spacing and
     /// intensities.
     public var conformedScan: Volume
     /// The labels on the grid of ``conformedScan``.
@@ -117,81 +44,6 @@ public struct Segmentation {
     public var probabilities: ClassProbabilities?
     /// The spread of samples with dropout, where they were asked for.
     public var uncertainty: Uncertainty?
-}
-
-/// Tells that a bundle cannot be run as asked.
-public struct SegmenterError: Error, Hashable, CustomStringConvertible {
-    /// The part of the options that cannot be met.
-    public enum Code: String, Sendable, Hashable {
-        /// The bundle has no network for a plane, or none is asked for.
-        case missingPlane
-        /// A network is not calibrated for int8.
-        case notCalibrated
-        /// There is no such device.
-        case missingDevice
-        /// The device does not compute in this precision.
-        case unsupportedPrecision
-        /// No samples can be drawn.
-        case noSamples
-    }
-
-    /// The part that cannot be met.
-    public var code: Code
-    /// One sentence with a next step.
-    public var description: String
-}
-
-extension SegmenterOptions {
-    /// Checks what can be checked before a network is loaded.
-    ///
-    /// - Parameter card: The bundle's card.
-    /// - Returns: The planes to use, in the card's order.
-    /// - Throws: ``SegmenterError``.
-    public func validatedPlanes(of card: ModelCard) throws(SegmenterError) -> [Plane] {
-        let available = card.planes.map(\.plane)
-        let names = available.map(\.rawValue).joined(separator: ", ")
-        let wanted = planes ?? available
-        guard !wanted.isEmpty else {
-            throw SegmenterError(
-                code: .missingPlane, description: "no plane to segment in; choose from " + names)
-        }
-        for plane in wanted where !available.contains(plane) {
-            throw SegmenterError(
-                code: .missingPlane,
-                description: "the model '\(card.name)' has no \(plane.rawValue) network; choose "
-                    + "from " + names)
-        }
-        let planes = available.filter(wanted.contains)
-        if sampleCount > 0 {
-            guard sampleCount > 1 else {
-                throw SegmenterError(
-                    code: .noSamples,
-                    description: "one sample has no spread; draw two or more with --uncertainty")
-            }
-            guard card.architecture.dropout > 0 else {
-                throw SegmenterError(
-                    code: .noSamples,
-                    description: "the model '\(card.name)' was trained without dropout, so it has "
-                        + "no samples; train one with 'dropout' in its architecture, or leave out "
-                        + "--uncertainty")
-            }
-        }
-        guard precision == .int8 else { return planes }
-        if let uncalibrated = card.uncalibratedPlane(among: planes) {
-            throw SegmenterError(
-                code: .notCalibrated,
-                description: "the \(uncalibrated.rawValue) network of the model '\(card.name)' is "
-                    + "not calibrated for int8; calibrate it by 'sliceseg calibrate' or choose "
-                    + "another --precision")
-        }
-        guard device == .cpu, compiles else {
-            throw SegmenterError(
-                code: .unsupportedPrecision,
-                description: "int8 is for compiled networks on the processor; use --device cpu, or "
-                    + "another --precision")
-        }
-        return planes
-    }
 }
 
 /// Segments scans with the networks of a bundle: conforms them, labels their slices, aggregates the
@@ -240,7 +92,7 @@ public final class Segmenter {
     ///
     /// - Parameters:
     ///   - scan: The scan, on any grid.
-    ///   - progress: Is told the stage and which part of the scan is done; what it throws stops
+    ///   - progress: Called with the stage and the fraction of the scan that is done; what it throws stops
     ///     the work.
     /// - Returns: The labels on the scan's own grid.
     /// - Throws: `PreprocessingError` where the scan holds no signal, `TensorError`, and what
@@ -378,19 +230,4 @@ extension ModelBundle {
     public func brainModel() throws -> ModelBundle? {
         try card.brainExtraction.map { try ModelBundle.find($0.model) }
     }
-}
-
-/// Turns a card's list of the classes that each output stands for around.
-///
-/// - Parameters:
-///   - outputClasses: For each output its classes, or `nil` where they are the same.
-///   - classCount: Classes, background included.
-/// - Returns: For each class its output; background's where none is named.
-public func outputOfClass(_ outputClasses: [[Int]]?, classCount: Int) -> [Int] {
-    guard let outputClasses else { return Array(0..<classCount) }
-    var outputs = [Int](repeating: 0, count: classCount)
-    for (output, classes) in outputClasses.enumerated() {
-        for member in classes where outputs.indices.contains(member) { outputs[member] = output }
-    }
-    return outputs
 }

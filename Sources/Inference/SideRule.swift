@@ -2,7 +2,7 @@ package import Volumes
 
 /// The rule that keeps paired structures on their own side of the head.
 ///
-/// A network of sagittal slices cannot tell left from right and gives both sides its vote, so the
+/// A network of sagittal slices cannot tell left from right and gives both sides the same probability, so the
 /// other planes decide. Where these err far beyond the midline, the side is known better: a voxel of
 /// `Left-…` that lies deep in the right half becomes `Right-…`, and the other way round. The midline
 /// is the plane midway between the centroids of all left and all right voxels, at right angles to the

@@ -1,7 +1,7 @@
 package import SegmentationModels
 import Tensors
 
-/// How many slices are computed at once: fewer when memory runs out.
+/// The number of slices computed at once, reduced when memory runs out.
 package struct SliceBatches {
     /// The most slices that are computed at once.
     package private(set) var size: Int

@@ -2,7 +2,7 @@ import NeuralNetworks
 package import SegmentationModels
 package import Tensors
 
-/// How the logits of slices of one size are computed: by a compiled plan, or layer by layer.
+/// The computation of logits for slices of one size: a compiled plan, or layer by layer.
 package struct SliceComputation {
     /// The path, such as ``InferencePlan/Summary/description``; of layers also why there is no plan.
     package let description: String

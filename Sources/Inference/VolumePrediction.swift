@@ -2,17 +2,17 @@ import Preprocessing
 import Tensors
 import Volumes
 
-/// What a predictor makes of a volume.
+/// The prediction for a volume.
 public struct VolumePrediction {
     /// The class of each voxel, in storage order.
     public var classes: [UInt8]
-    /// By class, how far the planes disagree on it, 0...1; empty with one plane.
+    /// The disagreement of the planes by class, 0...1; empty with one plane.
     ///
-    /// It is 1 minus the mean Dice coefficient of the planes' own labels, two by two; `nil` where no
+    /// It is 1 minus the mean pairwise Dice coefficient of the planes' own labels; `nil` where no
     /// plane has the class. What a plane cannot tell apart, such as left and right in sagittal
     /// slices, is one structure beside it.
     public var planeDisagreement: [Double?]
-    /// The votes for each class, `[z, y, x, class]` in half precision; `nil` where the slices of a
+    /// The aggregated probability of each class, `[z, y, x, class]` in half precision; `nil` where the slices of a
     /// single plane were decided at once.
     var scores: Tensor?
 

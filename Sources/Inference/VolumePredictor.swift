@@ -5,7 +5,7 @@ public import Volumes
 
 /// A network for the slices of one plane, and what its outputs stand for.
 public struct PlaneNetwork {
-    /// How the volume is cut for it.
+    /// The plane that the volume is sliced in.
     public var plane: Plane
     /// The network.
     public var network: SegmentationNetwork
@@ -44,9 +44,9 @@ public final class VolumePredictor {
     private let compiles: Bool
     private let isResident: Bool
     private let beforeBatch: (Int) throws -> Void
-    /// How the networks were computed last, such as ``InferencePlan/Summary/description``.
+    /// The execution path of the last prediction, such as ``InferencePlan/Summary/description``.
     public private(set) var computation = ""
-    /// How long each plane's network and the aggregation took last.
+    /// The time that each plane's network and the aggregation took in the last prediction.
     public private(set) var stageSeconds: [(stage: SegmentationStage, seconds: Double)] = []
 
     /// Makes a predictor.
@@ -235,7 +235,7 @@ public final class VolumePredictor {
                     samples: samples)
                 computation = compute.description
                 try Engine.releaseMemory(of: device)
-                if keepsOpinions { try view.beginOpinion() }
+                if keepsOpinions { try view.beginPlaneLabels() }
                 let wanted =
                     try batchSize.map(SliceBatches.init(size:))
                     ?? SliceBatches(
@@ -267,10 +267,10 @@ public final class VolumePredictor {
                 try progress(network.plane, Double(slicesDone) / Double(sliceTotal))
             }
             let added = clock.now
-            let opinions = PlaneOpinions(
-                outputs: try view.opinions(), outputOfClass: networks.map(\.outputOfClass))
+            let planeLabels = PlaneLabels(
+                outputs: try view.planeLabels(), outputOfClass: networks.map(\.outputOfClass))
             let prediction = VolumePrediction(
-                classes: try view.classes(), planeDisagreement: opinions.disagreement(),
+                classes: try view.classes(), planeDisagreement: planeLabels.disagreement(),
                 scores: view.sums)
             aggregationTime += clock.now - added
             stageSeconds.append((.aggregate, aggregationTime / .seconds(1)))

@@ -1,7 +1,7 @@
 import Preprocessing
 import Tensors
 
-/// A volume while its slices are computed: it gives slices and takes their votes.
+/// A volume during view aggregation: it provides slices and accumulates their probabilities.
 ///
 /// The sums are a tensor `[z, y, x, classes]` in half precision, for storage extents `[x, y, z]`.
 /// Where a single plane's outputs are the classes, each slice can be decided at once and no sums are
@@ -10,8 +10,8 @@ protocol VolumeView: AnyObject {
     /// The images of some slices, `[N, context, height, width]` in single precision.
     func images(_ slices: Range<Int>, _ layout: SliceLayout, context: Int) throws -> Tensor
 
-    /// From here on the likeliest output of each voxel is noted too, for one more plane.
-    func beginOpinion() throws
+    /// Starts keeping the argmax of each voxel for one more plane.
+    func beginPlaneLabels() throws
 
     /// Adds the softmax of the slices' logits `[N, outputs, height, width]`, times `weight`.
     ///
@@ -20,12 +20,12 @@ protocol VolumeView: AnyObject {
         _ logits: Tensor, _ slices: Range<Int>, _ layout: SliceLayout, outputOfClass: [Int],
         weight: Double) throws
 
-    /// By plane, the likeliest output of each voxel, in storage order.
-    func opinions() throws -> [[UInt8]]
+    /// The argmax of each voxel by plane, in storage order.
+    func planeLabels() throws -> [[UInt8]]
 
-    /// The class with the most votes at each voxel, in storage order.
+    /// The argmax of the sums at each voxel, in storage order.
     func classes() throws -> [UInt8]
 
-    /// The sums, where they are; `nil` where none are kept.
+    /// The sums of probabilities, or `nil` if none are kept.
     var sums: Tensor? { get }
 }

@@ -1,4 +1,5 @@
-/// Which model finds the brain before a model segments it, and how much around the brain that sees.
+/// The model that extracts the brain before segmentation, and the margin around the brain that is
+/// segmented.
 public struct BrainExtraction: Sendable, Hashable, Codable {
     /// The name of a shipped model that labels the brain, or a model's folder.
     public var model: String
@@ -11,7 +12,7 @@ public struct BrainExtraction: Sendable, Hashable, Codable {
         self.dilationMillimeters = dilationMillimeters
     }
 
-    /// What is wrong with it, as a part of a sentence, or `nil` where all is well.
+    /// The problem as part of a sentence, or `nil` if it is valid.
     var problem: String? {
         if model.isEmpty { return "names no model that finds the brain" }
         guard dilationMillimeters >= 0, dilationMillimeters <= 50 else {

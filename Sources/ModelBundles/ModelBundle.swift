@@ -10,7 +10,7 @@ public import Volumes
 /// A bundle that exists was checked: the card is consistent and each weights file is the one that
 /// the card was written with.
 public struct ModelBundle: Sendable {
-    /// What the model is.
+    /// The model card.
     public let card: ModelCard
     /// The folder it lies in.
     public let directory: String

@@ -1,6 +1,6 @@
 /// Tells what is wrong with a model bundle or with a file of tensors.
 public struct ModelBundleError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// What kind of trouble it is.
+    /// The kind of error.
     public enum Code: Sendable, Hashable {
         /// A file or folder is missing or may not be read.
         case unreadable
@@ -28,7 +28,7 @@ public struct ModelBundleError: Error, Sendable, Equatable, CustomStringConverti
     public let code: Code
     /// The file or folder, or the name that was asked for.
     public let path: String
-    /// What is wrong and what to do.
+    /// The problem and the next step.
     public let detail: String
 
     init(_ code: Code, _ path: String, _ detail: String) {
@@ -43,7 +43,7 @@ public struct ModelBundleError: Error, Sendable, Equatable, CustomStringConverti
 }
 
 extension DecodingError {
-    /// What was wrong in which field, without the file: `field 'planes[0].sha256' is missing`.
+    /// The problem and its field, without the file: `field 'planes[0].sha256' is missing`.
     package var explanation: String {
         switch self {
         case .keyNotFound(let key, let context):

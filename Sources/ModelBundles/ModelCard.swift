@@ -11,7 +11,7 @@ public struct ModelCard: Sendable, Equatable, Codable {
     public var formatVersion: Int
     /// The model's name, as it is given to `--model`.
     public var name: String
-    /// What it is for, in a sentence or two.
+    /// The purpose of the model in a sentence or two.
     public var summary: String
     /// The network of every plane; `classes` counts background and each label.
     public var architecture: Architecture
@@ -25,9 +25,9 @@ public struct ModelCard: Sendable, Equatable, Codable {
     public var planes: [PlaneModel]
     /// The terms it may be used under.
     public var licence: Licence
-    /// How it was trained.
+    /// The training record.
     public var training: TrainingRecord
-    /// How well it does, by data set and metric.
+    /// The accuracy by data set and metric.
     public var accuracy: [AccuracyRecord]
     /// Thresholds of quality control that suit it, or `nil` for the standard ones.
     public var qualityLimits: QualityLimits?
@@ -71,7 +71,7 @@ public struct ModelCard: Sendable, Equatable, Codable {
         return architecture
     }
 
-    /// Where the card contradicts itself, as a part of a sentence, or `nil` where all is well.
+    /// The contradiction in the card as part of a sentence, or `nil` if it is consistent.
     ///
     /// The names and hashes of weights files are left to reading.
     public var problem: String? {
@@ -157,7 +157,7 @@ public struct PlaneModel: Sendable, Equatable, Codable {
         return nil
     }
 
-    /// What is wrong with the file's name or hash as they were read.
+    /// The problem with the file's name or hash as read.
     var fileProblem: String? {
         if weightsFile.isEmpty || weightsFile.contains("/") || weightsFile.hasPrefix(".") {
             return "names the weights file '\(weightsFile)', which is not a plain file name"
@@ -187,7 +187,7 @@ public struct Licence: Sendable, Equatable, Codable {
     }
 }
 
-/// How a model was trained.
+/// A record of a model's training.
 public struct TrainingRecord: Sendable, Equatable, Codable {
     /// The cases it learned from.
     public var cases: [String]
@@ -222,7 +222,7 @@ public struct TrainingRecord: Sendable, Equatable, Codable {
     }
 }
 
-/// How well a model does on some cases.
+/// A model's accuracy on a set of cases.
 public struct AccuracyRecord: Sendable, Equatable, Codable {
     /// The data set.
     public var dataset: String
@@ -234,7 +234,7 @@ public struct AccuracyRecord: Sendable, Equatable, Codable {
     public var mean: Double
     /// The mean over cases for each structure, by its name.
     public var perStructure: [String: Double]
-    /// How it was measured.
+    /// The method of measurement.
     public var notes: String
 
     /// Makes a record.

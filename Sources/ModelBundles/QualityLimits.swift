@@ -28,7 +28,7 @@ public struct QualityLimits: Sendable, Equatable, Codable {
         self.adultDeviation = adultDeviation
     }
 
-    /// Where the limits contradict themselves, as a part of a sentence, or `nil` where all is well.
+    /// The contradiction between the limits as part of a sentence, or `nil` if they are consistent.
     var problem: String? {
         let limits = [
             ("asymmetry", asymmetry), ("fractionOutsideLargest", fractionOutsideLargest),

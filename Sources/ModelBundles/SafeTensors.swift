@@ -10,7 +10,7 @@ public struct StoredTensor: Sendable, Equatable {
     /// The elements, row by row, little-endian: a slice of the file.
     public let bytes: Data
 
-    /// How many elements there are.
+    /// The number of elements.
     public var count: Int { bytes.count / type.byteCount }
 }
 
@@ -95,7 +95,7 @@ extension ElementType {
         (.bool, "BOOL"),
     ]
 
-    /// Whether the elements are floating-point numbers.
+    /// A Boolean value indicating whether the elements are floating-point numbers.
     var isFloatingPoint: Bool {
         switch self {
         case .float16, .bfloat16, .float32, .float64: true

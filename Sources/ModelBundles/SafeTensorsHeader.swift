@@ -3,7 +3,7 @@ import Tensors
 
 /// The checked header of a safetensors file.
 struct SafeTensorsHeader {
-    /// Where one tensor lies in the data after the header.
+    /// The location of one tensor in the data after the header.
     struct Entry {
         var type: ElementType
         var shape: [Int]
@@ -17,7 +17,7 @@ struct SafeTensorsHeader {
 
     let entries: [String: Entry]
     let metadata: [String: String]
-    /// Where the header ends and the elements begin.
+    /// The offset at which the header ends and the elements begin.
     let dataStart: Int
 
     init(of data: Data, path: String) throws(ModelBundleError) {

@@ -52,15 +52,16 @@ func encodedSafeTensors(
     var fields: [String] = []
     if !metadata.isEmpty {
         let texts = metadata.sorted { $0.key < $1.key }
-            .map { "\(quoted($0.key)):\(quoted($0.value))" }
-        fields.append("\(quoted(SafeTensorsHeader.metadataKey)):{\(texts.joined(separator: ","))}")
+            .map { "\(quotedForJSON($0.key)):\(quotedForJSON($0.value))" }
+        fields.append(
+            "\(quotedForJSON(SafeTensorsHeader.metadataKey)):{\(texts.joined(separator: ","))}")
     }
     var offset = 0
     for entry in entries {
         let end = offset + entry.bytes.count
         let shape = entry.shape.map(String.init).joined(separator: ",")
         fields.append(
-            "\(quoted(entry.name)):{\"dtype\":\"\(order[entry.rank].name)\",\"shape\":[\(shape)],"
+            "\(quotedForJSON(entry.name)):{\"dtype\":\"\(order[entry.rank].name)\",\"shape\":[\(shape)],"
                 + "\"data_offsets\":[\(offset),\(end)]}")
         offset = end
     }
@@ -73,25 +74,4 @@ func encodedSafeTensors(
     bytes += header
     for entry in entries { bytes += entry.bytes }
     return bytes
-}
-
-/// A text as JSON writes it.
-private func quoted(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "\"": result += "\\\""
-        case "\\": result += "\\\\"
-        case "\n": result += "\\n"
-        case "\r": result += "\\r"
-        case "\t": result += "\\t"
-        case "\u{8}": result += "\\b"
-        case "\u{c}": result += "\\f"
-        case "\0"..<" ":
-            let digits = String(scalar.value, radix: 16)
-            result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        default: result.unicodeScalars.append(scalar)
-        }
-    }
-    return result + "\""
 }

@@ -4,7 +4,8 @@ public import Tensors
 public final class Parameter {
     /// The values; replaced when the layer moves to another device.
     public var value: Tensor
-    /// Whether gradients flow into it; buffers, such as running means, have none.
+    /// A Boolean value indicating whether gradients flow into it; buffers, such as running means,
+    /// have none.
     public let isTrainable: Bool
 
     /// Makes a weight or a buffer of its first values.
@@ -14,7 +15,8 @@ public final class Parameter {
     }
 }
 
-/// Whether a layer behaves as in training (batch moments, dropout) or as in use.
+/// A Boolean value indicating whether a layer behaves as in training (batch moments, dropout) or as
+/// in use.
 public enum LayerMode: Sendable, Hashable {
     /// Batch normalisation uses and records the batch's moments; dropout drops.
     case training
@@ -72,7 +74,7 @@ extension Layer {
         namedParameters.map(\.parameter).filter(\.isTrainable)
     }
 
-    /// How many numbers training moves.
+    /// The number of trainable parameters.
     public var trainableCount: Int { trainableParameters.reduce(0) { $0 + $1.value.count } }
 
     /// Moves every weight and buffer to a device and, where asked, to another element type.

@@ -123,7 +123,7 @@ public final class BatchNorm2d: ImageLayer {
     private let momentum: Double
     /// The number that is added to variances.
     public let epsilon: Double
-    /// What is added to variances unless a layer is made otherwise; PyTorch's.
+    /// The default epsilon added to variances; PyTorch's.
     public static let standardEpsilon = 1e-5
 
     /// Makes a normalisation of `channels` channels; the defaults are PyTorch's.

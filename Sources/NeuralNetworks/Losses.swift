@@ -1,6 +1,6 @@
 public import Tensors
 
-/// How the classes that a batch does not hold count in the soft Dice loss.
+/// The treatment of classes absent from a batch in the soft Dice loss.
 public enum AbsentClasses: String, Sendable, Hashable, Codable {
     /// They count: a prediction of a class that is not there costs.
     case included
@@ -96,16 +96,17 @@ private func boundaries(of target: Tensor) throws -> Tensor {
 public struct SegmentationLoss {
     /// Weight of each class in the cross-entropy, or `nil` for 1.
     public var classWeights: Tensor?
-    /// What is added to the weight of a pixel between two classes, in the cross-entropy: 2 in the
-    /// code of QuickNAT, where the label image's gradient is not 0.
+    /// The weight added to pixels at a boundary between classes, in the cross-entropy: 2 in the
+    /// code of QuickNAT, where the gradient of the label image is not 0.
     public var boundaryWeight: Double
     /// Factor of the cross-entropy term.
     public var crossEntropyFactor: Double
     /// Factor of the Dice term.
     public var diceFactor: Double
-    /// What is added above and below in the Dice term.
+    /// The smoothing term added to numerator and denominator of the Dice term.
     public var smoothing: Double
-    /// Whether classes that a batch does not hold count in the Dice term.
+    /// A Boolean value indicating whether classes that a batch does not hold count in the Dice
+    /// term.
     public var absentClasses: AbsentClasses
 
     /// Makes a loss.

@@ -14,7 +14,7 @@ public protocol Optimizer: AnyObject {
     func restore(_ state: [String: Tensor]) throws
 }
 
-/// What is wrong with a stored state or with gradients.
+/// An error in a stored optimizer state or in gradients.
 public struct OptimizerError: Error, CustomStringConvertible {
     /// One sentence.
     public var description: String
@@ -46,7 +46,7 @@ extension Optimizer {
     }
 }
 
-/// Which parameters weight decay shrinks.
+/// The parameters subject to weight decay.
 public enum DecayedParameters: Sendable, Hashable {
     /// All.
     case all

@@ -4,7 +4,7 @@ public import Tensors
 ///
 /// `H' = (H + 2 padding - kernel) / stride + 1`, and `W'` likewise.
 public final class Pooling2d: ImageLayer {
-    /// What becomes of a window.
+    /// The reduction of a pooling window.
     public enum Reduction: String, Sendable, Hashable, Codable, CaseIterable {
         /// Its largest value.
         case maximum
@@ -16,7 +16,7 @@ public final class Pooling2d: ImageLayer {
         case stochastic
     }
 
-    /// What becomes of a window.
+    /// The reduction of a pooling window.
     public let reduction: Reduction
     /// Edge length of the windows.
     public let kernel: Int

@@ -2,7 +2,7 @@
     import Glibc
 #endif
 
-/// How the learning rate changes over a training.
+/// A learning rate schedule.
 public enum LearningRateSchedule: Sendable, Hashable {
     /// Multiplied by `factor` after every `every` steps.
     case step(every: Int, factor: Double)
@@ -13,7 +13,7 @@ public enum LearningRateSchedule: Sendable, Hashable {
     /// The same all along.
     case constant
 
-    /// What the base learning rate is multiplied by at a step.
+    /// The factor on the base learning rate at a step.
     ///
     /// - Parameters:
     ///   - step: 0 for the first.

@@ -14,7 +14,7 @@ public final class Background<Value: Sendable>: Sendable {
         }
     }
 
-    /// Whether ``wait()`` returns at once.
+    /// A Boolean value indicating whether ``wait()`` returns at once.
     public var isFinished: Bool { value.withLock { $0 != nil } }
 
     /// Waits for what comes of it.

@@ -58,7 +58,7 @@ public struct BrainMask: Sendable {
         LabelMap(grid: grid, labels: mask(on: grid).values.map(UInt16.init))
     }
 
-    /// As ``labels(on:)``, in a byte a voxel.
+    /// The mask of ``labels(on:)``, one byte per voxel.
     package func mask(on grid: Grid) -> VoxelMask {
         var values: [UInt8] = []
         values.reserveCapacity(grid.size.count)

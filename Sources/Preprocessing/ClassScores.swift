@@ -16,7 +16,7 @@ package struct ClassScores {
     ///
     /// - Parameters:
     ///   - scores: `[z, y, x, class]` in half precision, finite and not negative.
-    ///   - classes: The class of the highest score in each voxel, of equals the first.
+    ///   - classes: The argmax of the scores in each voxel; ties go to the lowest class.
     ///   - classCount: How many classes there are, 256 at most.
     ///   - size: The voxels.
     ///   - threadCount: On how many threads to interpolate.
@@ -133,14 +133,14 @@ package struct ClassScores {
         let halves: UnsafePointer<Float>
     }
 
-    /// Where results go.
+    /// The output buffer.
     ///
     /// Each thread writes slices of its own, so sharing it is safe.
     private struct Output<Value>: @unchecked Sendable {
         let base: UnsafeMutablePointer<Value>
     }
 
-    /// What is interpolated.
+    /// The input buffer.
     ///
     /// It is only read while the caller waits, so sharing it is safe.
     private struct Input: @unchecked Sendable {

@@ -2,15 +2,15 @@ public import Volumes
 
 /// The space and intensities that a model was trained in.
 public struct ConformSpecification: Sendable, Hashable, Codable {
-    /// Where the storage axes go.
+    /// The orientation of the storage axes.
     public var orientation: Orientation
     /// Millimetres per voxel along each storage axis.
     public var spacingMillimeters: SIMD3<Double>
-    /// What becomes of the intensities.
+    /// The intensity normalization.
     public var intensity: IntensityRule
-    /// How many voxels around the foreground are kept.
+    /// The margin around the foreground, in voxels.
     public var marginVoxels: Int
-    /// How intensities between voxels are worked out.
+    /// The interpolation of intensities between voxels.
     public var interpolation: Interpolation
 
     /// Makes a specification.
@@ -82,8 +82,8 @@ public struct ConformedScan: Sendable {
     public let box: VoxelBox
     /// The grid on which the scan was stored.
     public let scanGrid: Grid
-    /// Whether every conformed voxel is one of the scan's own: axes were permuted and nothing was
-    /// interpolated.
+    /// A Boolean value indicating whether every conformed voxel is one of the scan's own: axes were
+    /// permuted and nothing was interpolated.
     public let isExact: Bool
     /// 1 for each voxel of ``volume`` that holds a measurement and 0 for the others, where a rule tells
     /// them apart; `nil` where all hold one.
@@ -302,8 +302,8 @@ public func conformLabels(_ labels: LabelMap, like conformed: ConformedScan) -> 
 
 // MARK: - The conformed grid
 
-/// Whether each axis, already in the model's order, runs along its world axis and has the model's
-/// spacing.
+/// Returns whether each axis, already in the model's order, runs along its world axis and has the
+/// model's spacing.
 private func isExact(_ grid: Grid, _ spacing: SIMD3<Double>) -> Bool {
     isAlongWorldAxes(grid) && (0..<3).allSatisfy { abs(grid.spacing[$0] - spacing[$0]) <= 1e-3 }
 }

@@ -1,6 +1,6 @@
 package import Volumes
 
-/// Which voxels of a scan show the head or body, by intensity alone.
+/// The foreground of a scan (head or body), by intensity alone.
 ///
 /// The *background level* is known, or else 0, or the 1st percentile where that is negative (CT). The
 /// *bright level* is the 99th percentile of the voxels above it, which a hot
@@ -96,7 +96,7 @@ package struct Foreground: Sendable, Hashable {
         return lower.x < upper.x ? VoxelBox(lower: lower, upper: upper) : nil
     }
 
-    /// How far along a row, in one direction, the first run of foreground voxels begins.
+    /// The distance along a row, in one direction, to the first run of foreground voxels.
     private func firstRun(
         in voxels: UnsafeBufferPointer<Float>, from start: Int, step: Int, count: Int,
         length: Int

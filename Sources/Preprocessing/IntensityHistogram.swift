@@ -3,7 +3,7 @@
 /// Floats are mapped to integers in the same order and counted by their upper 16 bits; a second
 /// pass counts the lower 16 bits in the few bins that hold a wanted rank.
 package struct IntensityHistogram {
-    /// How many intensities were counted.
+    /// The number of intensities that were counted.
     package let count: Int
     private let threshold: Float
     private let noData: NoDataValues

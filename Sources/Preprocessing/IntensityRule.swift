@@ -1,4 +1,4 @@
-/// How the intensities of a scan become the numbers that a network sees.
+/// A normalization of scan intensities for a network.
 ///
 /// All rules but ``window(lower:upper:)`` give the same numbers for a scan and the same scan with its
 /// intensities multiplied by a positive number and shifted, and whatever value fills voxels that hold no
@@ -55,17 +55,20 @@ public enum IntensityRule: Sendable, Hashable {
         case window
     }
 
-    /// Whether intensities have a unit of their own, so that a factor would change their meaning.
+    /// A Boolean value indicating whether intensities have a unit of their own, so that a factor
+    /// would change their meaning.
     var hasFixedUnit: Bool {
         if case .window = self { true } else { false }
     }
 
-    /// Whether voxels that hold no measurement become 0, whatever 0 stands for else.
+    /// A Boolean value indicating whether voxels that hold no measurement become 0, whatever 0
+    /// stands for else.
     var zeroesNoData: Bool {
         if case .percentile = self { true } else { false }
     }
 
-    /// Whether the rule's limits are finite, in order, and percentages where they must be.
+    /// A Boolean value indicating whether the rule's limits are finite, in order, and percentages
+    /// where they must be.
     public var isValid: Bool {
         switch self {
         case .minMax, .zScoreInForeground: true

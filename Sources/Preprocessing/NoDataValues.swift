@@ -72,7 +72,7 @@ package struct NoDataValues: Sendable, Equatable {
         found.append(value)
     }
 
-    /// Whether a voxel with this intensity holds no measurement.
+    /// Returns whether a voxel with this intensity holds no measurement.
     @inline(__always)
     package func contains(_ intensity: Float) -> Bool {
         // Both comparisons are false for what is not a number.
@@ -80,7 +80,7 @@ package struct NoDataValues: Sendable, Equatable {
             || intensity == first || intensity == second
     }
 
-    /// Whether 32 different measured intensities or more remain.
+    /// Returns whether 32 different measured intensities or more remain.
     private func leavesTones(in voxels: UnsafeBufferPointer<Float>) -> Bool {
         var tones: Set<Float> = []
         var last = Float.nan

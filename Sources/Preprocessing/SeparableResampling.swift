@@ -1,11 +1,11 @@
-/// Which source voxels along one axis make each result voxel, and with what weights.
+/// The source voxels along one axis that contribute to each result voxel, with their weights.
 ///
 /// The kernel is a triangle, two source voxels wide, as in linear interpolation; where the result
 /// is coarser than the source, it is as wide as two result voxels, so that fine detail is
 /// averaged and not aliased. At the edges the taps that fall outside are left out and the others
 /// are scaled to a sum of 1, which repeats the edge voxel.
 package struct AxisTaps {
-    /// How many source voxels make each result voxel.
+    /// The number of source voxels per result voxel.
     package let tapCount: Int
     /// The first source voxel of each result voxel.
     package let starts: [Int]
@@ -13,9 +13,10 @@ package struct AxisTaps {
     package let weights: [Float]
     /// The result voxels whose centres lie inside the source's field of view.
     package let inside: Range<Int>
-    /// Whether the result is the source itself.
+    /// A Boolean value indicating whether the result is the source itself.
     package let isIdentity: Bool
-    /// Whether the taps weigh the coefficients of a cubic B-spline instead of voxels.
+    /// A Boolean value indicating whether the taps weigh the coefficients of a cubic B-spline
+    /// instead of voxels.
     package let needsSplineCoefficients: Bool
 
     /// Tabulates one axis.
@@ -105,17 +106,6 @@ package struct AxisTaps {
         self.isIdentity = isIdentity
         needsSplineCoefficients = true
     }
-}
-
-/// A coordinate freed of rounding: within a millionth of an integer it becomes that integer.
-package func snapped(_ coordinate: Double) -> Double {
-    let nearest = coordinate.rounded()
-    return abs(coordinate - nearest) < 1e-6 ? nearest : coordinate
-}
-
-/// Whether a coordinate in voxels lies between the outer faces of the first and last voxels.
-package func isInsideFieldOfView(_ coordinate: Double, count: Int) -> Bool {
-    coordinate >= -0.5 - 1e-6 && coordinate <= Double(count) - 0.5 + 1e-6
 }
 
 /// Applies the taps of one axis to an array seen as `outer` blocks of `sourceCount` rows of

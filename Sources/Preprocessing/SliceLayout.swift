@@ -1,6 +1,6 @@
 public import Volumes
 
-/// How the slices of one plane lie in the storage of a volume.
+/// The storage layout of one plane's slices in a volume.
 ///
 /// Of the two storage axes in a slice, the faster one is its width and the slower its height;
 /// slices are counted along the third, in storage order.
@@ -11,7 +11,7 @@ public struct SliceLayout: Sendable, Hashable {
     public let heightAxis: Int
     /// The storage axis that runs across a slice.
     public let widthAxis: Int
-    /// How many slices there are.
+    /// The number of slices.
     public let sliceCount: Int
     /// Voxels down a slice.
     public let height: Int

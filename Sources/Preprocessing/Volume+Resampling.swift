@@ -7,18 +7,6 @@ extension AxisPermutation {
     }
 }
 
-/// How intensities between voxels are worked out.
-public enum Interpolation: String, Sendable, Hashable, Codable, CaseIterable {
-    /// A straight line between neighbours.
-    case linear
-    /// A cubic B-spline through the voxels, as scipy's `order=3` with `mode="mirror"`: sharper than
-    /// lines, with some overshoot at edges.
-    ///
-    /// Source: Unser, IEEE Signal Processing Magazine 16(6), 1999,
-    /// <https://doi.org/10.1109/79.799930>.
-    case cubic
-}
-
 /// Interpolates a volume on another grid.
 ///
 /// Along axes on which the target is coarser than the volume, detail that it cannot hold is averaged
@@ -78,8 +66,8 @@ public func resampled(_ labels: LabelMap, to grid: Grid) -> LabelMap {
 
 // MARK: - Grids whose axes are parallel
 
-/// Whether each source axis depends on its own target axis alone, to a hundredth of a voxel over
-/// the whole grid.
+/// Returns whether each source axis depends on its own target axis alone, to a hundredth of a voxel
+/// over the whole grid.
 private func isSeparable(_ map: Affine, size: GridSize) -> Bool {
     (0..<3).allSatisfy { row in
         var drift = 0.0

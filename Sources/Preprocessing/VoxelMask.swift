@@ -16,7 +16,7 @@ package struct VoxelMask: Sendable, Equatable {
         self.values = values
     }
 
-    /// How many voxels it has.
+    /// Its number of voxels.
     package var count: Int {
         values.withUnsafeBufferPointer { $0.reduce(0) { $0 &+ Int($1) } }
     }
@@ -42,7 +42,7 @@ package struct VoxelMask: Sendable, Equatable {
         return lower.x < upper.x ? VoxelBox(lower: lower, upper: upper) : nil
     }
 
-    /// The largest of its parts, whose voxels are joined by faces; of equals the first.
+    /// The largest of its parts, whose voxels are joined by faces; ties go to the first.
     package func largestComponent() -> VoxelMask {
         var labels = values
         var best: (count: Int, label: UInt8) = (0, 0)
@@ -66,7 +66,7 @@ package struct VoxelMask: Sendable, Equatable {
         return VoxelMask(size: size, values: labels)
     }
 
-    /// With its holes: what no path through faces leads to from the border.
+    /// The mask with its holes filled: voxels that no path through faces connects to the border.
     package func holesClosed() -> VoxelMask {
         var filled = values
         filled.withUnsafeMutableBufferPointer { filled in

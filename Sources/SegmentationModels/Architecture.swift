@@ -3,9 +3,9 @@
 /// The defaults are the reference of the papers: 64 channels, 5x5 kernels, four poolings,
 /// reduction ratio 2, scSE by addition at the end of each block.
 public struct Architecture: Sendable, Hashable {
-    /// What computes the features of every level.
+    /// The encoder.
     public var encoder: EncoderKind
-    /// What brings them back to the size of the slice.
+    /// The decoder.
     public var decoder: DecoderKind
     /// Channels of every level from fine to coarse, the bottleneck's last; of a published encoder
     /// those of the decoder's levels.
@@ -65,10 +65,10 @@ public struct Architecture: Sendable, Hashable {
         return max(0, widths.count - 1)
     }
 
-    /// What heights and widths of slices are padded to a multiple of.
+    /// The number to whose multiples slice heights and widths are padded.
     public var sizeMultiple: Int { 1 << depth }
 
-    /// What cannot be built, as a sentence, or `nil` where all is well.
+    /// The problem as a sentence, or `nil` if it can be built.
     ///
     /// Files and command lines are checked with this before a network is made of them.
     public var problem: String? {

@@ -102,7 +102,7 @@ final class DecoderLevel: Layer {
 }
 
 extension DecoderKind {
-    /// Whether maxima are put back where they were.
+    /// A Boolean value indicating whether maxima are put back where they were.
     var unpools: Bool {
         switch self {
         case .uNet: false

@@ -1,4 +1,4 @@
-/// Whether a U-Net's block normalizes after its convolutions.
+/// A Boolean value indicating whether a U-Net's block normalizes after its convolutions.
 public enum Normalization: String, Sendable, Hashable, Codable, CaseIterable {
     /// As published (arXiv:1505.04597): convolution and rectifier alone.
     case none

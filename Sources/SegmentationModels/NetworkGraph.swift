@@ -105,7 +105,7 @@ public struct NetworkGraph: ForwardPass {
         public let block: RecalibrationBlock
         /// The positions of its nodes.
         public let nodes: Range<Int>
-        /// What it recalibrates.
+        /// The value that it recalibrates.
         public let input: Value
         /// The result.
         public let output: Value

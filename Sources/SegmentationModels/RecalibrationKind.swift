@@ -42,7 +42,7 @@ public enum Recalibration: Sendable, Hashable {
         }
     }
 
-    /// What cannot be built for features of some channels, as a sentence, or `nil` where all is well.
+    /// The problem with a number of channels as a sentence, or `nil` if it can be built.
     func problem(channels: Int) -> String? {
         switch self {
         case .none, .spatial: return nil
@@ -89,9 +89,9 @@ public enum RecalibrationPlacement: String, Sendable, Hashable, Codable, CaseIte
     /// At the end of every encoder and decoder block, so that skip connections are recalibrated
     /// too: as in the papers' code.
     case endOfBlock
-    /// In the encoder only on the way into the pooling, so that skip connections are not; in the
-    /// decoder at the end of the block.
+    /// Between block and pooling in the encoder, so that skip connections are not recalibrated; at
+    /// the end of the block in the decoder.
     case beforePooling
-    /// On the output of every pooling and of every upsampling.
+    /// After every pooling and every upsampling.
     case afterPoolingAndUpsampling
 }

@@ -66,7 +66,7 @@ final class ConvolutionAndNormalization: Block {
         try pass.normalize(pass.convolve(input, by: convolution), by: normalization)
     }
 
-    /// With the rectifier after it.
+    /// The block followed by its rectifier.
     func rectified<Pass: ForwardPass>(
         _ input: Pass.Value, _ pass: inout Pass
     ) throws -> Pass.Value {

@@ -7,7 +7,7 @@ public import Tensors
 /// a 1x1 convolution to the classes. Source: Roy et al., arXiv:1803.02579 (the comparison of three
 /// families), with the papers of encoders and decoders at ``EncoderKind`` and ``DecoderKind``.
 public final class SegmentationNetwork: ImageLayer, Block {
-    /// What it was built from.
+    /// The architecture it was built from.
     public let architecture: Architecture
     private let encoder: any FeatureEncoder
     private let decoders: [DecoderLevel]

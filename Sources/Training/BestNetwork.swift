@@ -23,7 +23,7 @@ struct BestNetwork {
             ], as: nil, to: path)
     }
 
-    /// What the file of a training holds that goes on from a step.
+    /// Reads the best network of a training that resumes from a step.
     ///
     /// - Returns: `nil` where there is none, it belongs to another training, or it was measured
     ///   after that step: then the training comes to measure it again.

@@ -3,7 +3,7 @@ import NeuralNetworks
 import SegmentationModels
 import Tensors
 
-/// What is wrong with a checkpoint.
+/// An error in a checkpoint.
 struct CheckpointError: Error, CustomStringConvertible {
     var description: String
 }

@@ -136,7 +136,7 @@ public struct PretrainedWeights {
     }
 }
 
-/// Whether a tensor is of the last layer, which has a row for each output.
+/// Returns whether a tensor is of the last layer, which has a row for each output.
 private func isOfClassifier(_ name: String) -> Bool { name.hasPrefix("classifier.") }
 
 /// The names of the structures that each output stands for; the background's is empty.

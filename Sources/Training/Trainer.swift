@@ -10,7 +10,7 @@ public import SegmentationModels
 public import Tensors
 public import Volumes
 
-/// What a training reports while it runs.
+/// A progress report of a training.
 public struct TrainingProgress: Sendable {
     /// The plane of the network.
     public var plane: Plane
@@ -30,7 +30,7 @@ public struct TrainingProgress: Sendable {
     public var validationDice: Double?
 }
 
-/// What stops a training.
+/// An error that stops a training.
 public struct TrainingError: Error, CustomStringConvertible {
     /// One sentence with a next step.
     public var description: String
@@ -296,7 +296,7 @@ public final class PlaneTrainer {
         return value
     }
 
-    /// What is thrown where the loss or a weight is no number.
+    /// The error for a loss or weight that is not finite.
     private func divergence(_ what: String, at step: Int) -> TrainingError {
         let kept = try? Checkpoint.step(at: checkpointPath)
         let state =

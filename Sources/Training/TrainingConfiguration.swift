@@ -6,16 +6,16 @@ public import Preprocessing
 public import SegmentationModels
 public import Volumes
 
-/// Where training cases come from: a folder of scans and label maps, a list of them, or synthetic
+/// A source of training cases: a folder of scans and label maps, a list of them, or synthetic
 /// heads.
 public struct CaseSource: Sendable, Hashable, Codable {
     /// Synthetic heads, made on the fly.
     public struct Phantoms: Sendable, Hashable, Codable {
-        /// How many heads are made in all.
+        /// The number of heads that are made in all.
         public var count: Int
         /// The seed of the first; the others follow.
         public var seed: UInt64
-        /// How many of them, the last ones, are held out.
+        /// The number of heads held out, the last ones.
         public var validation: Int
     }
 
@@ -26,11 +26,11 @@ public struct CaseSource: Sendable, Hashable, Codable {
         public var directory: String
         /// The names of the maps held out.
         public var validation: [String]
-        /// How many scans are synthesised of each map held out.
+        /// The number of scans synthesised from each held-out map.
         public var scansPerHeldOutMap: Int
-        /// How many slices a scan gives on average before another takes its place.
+        /// The mean number of slices taken from a scan before another replaces it.
         public var slicesPerScan: Int
-        /// How many scans a batch draws from.
+        /// The number of scans that a batch draws from.
         public var poolSize: Int
         /// The seed of the scans.
         public var seed: UInt64
@@ -72,7 +72,7 @@ public struct CaseSource: Sendable, Hashable, Codable {
 
     /// A case whose two files have names of their own.
     public struct Files: Sendable, Hashable, Codable {
-        /// What the case is called.
+        /// The name of the case.
         public var name: String
         /// The scan, relative to the configuration's own folder.
         public var scan: String
@@ -80,13 +80,13 @@ public struct CaseSource: Sendable, Hashable, Codable {
         public var labels: String
     }
 
-    /// What the data set is called, as the model's card names it beside figures.
+    /// The name of the data set, as in the model card.
     public var name: String?
     /// The folder, relative to the configuration's own folder.
     public var directory: String?
-    /// What follows a case's name in the names of scans.
+    /// The suffix of scan names after the case's name.
     public var scanSuffix: String?
-    /// What follows a case's name in the names of label maps.
+    /// The suffix of label map names after the case's name.
     public var labelSuffix: String?
     /// The cases one by one, in place of a folder.
     public var files: [Files]?
@@ -118,7 +118,7 @@ public enum ScheduleName: String, Sendable, Hashable, Codable {
     case constant
 }
 
-/// Which optimizer moves the weights.
+/// The optimizer.
 public enum OptimizerName: String, Sendable, Hashable, Codable {
     /// AdamW; biases and normalisation do not decay.
     case adamW
@@ -126,19 +126,19 @@ public enum OptimizerName: String, Sendable, Hashable, Codable {
     case sgd
 }
 
-/// How a network is trained.
+/// Options of training a network.
 public struct OptimizationOptions: Sendable, Hashable, Codable {
     /// Batches in all.
     public var steps = 1000
     /// Slices a batch.
     public var batchSize = 8
-    /// Which optimizer moves the weights.
+    /// The optimizer.
     public var optimizer = OptimizerName.adamW
     /// The largest learning rate.
     public var learningRate = 0.004
     /// Weight decay.
     public var weightDecay = 0.01
-    /// How the learning rate changes.
+    /// The learning rate schedule.
     public var schedule = ScheduleName.cosine
     /// The part of the steps over which the learning rate first grows.
     public var warmUp = 0.05
@@ -148,15 +148,16 @@ public struct OptimizationOptions: Sendable, Hashable, Codable {
     public var averaging = 0.995
     /// Bounds of the median-frequency class weights.
     public var classWeights: [Double] = [0.1, 10]
-    /// How far the class weights are taken out of the finished network's logits, 0 to 1.
+    /// The strength of logit adjustment, 0 to 1: the class weights' effect removed from the
+    /// finished network's logits.
     public var logitAdjustment = 1.0
-    /// What is added to the weight of a pixel between two classes in the cross-entropy.
+    /// The weight added to pixels at a boundary between classes, in the cross-entropy.
     public var boundaryWeight = 0.0
     /// Factor of the Dice term beside the cross-entropy.
     public var diceFactor = 1.0
     /// The part of slices drawn by structure.
     public var balancedFraction = 0.5
-    /// How it is computed.
+    /// The precision of the training.
     public var precision = Precision.auto
     /// Seed of weights, batches and variations.
     public var seed: UInt64 = 1
@@ -240,7 +241,7 @@ public struct OptimizationOptions: Sendable, Hashable, Codable {
 public struct TrainingConfiguration: Sendable, Codable {
     /// The model's name.
     public var name: String
-    /// What it is for, in a sentence.
+    /// The purpose of the model in a sentence.
     public var summary: String
     /// The cases.
     public var cases: CaseSource
@@ -252,9 +253,9 @@ public struct TrainingConfiguration: Sendable, Codable {
     public var architecture: Architecture
     /// The planes, each with a network of its own, and their weights in view aggregation.
     public var planes: [PlaneOptions]
-    /// How the networks are trained.
+    /// The training options of the networks.
     public var optimization: OptimizationOptions
-    /// How slices are varied.
+    /// The augmentation of the slices.
     public var augmentation: AugmentationOptions
     /// The licence of the result.
     public var licence: Licence

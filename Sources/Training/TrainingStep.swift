@@ -9,7 +9,7 @@ package import Tensors
 package struct TrainingStep {
     /// The network that is trained, on `device`.
     package let network: SegmentationNetwork
-    /// What moves its parameters.
+    /// The optimizer of its parameters.
     package let optimizer: any Optimizer
     /// The loss; its class weights lie on `device`.
     package let loss: SegmentationLoss

@@ -4,13 +4,13 @@ public import Volumes
 
 /// A slice of a held-out case, and how well it was labelled.
 public struct SliceAgreement: Sendable, Hashable {
-    /// How it is cut.
+    /// The plane of the slice.
     public var plane: Plane
-    /// Which slice, counted from the patient's left, back or bottom.
+    /// The index of the slice, from the patient's left, back or bottom.
     public var index: Int
     /// Mean Dice over the structures that it shows.
     public var meanDice: Double
-    /// How many structures it shows.
+    /// The number of structures that it shows.
     public var structureCount: Int
 }
 

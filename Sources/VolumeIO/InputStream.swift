@@ -23,7 +23,7 @@ import Foundation
     /// Bytes on disk.
     var fileSize: Int { Int(unsafe cnifti_stream_file_size(stream)) }
 
-    /// Whether the file is gzip.
+    /// A Boolean value indicating whether the file is gzip.
     var isCompressed: Bool { unsafe cnifti_stream_is_compressed(stream) }
 
     /// The most bytes that can come out of the file: deflate makes at most 1032 out of one.
@@ -93,7 +93,7 @@ import Foundation
 
 /// Sole owner of bytes that were read.
 @safe struct ByteBlock: ~Copyable {
-    /// How many bytes there are.
+    /// The number of bytes.
     let count: Int
     private let bytes: UnsafeMutablePointer<UInt8>?
 

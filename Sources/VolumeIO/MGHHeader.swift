@@ -3,7 +3,7 @@ import Volumes
 /// Bytes before the first voxel of an MGH file.
 let mghHeaderSize = 284
 
-/// Where the geometry lies in an MGH header: the flag, spacing, cosines and center.
+/// The bytes of the geometry in an MGH header: flag, spacing, cosines and center.
 private let mghGeometry = 28..<90
 
 /// Reads an MGH header: big-endian, 284 bytes.
@@ -77,7 +77,8 @@ private func mghAffine(_ bytes: [UInt8], size: GridSize) -> Affine {
     return centered(columns, at: SIMD3<Double>(vector(at: 78)), size: size)
 }
 
-/// What FreeSurfer assumes without a valid geometry: coronal slices of 1 mm voxels, `LIA`.
+/// The affine that FreeSurfer assumes without a valid geometry: coronal slices of 1 mm voxels,
+/// `LIA`.
 ///
 /// nibabel 5.4 assumes `LSP`.
 private func assumedAffine(size: GridSize) -> Affine {

@@ -100,8 +100,8 @@ public struct NIfTIGeometry: Sendable, Hashable {
         return found
     }
 
-    /// Whether one form leads into a template's space (Talairach, MNI 152, another) and the other
-    /// one does not.
+    /// A Boolean value indicating whether one form leads into a template's space (Talairach, MNI
+    /// 152, another) and the other one does not.
     private var areTwoSpaces: Bool { (sformCode >= 3) != (qformCode >= 3) }
 }
 

@@ -5,11 +5,11 @@ public import Volumes
 public struct LoadedVolume: Sendable {
     /// The intensities, scaled as the header says.
     public let volume: Volume
-    /// What the file says before its voxels.
+    /// The header of the file.
     public let header: VolumeHeader
-    /// How many voxels are not a number; they are NaN in ``volume`` too.
+    /// The number of NaN voxels; they are NaN in ``volume`` too.
     public let nanVoxelCount: Int
-    /// How many voxels are infinite, in single precision; they are so in ``volume`` too.
+    /// The number of voxels that are infinite in single precision; they are so in ``volume`` too.
     public let infiniteVoxelCount: Int
 }
 
@@ -53,9 +53,9 @@ public func readVolume(
 public struct LoadedLabelMap: Sendable {
     /// The labels on their own grid.
     public let map: LabelMap
-    /// What the file says before its voxels.
+    /// The header of the file.
     public let header: VolumeHeader
-    /// How many voxels hold a label but for rounding, such as 3.0000004, and were rounded.
+    /// The number of voxels rounded to a label, such as 3.0000004.
     public let roundedVoxelCount: Int
 
     /// Reads a map of labels.
@@ -140,7 +140,7 @@ func voxelIndex(_ offset: Int, in size: GridSize) -> String {
 private struct StoredVoxels: ~Copyable {
     let header: VolumeHeader
     let block: ByteBlock
-    /// Where in the block the voxels begin.
+    /// The offset of the voxels in the block.
     let offset: Int
 }
 

@@ -10,7 +10,7 @@ public enum VolumeFormat: String, Sendable, Hashable, Codable, CaseIterable {
     case mgh
 }
 
-/// Where a volume's affine comes from.
+/// The source of a volume's affine.
 public enum AffineSource: String, Sendable, Hashable, Codable, CaseIterable {
     /// The sform of a NIfTI header: its code is greater than 0.
     case sform
@@ -25,17 +25,17 @@ public enum AffineSource: String, Sendable, Hashable, Codable, CaseIterable {
     case assumed
 }
 
-/// What a volume's file says before its voxels.
+/// The header of a volume file.
 public struct VolumeHeader: Sendable {
     /// The file format.
     public let format: VolumeFormat
     /// The type of the numbers in the file.
     public let storedType: StoredType
-    /// How many voxels there are and where they lie, in millimetres whatever the header's unit.
+    /// The grid of the voxels, in millimetres whatever the header's unit.
     public let grid: Grid
-    /// How many volumes the file holds: 1, or more where it is a 4-D series.
+    /// The number of volumes in the file: 1, or more for a 4-D series.
     public let volumeCount: Int
-    /// Which of the header's geometries ``grid`` is taken from.
+    /// The source of ``grid`` among the header's geometries.
     public let affineSource: AffineSource
     /// NIfTI's sform code; 0 for MGH.
     public let sformCode: Int
@@ -43,7 +43,7 @@ public struct VolumeHeader: Sendable {
     public let qformCode: Int
     /// The factor of stored numbers; 1 where the header asks for no scaling.
     public let slope: Double
-    /// What is added after the factor; 0 where the header asks for no scaling.
+    /// The intercept added after the slope; 0 where the header asks for no scaling.
     public let intercept: Double
     /// The header as it stands in the file, in the file's byte order: 348 bytes of NIfTI-1, 540 of
     /// NIfTI-2, 284 of MGH.
@@ -51,68 +51,18 @@ public struct VolumeHeader: Sendable {
     /// All that a NIfTI header says of the voxels' places, used or not; `nil` for MGH.
     public internal(set) var niftiGeometry: NIfTIGeometry?
 
-    /// Whether a NIfTI header says that the numbers are labels: the intent 1002, as
-    /// ``writeLabelMap(_:to:like:table:)`` and other programs set it.
+    /// A Boolean value indicating whether a NIfTI header says that the numbers are labels: the
+    /// intent 1002, as ``writeLabelMap(_:to:like:table:)`` and other programs set it.
     public internal(set) var isLabelMap = false
 
-    /// Whether the file's byte order is not this machine's.
+    /// A Boolean value indicating whether the file's byte order is not this machine's.
     let isSwapped: Bool
     /// The file that holds the voxels.
     let dataPath: String
-    /// Which of the file's volumes is meant, counted from 0.
+    /// The index of the volume in the file, from 0.
     let volumeNumber: Int
     /// Bytes before that volume's first voxel.
     let dataOffset: Int
-}
-
-/// Reads what a volume's file says before its voxels, and checks that it can be true.
-///
-/// The format is recognised by content. Everything is checked as in ``readVolume(at:volume:)`` except
-/// the voxels themselves; a plain file's size is compared with what the header promises.
-///
-/// - Parameters:
-///   - path: A `.nii`, `.nii.gz`, `.mgz` or `.mgh` file, or either one of a `.hdr`/`.img` pair,
-///     which may be compressed.
-///   - number: Which volume of a series is meant, as in ``readVolume(at:volume:)``.
-/// - Returns: The header.
-/// - Throws: ``VolumeIOError``.
-public func readVolumeHeader(
-    at path: String, volume number: Int? = nil
-) throws(VolumeIOError) -> VolumeHeader {
-    try openVolume(at: path, volume: number).header
-}
-
-/// A volume's header and the file that holds its voxels, open behind what was read of it.
-struct OpenVolume: ~Copyable {
-    let header: VolumeHeader
-    let stream: InputStream
-    /// How many bytes of the stream were read.
-    let position: Int
-}
-
-/// Opens a volume's files and reads the header.
-func openVolume(at path: String, volume number: Int?) throws(VolumeIOError) -> OpenVolume {
-    let pair = try pairPaths(of: path)
-    let stream = try InputStream(path: pair?.header ?? path)
-    // Voxels may follow right behind a header, so no more is read than it has.
-    var start = try stream.read(upTo: mghHeaderSize)
-    start += try stream.read(upTo: max(0, niftiHeaderSize(start) - start.count))
-    guard !start.isEmpty else {
-        throw VolumeIOError(.notAVolume, stream.path, "is empty", "fetch or convert it again")
-    }
-    guard
-        let header = try niftiHeader(
-            start, stream: stream, userPath: path, volume: number)
-    else {
-        let header = try mghHeader(start, stream: stream, volume: number)
-        return OpenVolume(header: header, stream: stream, position: start.count)
-    }
-    guard header.dataPath != stream.path else {
-        return OpenVolume(header: header, stream: stream, position: start.count)
-    }
-    let image = try InputStream(path: header.dataPath)
-    try checkSize(of: image, header: header, path: header.dataPath)
-    return OpenVolume(header: header, stream: image, position: 0)
 }
 
 /// The number of the volume to read, where the file has it.
@@ -183,7 +133,7 @@ extension VolumeHeader {
     var volumeByteCount: Int { grid.size.count * storedType.byteCount }
 }
 
-/// How many voxels of a type there are, where that many bytes can be counted at all.
+/// The number of voxels of a type, or an error where their bytes cannot be counted.
 ///
 /// - Parameters:
 ///   - dimensions: The three sizes.
@@ -222,7 +172,7 @@ func checkedSize(
     return GridSize(Int(dimensions[0]), Int(dimensions[1]), Int(dimensions[2]))
 }
 
-/// Whether an affine can map voxels to the world and back: all finite, and not flat.
+/// Returns whether an affine can map voxels to the world and back: all finite, and not flat.
 func isUsable(_ affine: Affine) -> Bool {
     guard affine.isInvertible else { return false }
     let spacing = affine.spacing

@@ -1,6 +1,6 @@
 /// Tells why a volume could not be read or written.
 public struct VolumeIOError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// What kind of trouble there is.
+    /// The kind of error.
     public enum Code: String, Sendable, Hashable, CaseIterable {
         /// There is no such file.
         case fileMissing
@@ -38,13 +38,13 @@ public struct VolumeIOError: Error, Sendable, Equatable, CustomStringConvertible
         case memory
     }
 
-    /// What kind of trouble there is.
+    /// The kind of error.
     public let code: Code
     /// The file, as the caller named it.
     public let path: String
-    /// What is wrong with it, as it follows the name in a sentence.
+    /// The problem, phrased to follow the file's name in a sentence.
     public let problem: String
-    /// What to do about it.
+    /// The next step for the user.
     public let nextStep: String
 
     /// One sentence: the file, what is wrong, what to do.

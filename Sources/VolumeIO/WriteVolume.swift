@@ -70,7 +70,7 @@ public func writeVolume(
     }
 }
 
-/// What a file's name says about its format.
+/// The format implied by a file's name.
 struct OutputFormat {
     let isMGH: Bool
     let isCompressed: Bool
@@ -89,13 +89,13 @@ struct OutputFormat {
     }
 }
 
-/// What a file says about its numbers.
+/// The description of a file's numbers.
 struct FileContent {
     let type: StoredType
     /// NIfTI's code of what they mean.
     let intent: Int32
     let table: LabelTable?
-    /// Whether equal numbers stand in long runs.
+    /// A Boolean value indicating whether equal numbers stand in long runs.
     let hasRuns: Bool
 }
 

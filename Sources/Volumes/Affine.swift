@@ -75,7 +75,7 @@ public struct Affine: Sendable, Hashable, Codable {
         column(0).dot(column(1).cross(column(2)))
     }
 
-    /// Whether every element is finite and the map can be inverted.
+    /// A Boolean value indicating whether every element is finite and the map can be inverted.
     public var isInvertible: Bool {
         rows.allSatisfy { row in (0..<4).allSatisfy { row[$0].isFinite } } && determinant != 0
     }

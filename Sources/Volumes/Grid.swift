@@ -1,4 +1,4 @@
-/// How many voxels a volume has along x, y and z, in storage order (x varies fastest).
+/// The number of voxels along x, y and z, in storage order (x varies fastest).
 public struct GridSize: Sendable, Hashable, Codable, CustomStringConvertible {
     /// Voxels along the first, fastest axis.
     public var x: Int
@@ -14,7 +14,7 @@ public struct GridSize: Sendable, Hashable, Codable, CustomStringConvertible {
         self.z = z
     }
 
-    /// How many voxels there are in all.
+    /// The number of voxels.
     public var count: Int { x * y * z }
 
     /// The voxels along one axis.
@@ -37,7 +37,7 @@ public struct GridSize: Sendable, Hashable, Codable, CustomStringConvertible {
     public var description: String { "\(x)x\(y)x\(z)" }
 }
 
-/// Where the voxels of a volume lie in the world.
+/// The position of a volume's voxels in world space.
 public struct Grid: Sendable, Hashable, Codable {
     /// Voxels along each storage axis.
     public var size: GridSize
@@ -72,8 +72,8 @@ public struct Grid: Sendable, Hashable, Codable {
                 columns: (0..<3).map(affine.column), translation: affine(corner)))
     }
 
-    /// How far two grids lie apart: the largest distance in millimetres between the world
-    /// positions of corresponding corner voxels, or `nil` where the sizes differ.
+    /// The distance between two grids: the largest distance in millimetres between the world
+    /// positions of corresponding corner voxels, or `nil` if the sizes differ.
     public func largestCornerDistanceMillimeters(from other: Grid) -> Double? {
         guard size == other.size else { return nil }
         var largest = 0.0
@@ -96,13 +96,13 @@ extension Grid {
     /// that labels would show is larger than a tenth.
     public static let toleranceInVoxels = 0.1
 
-    /// How far the corners of this grid and another may lie apart where the two count as one: a
-    /// tenth of the shortest edge of a voxel of either.
+    /// The largest corner distance at which this grid and another count as the same: a tenth of the
+    /// shortest voxel edge of either.
     public func toleranceMillimeters(with other: Grid) -> Double {
         Self.toleranceInVoxels * min(spacing.min(), other.spacing.min())
     }
 
-    /// Whether two grids count as one: sizes agree, and no corner lies as far apart as
+    /// Returns whether two grids count as one: sizes agree, and no corner lies as far apart as
     /// ``toleranceMillimeters(with:)``.
     public func coincides(with other: Grid) -> Bool {
         guard let distance = largestCornerDistanceMillimeters(from: other) else { return false }
@@ -133,7 +133,7 @@ public struct VoxelBox: Sendable, Hashable, Codable, CustomStringConvertible {
         GridSize(upper.x - lower.x, upper.y - lower.y, upper.z - lower.z)
     }
 
-    /// Whether the box is not empty and lies inside a grid of a size.
+    /// Returns whether the box is not empty and lies inside a grid of a size.
     public func fits(in size: GridSize) -> Bool {
         (0..<3).allSatisfy { lower[$0] >= 0 && lower[$0] < upper[$0] && upper[$0] <= size[$0] }
     }

@@ -23,7 +23,7 @@ public enum AnatomicalDirection: Character, Sendable, Hashable, Codable, CaseIte
         }
     }
 
-    /// Whether world coordinates grow in this direction.
+    /// A Boolean value indicating whether world coordinates grow in this direction.
     public var isPositive: Bool {
         switch self {
         case .right, .anterior, .superior: true
@@ -66,7 +66,7 @@ public enum AnatomicalDirection: Character, Sendable, Hashable, Codable, CaseIte
 ///
 /// Letters name where each axis *goes to*, as in nibabel (`RAS+`) and FreeSurfer.
 public struct Orientation: Sendable, Hashable, CustomStringConvertible {
-    /// Where the first, second and third storage axes go.
+    /// The directions of the first, second and third storage axes.
     public let axes: [AnatomicalDirection]
 
     /// Makes an orientation of three directions on three different world axes.

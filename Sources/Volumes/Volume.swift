@@ -2,7 +2,7 @@
 ///
 /// Voxels are stored with the first axis fastest, as NIfTI does.
 public struct Volume: Sendable {
-    /// Where the voxels lie.
+    /// The grid of the voxels.
     public let grid: Grid
     /// `grid.size.count` intensities, x fastest.
     public var voxels: [Float]
@@ -29,7 +29,7 @@ public struct Volume: Sendable {
 ///
 /// Unlike a ``Volume`` it is never interpolated linearly.
 public struct LabelMap: Sendable, Equatable {
-    /// Where the voxels lie.
+    /// The grid of the voxels.
     public let grid: Grid
     /// `grid.size.count` labels, x fastest.
     public var labels: [UInt16]
@@ -51,7 +51,7 @@ public struct LabelMap: Sendable, Equatable {
         set { labels[grid.size.offset(i, j, k)] = newValue }
     }
 
-    /// How many voxels carry each label; 65,536 counts.
+    /// The number of voxels that carry each label; 65,536 counts.
     public func voxelCounts() -> [Int] {
         var counts = [Int](repeating: 0, count: Int(UInt16.max) + 1)
         // Neighbours mostly carry the same label: runs are counted, not voxels.

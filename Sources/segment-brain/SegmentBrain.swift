@@ -7,17 +7,17 @@ import Pipelines
 struct SegmentBrain: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "segment-brain",
-        abstract: "Segments scans: labels, structure volumes and a picture for each of them.",
+        abstract: "Segments brain scans: a label map, structure volumes and a picture for each.",
         usage: "segment-brain <input> ... <output> [<options>]",
         discussion: """
-            For scan NAME.nii.gz the output folder gets NAME_dseg.nii.gz (labels), \
-            NAME_dseg.tsv (their names), NAME_volumes.tsv, NAME.stats (in \
-            FreeSurfer's form), NAME_qc.png (look at it!) and NAME_dseg.json (provenance); for the run \
-            report.html, volumes.tsv, qc.tsv (unusual volumes, asymmetry, fragments; the \
-            most suspicious scan first), failures.tsv and run.json.
-            Scans that are done are left out, so that a run that was stopped goes on when it \
-            is started again. A label map that you have corrected is kept and measured anew.
-            The ledger (ledger.sqlite) records it all; 'sliceseg status <output>' shows it.
+            For each scan NAME.nii.gz, the output folder receives NAME_dseg.nii.gz (label map), \
+            NAME_dseg.tsv (label names), NAME_volumes.tsv, NAME.stats (FreeSurfer's format), \
+            NAME_qc.png (look at it!) and NAME_dseg.json (provenance); for the run, report.html, \
+            volumes.tsv, qc.tsv (unusual volumes, asymmetry, fragments; most suspicious scan \
+            first), failures.tsv and run.json.
+            Finished scans are skipped, so an interrupted run resumes when it is started again. \
+            A label map that you have corrected is kept, and its volumes are measured again. \
+            The ledger (ledger.sqlite) records every scan; 'sliceseg status <output>' shows it.
 
             EXAMPLES
               segment-brain scans/ segmentations/
@@ -27,24 +27,25 @@ struct SegmentBrain: ParsableCommand {
               segment-brain cases.txt out --shard 2/8   # then: sliceseg merge out
 
             EXIT STATUS
-              0 all scans are done, 1 some failed (see failures.tsv), 2 the command line is
-              wrong, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).
+              0 all scans done, 1 some scans failed (see failures.tsv), 2 usage error,
+              130 interrupted (143 by SIGTERM, 129 by SIGHUP).
             """,
         version: softwareVersion)
 
     @Argument(
         help: ArgumentHelp(
-            "Scans (.nii, .nii.gz, .mgz, .mgh, .hdr), folders that are searched with their "
-                + "subfolders (also for DICOM series, which dcm2niix reads), BIDS datasets, or a "
-                + ".txt list with a path a line; then the output folder.",
+            "Scans (.nii, .nii.gz, .mgz, .mgh, .hdr), folders (searched recursively, also for "
+                + "DICOM series, which dcm2niix converts), BIDS datasets, or a .txt list with one "
+                + "path per line; then the output folder.",
             valueName: "input ... output"))
     var paths: [String] = []
 
     @Option(
-        help: ArgumentHelp("A shipped model's name or a model's folder.", valueName: "name|dir"))
+        help: ArgumentHelp("The name of a shipped model, or a model folder.", valueName: "name|dir")
+    )
     var model = "brain-any"
 
-    @Option(help: "The planes to use, such as coronal,axial; all that the model has by default.")
+    @Option(help: "The planes to use, such as coronal,axial (default: all planes of the model).")
     var planes: String?
 
     @Option(help: ArgumentHelp("auto, cpu, cuda or cuda:1.", valueName: "device"))
@@ -53,62 +54,64 @@ struct SegmentBrain: ParsableCommand {
     @Option(help: ArgumentHelp("auto, bf16, fp32 or int8.", valueName: "precision"))
     var precision = "auto"
 
-    @Option(help: ArgumentHelp("Threads of the networks; all cores by default.", valueName: "n"))
+    @Option(help: ArgumentHelp("Number of threads (default: all cores).", valueName: "n"))
     var threads: Int?
 
-    @Option(help: ArgumentHelp("Slices that are computed at once.", valueName: "n"))
+    @Option(help: ArgumentHelp("Number of slices per batch.", valueName: "n"))
     var batchSize: Int?
 
     @Option(
         help: ArgumentHelp(
-            "Which volume of 4-D scans to segment, counted from 0 as in fslroi.", valueName: "n"))
+            "Index of the volume to segment in 4-D scans, from 0 as in fslroi.", valueName: "n"))
     var volume: Int?
 
     @Option(
         help: ArgumentHelp(
-            "linear or cubic: how scans are resampled to the model's grid; as the model's card "
-                + "says by default.", valueName: "name"))
+            "linear or cubic: interpolation for resampling scans to the model's grid (default: "
+                + "the model card's).", valueName: "name"))
     var interpolation: String?
 
     @Option(
         help: ArgumentHelp(
-            "native, or conformed to write the labels and the scan on the model's grid, too.",
+            "native, or conformed to also write the labels and the scan on the model's grid.",
             valueName: "grid"))
     var space = "native"
 
-    @Flag(help: "Write the probabilities of all classes, a 4-D NAME_probseg.nii.gz.")
+    @Flag(help: "Write the class probabilities as a 4-D volume, NAME_probseg.nii.gz.")
     var probabilities = false
 
     @Option(
         help: ArgumentHelp(
-            "flip: compute each scan's mirror image too and join the votes; twice the time.",
+            "flip: also segment each scan's mirror image and average the probabilities; takes "
+                + "twice as long.",
             valueName: "name"))
     var tta: String?
 
     @Option(
         help: ArgumentHelp(
-            "Draw samples with dropout: NAME_entropy.nii.gz, and NAME_uncertainty.tsv with the "
-                + "spread of each structure. For models that were trained with dropout.",
+            "Number of Monte Carlo dropout samples: writes NAME_entropy.nii.gz, and "
+                + "NAME_uncertainty.tsv with each structure's variation. Only for models trained "
+                + "with dropout.",
             valueName: "samples"))
     var uncertainty: Int?
 
-    @Option(help: ArgumentHelp("The seed of those samples.", valueName: "n"))
+    @Option(help: ArgumentHelp("Random seed of the dropout samples.", valueName: "n"))
     var seed: UInt64 = 0
 
     @Flag(
-        help: "Segment finished scans again; a label map that was changed is moved aside first.")
+        help: "Re-segment finished scans; edited label maps are renamed, not overwritten.")
     var overwrite = false
 
-    @Flag(help: "Segment only scans that failed in an earlier run.")
+    @Flag(help: "Segment only the scans that failed in an earlier run.")
     var retryFailed = false
 
-    @Flag(help: "Read every file to tell what is done, even where its size and time are the same.")
+    @Flag(help: "Compare file contents, not sizes and times, to decide which scans are done.")
     var verify = false
 
     @Option(
         help: ArgumentHelp(
-            "Only this part of the scans, such as 2/8; auto in an array job of Slurm or Grid "
-                + "Engine. 'sliceseg merge' joins the parts.", valueName: "i/n"))
+            "Segment one shard of the scans, such as 2/8; auto in a Slurm or Grid Engine array "
+                + "job. 'sliceseg merge' joins the shards.", valueName: "i/n"))
     var shard: String?
 
     @Option(
@@ -120,27 +123,27 @@ struct SegmentBrain: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Only this DICOM series: its number, or a part of its description; may stand several "
-                + "times. By default all but localizers and what was computed from another series.",
+            "Only this DICOM series: its number, or part of its description; repeatable. By "
+                + "default all series except localizers and derived images.",
             valueName: "series"))
     var series: [String] = []
 
-    @Flag(help: "Segment DICOM series that lack slices, too; results are marked.")
+    @Flag(help: "Also segment DICOM series with missing slices; their results are marked.")
     var allowGaps = false
 
     @Option(
         help: ArgumentHelp(
-            "Reference label maps: measures each structure and writes metrics.tsv and what "
-                + "else 'sliceseg evaluate' does.", valueName: "dir"))
+            "Reference label maps to evaluate against; writes the files of 'sliceseg evaluate'.",
+            valueName: "dir"))
     var reference: String?
 
-    @Flag(help: "Show how long each stage of a scan took.")
+    @Flag(help: "Show the time spent in each stage.")
     var profile = false
 
-    @Flag(help: "Show failures only.")
+    @Flag(help: "Print failures only.")
     var quiet = false
 
-    @Flag(help: "Write one JSON object a scan to the standard output.")
+    @Flag(help: "Write one JSON object per scan to standard output.")
     var json = false
 
     func request() throws -> SegmentationRequest {
@@ -180,10 +183,10 @@ struct SegmentBrain: ParsableCommand {
         if let evaluation = report.evaluation, request.shows != .json {
             if request.shows == .progress {
                 try printChecked("\n" + evaluation.table)
-                for note in evaluation.notes { complain(note) }
+                for note in evaluation.notes { printError(note) }
             }
         }
-        for problem in report.evaluation?.problems ?? [] { complain(problem) }
+        for problem in report.evaluation?.problems ?? [] { printError(problem) }
         if report.status != .success { throw ExitCode(report.status.rawValue) }
     }
 
@@ -197,7 +200,7 @@ struct SegmentBrain: ParsableCommand {
         }
     }
 
-    /// What the parser says to an error, and its exit code.
+    /// The parser's message for an error, and its exit code.
     private static func parserReply(to error: any Error) -> ParserReply? {
         let code = exitCode(for: error)
         if code == .success { return .text(fullMessage(for: error)) }

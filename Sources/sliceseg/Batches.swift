@@ -7,9 +7,9 @@ struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Runs a job file: phantoms, segmentation, evaluation.",
         discussion: """
-            A job file is YAML with the sections phantom, segment and evaluate, each of which may be \
-            left out; they are run in this order. Paths count from the file's folder. 'sliceseg run \
-            --schema' prints its JSON Schema, by which editors complete and check it.
+            A job file is YAML with the sections phantom, segment and evaluate, all optional, which \
+            run in this order. Paths are relative to the file's folder. 'sliceseg run --schema' prints \
+            the JSON Schema of job files, for completion and checks in editors.
 
             EXAMPLES
               sliceseg run pipelines/jobs/phantom.yaml
@@ -21,20 +21,20 @@ struct Run: ParsableCommand {
     var job: String?
     @Option(
         help: ArgumentHelp(
-            "Another value for a key of the file; paths count from the current folder.",
+            "Override a key of the file; paths are relative to the current folder.",
             valueName: "key=value"))
     var set: [String] = []
     @Option(
         help: ArgumentHelp(
-            "Only this part of the scans, such as 2/8; auto in an array job.", valueName: "i/n"))
+            "Segment one shard of the scans, such as 2/8; auto in an array job.", valueName: "i/n"))
     var shard: String?
-    @Flag(help: "List what would be done and what is done, and write nothing.")
+    @Flag(help: "List finished and pending scans without writing anything.")
     var dryRun = false
-    @Flag(help: "Segment only scans that failed in an earlier run.")
+    @Flag(help: "Segment only the scans that failed in an earlier run.")
     var retryFailed = false
-    @Flag(help: "Show failures only.")
+    @Flag(help: "Print failures only.")
     var quiet = false
-    @Flag(help: "Write one JSON object a scan to the standard output.")
+    @Flag(help: "Write one JSON object per scan to standard output.")
     var json = false
     @Flag(help: "Print the JSON Schema of job files.")
     var schema = false
@@ -44,18 +44,18 @@ struct Run: ParsableCommand {
             try printChecked(JobFile.jsonSchema)
             return
         }
-        guard let job else { throw UsageError("name a job file, or --schema") }
+        guard let job else { throw UsageError("give a job file, or --schema") }
         var file = try JobFile(at: job, settings: set)
         file.segmentation?.shard = try shard.map { try Shard(parsing: $0) }
         file.segmentation?.retriesFailed = retryFailed
         file.segmentation?.shows = json ? .json : quiet ? .quiet : .progress
         file.segmentation?.arguments = Array(CommandLine.arguments.dropFirst())
         if dryRun {
-            try printChecked(try file.dryRun { complain($0) })
+            try printChecked(try file.dryRun { printError($0) })
             return
         }
         let status = try file.run(
-            note: { if !quiet, !json { complain($0) } }, output: { try printChecked($0) })
+            note: { if !quiet, !json { printError($0) } }, output: { try printChecked($0) })
         if status != .success { throw ExitCode(status.rawValue) }
     }
 }
@@ -63,21 +63,21 @@ struct Run: ParsableCommand {
 /// `sliceseg status`.
 struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Shows the state of a run: done, failed, running, left.",
+        abstract: "Shows the state of a run: scans done, failed, running and pending.",
         discussion: """
             EXAMPLES
               sliceseg status segmentations
               sliceseg status segmentations --audit
 
             EXIT STATUS
-              0 nothing failed and, with --audit, every output is whole; 1 else.
+              0 no scan failed and, with --audit, all outputs are intact; 1 otherwise.
             """)
 
     @Argument(help: ArgumentHelp("The output folder of a run.", valueName: "output"))
     var output: String
-    @Flag(help: "Keep it on the screen until the run ends.")
+    @Flag(help: "Refresh the display until the run ends.")
     var watch = false
-    @Flag(help: "Read every output and compare it with the ledger.")
+    @Flag(help: "Verify the checksum of every output against the ledger.")
     var audit = false
     @Flag(help: "Write one JSON object.")
     var json = false
@@ -104,9 +104,9 @@ struct Status: ParsableCommand {
 /// `sliceseg merge`.
 struct Merge: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Joins the shards of a run: one ledger, the tables, the report.",
+        abstract: "Merges the shards of a run into one ledger, its tables and its report.",
         discussion: """
-            Names the shards and scans that are missing and changes nothing where some are.
+            Where shards or scans are missing, names them and changes nothing.
 
             EXAMPLE
               sliceseg merge segmentations
@@ -118,10 +118,10 @@ struct Merge: ParsableCommand {
     func run() throws {
         let report = try mergeShards(
             in: output, arguments: Array(CommandLine.arguments.dropFirst())
-        ) { complain($0) }
+        ) { printError($0) }
         if let evaluation = report.evaluation {
             try printChecked(evaluation.table)
-            for problem in evaluation.problems { complain(problem) }
+            for problem in evaluation.problems { printError(problem) }
         }
         if report.status != .success { throw ExitCode(report.status.rawValue) }
     }

@@ -5,13 +5,13 @@ import Pipelines
 /// `sliceseg benchmark`.
 struct Benchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measures slices per second of a model, by precision and threads.",
+        abstract: "Measures a model's slices per second, by precision and thread count.",
         discussion: """
-            Each line of the table is a number format on a number of threads: the median of the \
-            repetitions, the slowest and the fastest of them, the operations of the network's \
-            convolutions that this stands for, the seconds for the slices of a head of 256x256x256 \
-            voxels, and the most memory that the process took. All lines take turns. The last line \
-            tells how fast this machine convolves, to compare machines by.
+            Each row of the table is one precision with one thread count: the median, slowest and \
+            fastest of the repetitions, the operations per second of the network's convolutions, the \
+            seconds for the slices of a 256x256x256 head, and the peak memory of the process. \
+            Repetitions of all rows are interleaved. The last line is this machine's convolution \
+            speed, for comparing machines.
 
             EXAMPLES
               sliceseg benchmark
@@ -19,20 +19,24 @@ struct Benchmark: ParsableCommand {
             """)
 
     @Option(
-        help: ArgumentHelp("A shipped model's name or a model's folder.", valueName: "name|dir"))
+        help: ArgumentHelp("The name of a shipped model, or a model folder.", valueName: "name|dir")
+    )
     var model = "brain-any"
     @Option(
         help: ArgumentHelp(
-            "unet, sdnet or densenet with random weights in the model's place.",
+            "unet, sdnet or densenet with random weights, instead of a model.",
             valueName: "family"))
     var network: String?
-    @Option(help: ArgumentHelp("Channels of every block of it (64).", valueName: "n"))
+    @Option(help: ArgumentHelp("Channels per block of that network (64).", valueName: "n"))
     var channels: Int?
-    @Option(help: ArgumentHelp("Edge length of its kernels (5).", valueName: "n"))
+    @Option(help: ArgumentHelp("Its kernel size (5).", valueName: "n"))
     var kernel: Int?
-    @Option(help: ArgumentHelp("none, cse, sse or scse (scse).", valueName: "kind"))
+    @Option(
+        help: ArgumentHelp(
+            "Its recalibration blocks: none, cse, sse or scse (scse).", valueName: "kind"))
     var recalibration: String?
-    @Option(help: ArgumentHelp("Its classes, background included (28).", valueName: "n"))
+    @Option(
+        help: ArgumentHelp("Its number of classes, including the background (28).", valueName: "n"))
     var classes: Int?
     @Option(help: ArgumentHelp("Rows and columns of the slices.", valueName: "size"))
     var size = "256x256"
@@ -40,16 +44,17 @@ struct Benchmark: ParsableCommand {
     var device = "auto"
     @Option(
         help: ArgumentHelp(
-            "Such as fp32,bf16; all that the device computes in hardware by default.",
+            "Precisions, such as fp32,bf16 (default: those with hardware support).",
             valueName: "list"))
     var precision: String?
     @Option(
         help: ArgumentHelp(
-            "Such as 1,4; 1, 2, 4 and so on, and all cores by default.", valueName: "list"))
+            "Thread counts, such as 1,4 (default: powers of two, and all cores).",
+            valueName: "list"))
     var threads: String?
-    @Option(help: ArgumentHelp("How often each is measured.", valueName: "n"))
+    @Option(help: ArgumentHelp("Repetitions of each measurement.", valueName: "n"))
     var repetitions = 5
-    @Flag(help: "Call the layers one after another and compile nothing.")
+    @Flag(help: "Run the layers eagerly, without a compiled plan.")
     var layers = false
     @Flag(help: "Write one JSON object, with every repetition.")
     var json = false
@@ -65,7 +70,7 @@ struct Benchmark: ParsableCommand {
             if let classes { choices.classes = classes }
             request.network = choices
         } else if channels != nil || kernel != nil || recalibration != nil || classes != nil {
-            throw UsageError("a model is what it is; name a --network to choose its layers")
+            throw UsageError("--channels, --kernel, --recalibration and --classes need --network")
         }
         request.slices = try SliceSize(parsing: size)
         request.device = device
@@ -89,8 +94,8 @@ struct BenchmarkInference: ParsableCommand {
         commandName: "benchmark-inference",
         abstract: "Times a network on one batch of slices.",
         discussion: """
-            Reads counts from the standard input, a line each, computes the batch so many times \
-            and writes the seconds of each.
+            Reads repetition counts from standard input, one per line, computes the batch that many \
+            times and writes the seconds of each repetition.
 
             EXAMPLE
               echo 5 | sliceseg benchmark-inference network.safetensors --precision bf16
@@ -98,24 +103,24 @@ struct BenchmarkInference: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "What fixtures/benchmarks/benchmark_inference.py wrote.", valueName: "file"))
+            "A file by fixtures/benchmarks/benchmark_inference.py.", valueName: "file"))
     var file: String
-    @Option(help: ArgumentHelp("Where the logits go.", valueName: "file"))
+    @Option(help: ArgumentHelp("The file to write the logits to.", valueName: "file"))
     var logits: String?
     @Option(help: ArgumentHelp("auto, bf16, fp32 or int8.", valueName: "precision"))
     var precision = "auto"
     @Option(help: ArgumentHelp("auto, cpu, cuda or cuda:1.", valueName: "device"))
     var device = "auto"
-    @Option(help: ArgumentHelp("Threads of the network; all cores by default.", valueName: "n"))
+    @Option(help: ArgumentHelp("Number of threads (default: all cores).", valueName: "n"))
     var threads: Int?
-    @Flag(help: "Call the layers one after another and compile nothing.")
+    @Flag(help: "Run the layers eagerly, without a compiled plan.")
     var layers = false
 
     func run() throws {
         try benchmarkInference(
             path: file, logits: logits, precision: precision, device: device,
             threads: try parseCount(threads, option: "--threads"), compiles: !layers,
-            nextCount: nextCount, report: tell)
+            nextCount: nextCount, report: printFlushed)
     }
 }
 
@@ -125,8 +130,8 @@ struct BenchmarkTraining: ParsableCommand {
         commandName: "benchmark-training",
         abstract: "Times the training step on one batch.",
         discussion: """
-            Reads counts of steps from the standard input, a line each, and writes seconds, \
-            seconds of processor time and loss of each step.
+            Reads step counts from standard input, one per line, and writes the wall time, CPU time \
+            and loss of each step.
 
             EXAMPLE
               echo 5 | sliceseg benchmark-training step.safetensors --precision bf16
@@ -134,28 +139,28 @@ struct BenchmarkTraining: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "What fixtures/benchmarks/benchmark_training.py wrote.", valueName: "file"))
+            "A file by fixtures/benchmarks/benchmark_training.py.", valueName: "file"))
     var file: String
     @Option(help: ArgumentHelp("auto, bf16 or fp32.", valueName: "precision"))
     var precision = "auto"
     @Option(help: ArgumentHelp("auto, cpu, cuda or cuda:1.", valueName: "device"))
     var device = "auto"
-    @Option(help: ArgumentHelp("Threads of the network; all cores by default.", valueName: "n"))
+    @Option(help: ArgumentHelp("Number of threads (default: all cores).", valueName: "n"))
     var threads: Int?
 
     func run() throws {
         try benchmarkTraining(
             path: file, precision: precision, device: device,
             threads: try parseCount(threads, option: "--threads"),
-            nextCount: nextCount, report: tell)
+            nextCount: nextCount, report: printFlushed)
     }
 }
 
 /// The number in the next line of the standard input, or `nil` at its end.
 private func nextCount() -> Int? { readLine().flatMap { Int($0) } }
 
-/// Writes a line that the other program sees at once.
-private func tell(_ line: String) {
+/// Prints a line and flushes it, so that the other program sees it at once.
+private func printFlushed(_ line: String) {
     print(line)
     fflush(nil)
 }

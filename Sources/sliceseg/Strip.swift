@@ -4,39 +4,38 @@ import Pipelines
 /// `sliceseg strip`.
 struct Strip: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Finds the brain in scans: its mask, and the scan without skull.",
+        abstract: "Skull-strips scans: a brain mask, and the scan without its skull.",
         usage: "sliceseg strip <input> ... <output> [<options>]",
         discussion: """
-            For scan NAME.nii.gz the output folder gets NAME_desc-brain_mask.nii.gz (1 in the brain), \
-            NAME_desc-brain.nii.gz (the scan, 0 elsewhere) and NAME_desc-brain_mask.json (provenance), \
-            on the scan's own grid; scans that are done are left out. A scan that was stripped before \
-            keeps all that it shows.
+            For each scan NAME.nii.gz, the output folder receives NAME_desc-brain_mask.nii.gz (1 \
+            inside the brain), NAME_desc-brain.nii.gz (the scan, 0 outside) and \
+            NAME_desc-brain_mask.json (provenance), all on the scan's own grid. Finished scans are \
+            skipped. A scan that is skull-stripped already is kept whole.
 
             EXAMPLES
               sliceseg strip t1.nii.gz stripped/
               sliceseg strip scans/ stripped/ --dilation 2 --json
 
             EXIT STATUS
-              0 all scans are done, 1 some failed (see failures.tsv), 2 the command line is
-              wrong, 130 interrupted.
+              0 all scans done, 1 some scans failed (see failures.tsv), 2 usage error,
+              130 interrupted.
             """)
 
     @Argument(
         help: ArgumentHelp(
-            "Scans (.nii, .nii.gz, .mgz, .mgh, .hdr), folders that are searched with their "
-                + "subfolders, BIDS datasets, or a .txt list with a path a line; then the output "
-                + "folder.",
+            "Scans (.nii, .nii.gz, .mgz, .mgh, .hdr), folders (searched recursively), BIDS "
+                + "datasets, or a .txt list with one path per line; then the output folder.",
             valueName: "input ... output"))
     var paths: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "A shipped model that finds the brain, or a model's folder.", valueName: "name|dir"))
+            "The name of a shipped brain-mask model, or a model folder.", valueName: "name|dir"))
     var model = "brain-mask"
 
     @Option(
         help: ArgumentHelp(
-            "How far around the brain the scan is kept; the mask is that of the brain.",
+            "Margin around the brain kept in the stripped scan; the mask stays exact.",
             valueName: "mm"))
     var dilation = 0.0
 
@@ -46,15 +45,15 @@ struct Strip: ParsableCommand {
     @Option(help: ArgumentHelp("auto, bf16 or fp32.", valueName: "precision"))
     var precision = "auto"
 
-    @Option(help: ArgumentHelp("Threads of the networks; all cores by default.", valueName: "n"))
+    @Option(help: ArgumentHelp("Number of threads (default: all cores).", valueName: "n"))
     var threads: Int?
 
     @Option(
         help: ArgumentHelp(
-            "Which volume of 4-D scans to take, counted from 0 as in fslroi.", valueName: "n"))
+            "Index of the volume to use in 4-D scans, from 0 as in fslroi.", valueName: "n"))
     var volume: Int?
 
-    @Flag(help: "Do scans again that are done.")
+    @Flag(help: "Process finished scans again.")
     var overwrite = false
 
     @Option(
@@ -64,10 +63,10 @@ struct Strip: ParsableCommand {
             valueName: "label"))
     var participantLabel: [String] = []
 
-    @Flag(help: "Show failures only.")
+    @Flag(help: "Print failures only.")
     var quiet = false
 
-    @Flag(help: "Write one JSON object a scan to the standard output.")
+    @Flag(help: "Write one JSON object per scan to standard output.")
     var json = false
 
     func run() throws {

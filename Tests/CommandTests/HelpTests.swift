@@ -8,18 +8,18 @@ import Testing
         #expect(result.errors.isEmpty)
         #expect(
             result.output == """
-                OVERVIEW: Segments scans: labels, structure volumes and a picture for each of
-                them.
+                OVERVIEW: Segments brain scans: a label map, structure volumes and a picture
+                for each.
 
-                For scan NAME.nii.gz the output folder gets NAME_dseg.nii.gz (labels),
-                NAME_dseg.tsv (their names), NAME_volumes.tsv, NAME.stats (in FreeSurfer's
-                form), NAME_qc.png (look at it!) and NAME_dseg.json (provenance); for the run
-                report.html, volumes.tsv, qc.tsv (unusual volumes, asymmetry, fragments; the
+                For each scan NAME.nii.gz, the output folder receives NAME_dseg.nii.gz (label
+                map), NAME_dseg.tsv (label names), NAME_volumes.tsv, NAME.stats (FreeSurfer's
+                format), NAME_qc.png (look at it!) and NAME_dseg.json (provenance); for the
+                run, report.html, volumes.tsv, qc.tsv (unusual volumes, asymmetry, fragments;
                 most suspicious scan first), failures.tsv and run.json.
-                Scans that are done are left out, so that a run that was stopped goes on when
-                it is started again. A label map that you have corrected is kept and measured
-                anew.
-                The ledger (ledger.sqlite) records it all; 'sliceseg status <output>' shows it.
+                Finished scans are skipped, so an interrupted run resumes when it is started
+                again. A label map that you have corrected is kept, and its volumes are
+                measured again. The ledger (ledger.sqlite) records every scan; 'sliceseg status
+                <output>' shows it.
 
                 EXAMPLES
                   segment-brain scans/ segmentations/
@@ -29,57 +29,62 @@ import Testing
                   segment-brain cases.txt out --shard 2/8   # then: sliceseg merge out
 
                 EXIT STATUS
-                  0 all scans are done, 1 some failed (see failures.tsv), 2 the command line is
-                  wrong, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).
+                  0 all scans done, 1 some scans failed (see failures.tsv), 2 usage error,
+                  130 interrupted (143 by SIGTERM, 129 by SIGHUP).
 
                 USAGE: segment-brain <input> ... <output> [<options>]
 
                 ARGUMENTS:
-                  <input ... output>      Scans (.nii, .nii.gz, .mgz, .mgh, .hdr), folders that
-                                          are searched with their subfolders (also for DICOM
-                                          series, which dcm2niix reads), BIDS datasets, or a
-                                          .txt list with a path a line; then the output folder.
+                  <input ... output>      Scans (.nii, .nii.gz, .mgz, .mgh, .hdr), folders
+                                          (searched recursively, also for DICOM series, which
+                                          dcm2niix converts), BIDS datasets, or a .txt list
+                                          with one path per line; then the output folder.
 
                 OPTIONS:
-                  --model <name|dir>      A shipped model's name or a model's folder. (default:
-                                          brain-any)
-                  --planes <planes>       The planes to use, such as coronal,axial; all that
-                                          the model has by default.
+                  --model <name|dir>      The name of a shipped model, or a model folder.
+                                          (default: brain-any)
+                  --planes <planes>       The planes to use, such as coronal,axial (default:
+                                          all planes of the model).
                   --device <device>       auto, cpu, cuda or cuda:1. (default: auto)
                   --precision <precision> auto, bf16, fp32 or int8. (default: auto)
-                  --threads <n>           Threads of the networks; all cores by default.
-                  --batch-size <n>        Slices that are computed at once.
-                  --volume <n>            Which volume of 4-D scans to segment, counted from 0
+                  --threads <n>           Number of threads (default: all cores).
+                  --batch-size <n>        Number of slices per batch.
+                  --volume <n>            Index of the volume to segment in 4-D scans, from 0
                                           as in fslroi.
-                  --interpolation <name>  linear or cubic: how scans are resampled to the
-                                          model's grid; as the model's card says by default.
-                  --space <grid>          native, or conformed to write the labels and the scan
-                                          on the model's grid, too. (default: native)
-                  --probabilities         Write the probabilities of all classes, a 4-D
+                  --interpolation <name>  linear or cubic: interpolation for resampling scans
+                                          to the model's grid (default: the model card's).
+                  --space <grid>          native, or conformed to also write the labels and the
+                                          scan on the model's grid. (default: native)
+                  --probabilities         Write the class probabilities as a 4-D volume,
                                           NAME_probseg.nii.gz.
-                  --tta <name>            flip: compute each scan's mirror image too and join
-                                          the votes; twice the time.
-                  --uncertainty <samples> Draw samples with dropout: NAME_entropy.nii.gz, and
-                                          NAME_uncertainty.tsv with the spread of each
-                                          structure. For models that were trained with dropout.
-                  --seed <n>              The seed of those samples. (default: 0)
-                  --overwrite             Segment finished scans again; a label map that was
-                                          changed is moved aside first.
-                  --retry-failed          Segment only scans that failed in an earlier run.
-                  --verify                Read every file to tell what is done, even where its
-                                          size and time are the same.
-                  --shard <i/n>           Only this part of the scans, such as 2/8; auto in an
-                                          array job of Slurm or Grid Engine. 'sliceseg merge'
-                                          joins the parts.
+                  --tta <name>            flip: also segment each scan's mirror image and
+                                          average the probabilities; takes twice as long.
+                  --uncertainty <samples> Number of Monte Carlo dropout samples: writes
+                                          NAME_entropy.nii.gz, and NAME_uncertainty.tsv with
+                                          each structure's variation. Only for models trained
+                                          with dropout.
+                  --seed <n>              Random seed of the dropout samples. (default: 0)
+                  --overwrite             Re-segment finished scans; edited label maps are
+                                          renamed, not overwritten.
+                  --retry-failed          Segment only the scans that failed in an earlier run.
+                  --verify                Compare file contents, not sizes and times, to decide
+                                          which scans are done.
+                  --shard <i/n>           Segment one shard of the scans, such as 2/8; auto in
+                                          a Slurm or Grid Engine array job. 'sliceseg merge'
+                                          joins the shards.
                   --participant-label <label>
                                           Only these participants of a BIDS dataset, with or
                                           without 'sub-'.
-                  --reference <dir>       Reference label maps: measures each structure and
-                                          writes metrics.tsv and what else 'sliceseg evaluate'
-                                          does.
-                  --profile               Show how long each stage of a scan took.
-                  --quiet                 Show failures only.
-                  --json                  Write one JSON object a scan to the standard output.
+                  --series <series>       Only this DICOM series: its number, or part of its
+                                          description; repeatable. By default all series except
+                                          localizers and derived images.
+                  --allow-gaps            Also segment DICOM series with missing slices; their
+                                          results are marked.
+                  --reference <dir>       Reference label maps to evaluate against; writes the
+                                          files of 'sliceseg evaluate'.
+                  --profile               Show the time spent in each stage.
+                  --quiet                 Print failures only.
+                  --json                  Write one JSON object per scan to standard output.
                   --version               Show the version.
                   -h, --help              Show help information.
 
@@ -103,29 +108,32 @@ import Testing
 
             SUBCOMMANDS:
               run                     Runs a job file: phantoms, segmentation, evaluation.
-              status                  Shows the state of a run: done, failed, running, left.
-              merge                   Joins the shards of a run: one ledger, the tables,
-                                      the report.
-              evaluate                Measures label maps against references.
-              strip                   Finds the brain in scans: its mask, and the scan
-                                      without skull.
-              train                   Trains a model by a configuration and writes it as a
-                                      bundle.
-              calibrate               Prepares a model for --precision int8 on a few scans.
-              describe                Tells the layers, shapes and parameters of a model or
-                                      an architecture.
-              models                  Lists the shipped models with licence and accuracy.
-              import                  Makes a model of the weights of another program.
-              export                  Writes a model's networks for other programs.
+              status                  Shows the state of a run: scans done, failed, running
+                                      and pending.
+              merge                   Merges the shards of a run into one ledger, its
+                                      tables and its report.
+              evaluate                Evaluates label maps against reference label maps.
+              strip                   Skull-strips scans: a brain mask, and the scan
+                                      without its skull.
+              train                   Trains a model from a configuration and writes it as
+                                      a bundle.
+              calibrate               Calibrates a model for --precision int8 on a few
+                                      scans.
+              describe                Describes the layers, shapes and parameters of a
+                                      model or an architecture.
+              models                  Lists the shipped models with their licence and
+                                      accuracy.
+              import                  Imports weights of another program as a model.
+              export                  Exports a model's networks for other programs.
               phantom                 Writes synthetic heads with labels, in varied
                                       orientations and contrasts.
-              synthesize              Writes scans as a training synthesises them from
+              synthesize              Writes the scans that a training synthesises from
                                       label maps, with labels.
-              info                    Tells size, spacing, affine, orientation, datatype
+              info                    Prints size, spacing, affine, orientation, datatype
                                       and range of volumes.
-              verify                  Tells whether two volumes lie on the same grid.
-              benchmark               Measures slices per second of a model, by precision
-                                      and threads.
+              verify                  Checks whether two volumes are on the same grid.
+              benchmark               Measures a model's slices per second, by precision
+                                      and thread count.
 
               See 'sliceseg help <subcommand>' for detailed help.
 

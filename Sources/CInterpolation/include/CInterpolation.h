@@ -1,4 +1,4 @@
-// CInterpolation.h: interpolates the scores of many classes at once and takes the likeliest.
+// CInterpolation.h: interpolates the scores of many classes at once and takes the argmax.
 //
 // In C for its instructions: half precision is widened eight numbers at a time where the processor
 // can (F16C), which Swift cannot ask for at run time. Nothing here keeps state or allocates; calls
@@ -16,7 +16,7 @@ extern "C" {
 typedef struct {
     // [z][y][x][class]: IEEE half precision, finite and not negative.
     const uint16_t *_Nonnull scores;
-    // [z][y][x]: the class of the highest score, of equals the first.
+    // [z][y][x]: the argmax of the scores; ties go to the lowest class.
     const uint8_t *_Nonnull classes;
     int64_t size[3];
     int32_t class_count;  // 1 to 256

@@ -16,7 +16,7 @@ public struct HeadAnatomy: Sendable {
     let brainDistance: [Int8]
     /// The middle of the brain's box, in voxels.
     let center: SIMD3<Float>
-    /// How far the ventricles' walls may move outward, on a coarse lattice; see
+    /// The largest outward displacement of the ventricles' walls, on a coarse lattice; see
     /// ``VectorLattice``.
     let ventricleFlow: VectorLattice
 
@@ -86,7 +86,7 @@ public struct HeadAnatomy: Sendable {
         ventricleFlow = outwardFlow(positions, size: size, of: ventricles)
     }
 
-    /// How many voxels carry each label of `GenerationLabel.all`.
+    /// The number of voxels that carry each label of `GenerationLabel.all`.
     var labelCounts: [Int] {
         var counts = [Int](repeating: 0, count: GenerationLabel.all.count)
         for position in positions { counts[Int(position)] += 1 }

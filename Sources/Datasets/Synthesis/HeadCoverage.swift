@@ -16,11 +16,11 @@ struct FieldOfView {
 
 /// Tissue that is taken away: the skull, the face, or what lies beyond a brain mask.
 struct Removal {
-    /// Whether the skull is gone (target `brainMask`).
+    /// A Boolean value indicating whether the skull is gone (target `brainMask`).
     let isStripped: Bool
     private let isDefaced: Bool
     private let size: GridSize
-    /// What stays around the brain, in mm, and how far that varies over the volume.
+    /// The margin kept around the brain, in mm, and its variation over the volume.
     private let margin: Float
     private let variation: SplineField
     private let faceSlope: Float

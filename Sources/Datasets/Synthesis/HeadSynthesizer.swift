@@ -54,7 +54,7 @@ public struct HeadSynthesizer: Sendable {
         classOfMirroredPosition = GenerationLabel.all.map { classOf($0.partner) }
     }
 
-    /// How many voxels of the anatomies belong to each class.
+    /// The number of voxels of the anatomies that belong to each class.
     public var classCounts: [Int] {
         var counts = [Int](repeating: 0, count: Int(classOfPosition.max() ?? 0) + 1)
         if options.target == .brainMask { counts = [0, 0] }

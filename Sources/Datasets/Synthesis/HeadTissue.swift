@@ -29,10 +29,10 @@ enum HeadTissue: Int, CaseIterable, Sendable {
     case head502, head506, head507, head508, head509, head511, head512, head514, head515, head516
     case head530
 
-    /// Whether it lies outside the brain and its fluid.
+    /// A Boolean value indicating whether it lies outside the brain and its fluid.
     var isOutsideBrain: Bool { rawValue >= Self.head502.rawValue || self == .background }
 
-    /// Whether it is large enough to be split into sub-classes.
+    /// A Boolean value indicating whether it is large enough to be split into sub-classes.
     var isLarge: Bool {
         switch self {
         case .whiteMatter, .greyMatter, .cerebellarWhiteMatter, .cerebellarCortex, .fluid: true
@@ -82,9 +82,9 @@ enum HeadTissue: Int, CaseIterable, Sendable {
 struct GenerationLabel: Sendable {
     /// The label.
     let id: UInt16
-    /// What it is made of.
+    /// Its tissue.
     let tissue: HeadTissue
-    /// Where it lies.
+    /// Its side.
     let side: HeadSide
     /// The label of the same structure on the other side; its own where it lies in the middle.
     let partner: UInt16
@@ -92,7 +92,8 @@ struct GenerationLabel: Sendable {
     /// is told from shape alone.
     let group: Int
 
-    /// Whether the label belongs to the brain as a brain mask means it: not to fluid around it.
+    /// A Boolean value indicating whether the label belongs to the brain as a brain mask means it:
+    /// not to fluid around it.
     var isBrain: Bool { id > 0 && id < 500 && id != 24 }
 
     /// All labels that a map may hold, background first.

@@ -1,6 +1,6 @@
 public import Volumes
 
-/// What a network is to learn from synthetic heads.
+/// The training target of a network on synthetic heads.
 public enum SynthesisTarget: String, Sendable, Hashable, Codable, CaseIterable {
     /// The structures of the label table inside the brain; what lies beyond the brain mask and its
     /// margin is removed, as it is where a brain mask goes before the network.
@@ -16,7 +16,7 @@ public enum SynthesisTarget: String, Sendable, Hashable, Codable, CaseIterable {
 /// arXiv:2004.10282), sub-classes within tissues (FetalSynthSeg, arXiv:2411.06842), and priors of
 /// known contrasts for a part of the draws.
 public struct SynthesisOptions: Sendable, Hashable, Codable {
-    /// What the network learns.
+    /// The training target.
     public var target = SynthesisTarget.structures
     /// The synthetic volume, from left to right, from back to front and from below upward.
     public var size = GridSize(176, 208, 176)
@@ -38,17 +38,16 @@ public struct SynthesisOptions: Sendable, Hashable, Codable {
     /// Largest shift of the ventricles' walls outward, in mm.
     public var ventricleMillimeters = 4.0
 
-    /// How often the contrast is that of T1, T2, PD or FLAIR; else each class has a Gaussian of its
-    /// own.
+    /// The probability that the contrast is that of T1, T2, PD or FLAIR; otherwise each class has
+    /// its own Gaussian.
     public var priorProbability = 0.5
-    /// Of the draws with a prior, the part that is T1-weighted.
+    /// The fraction of the draws with a prior that are T1-weighted.
     public var t1Fraction = 0.5
-    /// How often a structure of the left and its partner of the right differ where classes are
-    /// drawn at random.
+    /// The probability that left and right counterparts differ where classes are drawn at random.
     public var sidesApartProbability = 0.5
     /// Most sub-classes of a large tissue.
     public var largestSubclassCount = 4
-    /// How often white matter has patches of another intensity.
+    /// The probability of white matter patches of another intensity.
     public var lesionProbability = 0.3
 
     /// Largest amplitude of the logarithm of the bias field.
@@ -58,9 +57,9 @@ public struct SynthesisOptions: Sendable, Hashable, Codable {
     /// Largest standard deviation of noise that is added after blurring, as a part of the range of
     /// intensities.
     public var noise = 0.08
-    /// How often the volume keeps its resolution.
+    /// The probability that the volume keeps its resolution.
     public var nativeProbability = 0.35
-    /// Of the other volumes, the part whose voxels are coarser along all axes; the rest has one
+    /// The fraction of the other volumes whose voxels are coarser along all axes; the rest have one
     /// thick axis.
     public var isotropicFraction = 0.35
     /// Coarsest spacing along all axes, in mm.
@@ -68,23 +67,24 @@ public struct SynthesisOptions: Sendable, Hashable, Codable {
     /// Coarsest spacing of one thick axis, in mm.
     public var largestThicknessMillimeters = 7.0
 
-    /// How often the background is exactly 0.
+    /// The probability that the background is exactly 0.
     public var zeroBackgroundProbability = 0.35
-    /// How often the skull is removed, with a random margin left on (target `brainMask`).
+    /// The probability that the skull is removed, with a random margin left (target `brainMask`).
     public var strippedProbability = 0.2
-    /// How often the face is removed (target `brainMask`).
+    /// The probability that the face is removed (target `brainMask`).
     public var defacedProbability = 0.2
-    /// How often a part of the head lies beyond the field of view.
+    /// The probability that part of the head lies outside the field of view.
     public var croppedProbability = 0.25
-    /// What is kept around the brain mask, in mm (target `structures`).
+    /// The margin kept around the brain mask, in mm (target `structures`).
     public var maskMarginMillimeters = 4.0
-    /// How often less is kept, as other programs that remove the skull do (target `structures`).
+    /// The probability of a tighter mask, as from other skull-stripping programs (target
+    /// `structures`).
     public var tightMaskProbability = 0.4
 
     /// Makes the default options.
     public init() {}
 
-    /// What is wrong with the options in one sentence, or `nil` where nothing is.
+    /// The problem with the options as a sentence, or `nil` if they are valid.
     public var problem: String? {
         if (0..<3).contains(where: { size[$0] < 16 || size[$0] > 512 }) {
             return "size is \(size); write three numbers from 16 to 512"

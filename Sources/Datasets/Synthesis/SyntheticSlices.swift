@@ -25,7 +25,7 @@ public final class SyntheticSlices: SliceSource {
     public var height: Int { layout.height }
     /// Columns of a slice.
     public var width: Int { layout.width }
-    /// How many voxels of the label maps belong to each output.
+    /// The number of voxels of the label maps that belong to each output.
     public let classCounts: [Int]
 
     /// Makes a source.

@@ -63,7 +63,7 @@ struct TissueContrast {
         setBackground(using: &generator)
     }
 
-    /// How far the mean of each level's sub-class lies from the tissue's.
+    /// The offset of each level's sub-class mean from the tissue's.
     private static func subclassShifts(
         of tissue: HeadTissue, isRandom: Bool, options: SynthesisOptions,
         using generator: inout SeededGenerator

@@ -4,9 +4,9 @@ import Reports
 public import Inference
 public import SegmentationModels
 
-/// What `sliceseg benchmark` found.
+/// The results of `sliceseg benchmark`.
 public struct BenchmarkReport: Sendable, Hashable, Codable {
-    /// What a number format gives on a number of threads.
+    /// The measurement of one precision with one thread count.
     public struct Measurement: Sendable, Hashable, Codable {
         /// The number format.
         public var precision: Precision
@@ -23,7 +23,8 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         public var secondsPerScan: Double
         /// The most memory that the process had at once, in bytes.
         public var peakMemoryBytes: Int
-        /// By what path: a compiled plan and its instruction sets, or layer by layer and why.
+        /// The execution path: a compiled plan and its instruction sets, or layer by layer and the
+        /// reason.
         public var computation: String
     }
 
@@ -35,7 +36,7 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         public var cores: Int
         /// The instruction set that convolutions find: AMX, AVX512-BF16, AVX-512, AVX2 or NEON.
         public var instructions: String
-        /// Where the network ran: `cpu` or `cuda:0`.
+        /// The device of the network: `cpu` or `cuda:0`.
         public var device: String
         /// The engine and its version.
         public var engine: String
@@ -65,13 +66,13 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
     public var planes: Int
     /// The slices of a scan: 256 in each plane.
     public var slicesPerScan: Int
-    /// Where it was measured.
+    /// The machine of the measurement.
     public var machine: Machine
-    /// How fast the machine convolves.
+    /// The machine's convolution speed.
     public var reference: ReferenceConvolution
-    /// What was found.
+    /// The measurements.
     public var measurements: [Measurement]
-    /// What was left out, and why.
+    /// Notes on omitted measurements, with reasons.
     public var notes: [String]
 
     /// The report as a table for the terminal.

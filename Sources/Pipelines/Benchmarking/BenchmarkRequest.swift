@@ -1,7 +1,7 @@
 public import Inference
 import Tensors
 
-/// What `sliceseg benchmark` measures; what is `nil` is chosen for the machine.
+/// The request of `sliceseg benchmark`; `nil` options are chosen for the machine.
 public struct BenchmarkRequest: Sendable, Hashable {
     /// A shipped model's name or a bundle's folder; the network of its first plane is measured.
     public var model = "brain-any"
@@ -15,9 +15,9 @@ public struct BenchmarkRequest: Sendable, Hashable {
     public var precisions: [Precision]?
     /// The numbers of threads; by default 1, 2, 4 and so on, and all cores.
     public var threads: [Int]?
-    /// How often each is measured.
+    /// The number of repetitions of each measurement.
     public var repetitions = 5
-    /// Whether networks are compiled where they can be.
+    /// A Boolean value indicating whether networks are compiled where they can be.
     public var compiles = true
 
     /// Makes a request for the default model.

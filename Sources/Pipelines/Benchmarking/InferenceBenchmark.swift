@@ -30,7 +30,7 @@ private struct BenchmarkSubject {
     let name: String
     let network: SegmentationNetwork
     let planes: Int
-    /// Of the model, where it is calibrated.
+    /// The model's input ranges, if it is calibrated.
     let inputRanges: [String: ClosedRange<Double>]?
 
     init(_ request: BenchmarkRequest, on device: Device) throws {
@@ -52,7 +52,7 @@ private struct BenchmarkSubject {
         inputRanges = bundle.card.planes[0].inputRanges
     }
 
-    /// Of random weights: by an image such as will be computed.
+    /// The input ranges of random weights, measured on a representative image.
     private static func ranges(
         of network: SegmentationNetwork, _ request: BenchmarkRequest
     ) throws -> [String: ClosedRange<Double>] {
@@ -68,7 +68,7 @@ private struct BenchmarkSubject {
 }
 
 /// One line of the table while it is measured.
-private struct Contender {
+private struct BenchmarkVariant {
     let precision: Precision
     let threads: Int
     let computation: SliceComputation
@@ -99,7 +99,7 @@ private final class InferenceBenchmark {
     func report() throws -> BenchmarkReport {
         let threads =
             request.threads ?? (device == .cpu ? standardThreadCounts(cores: cores) : [cores])
-        var contenders: [Contender] = []
+        var contenders: [BenchmarkVariant] = []
         for precision in wantedPrecisions() {
             do {
                 contenders += try self.contenders(precision, threads: threads)
@@ -145,7 +145,7 @@ private final class InferenceBenchmark {
 
     /// Computes with each number of threads once to see how much memory that takes, and then makes
     /// what is measured in turns.
-    private func contenders(_ precision: Precision, threads: [Int]) throws -> [Contender] {
+    private func contenders(_ precision: Precision, threads: [Int]) throws -> [BenchmarkVariant] {
         let peaks = try threads.map { count in
             try peakMemory {
                 try Engine.setThreadCount(count)
@@ -155,7 +155,7 @@ private final class InferenceBenchmark {
         }
         let computation = self.computation(precision)
         return try zip(threads, peaks).map { count, peak in
-            Contender(
+            BenchmarkVariant(
                 precision: precision, threads: count, computation: computation, peakMemory: peak,
                 images: try images(threads: count))
         }
@@ -176,7 +176,7 @@ private final class InferenceBenchmark {
             ], device: device)
     }
 
-    private func rate(of contender: Contender) throws -> Double {
+    private func rate(of contender: BenchmarkVariant) throws -> Double {
         try Engine.setThreadCount(contender.threads)
         let started = clock.now
         try finish(contender.computation(contender.images))
@@ -184,7 +184,7 @@ private final class InferenceBenchmark {
     }
 
     private func report(
-        _ contenders: [Contender], _ convolutionRates: [Double]
+        _ contenders: [BenchmarkVariant], _ convolutionRates: [Double]
     ) throws -> BenchmarkReport {
         let architecture = subject.network.architecture
         let operations = try subject.network.operationCount(

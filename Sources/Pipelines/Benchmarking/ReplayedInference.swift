@@ -18,7 +18,7 @@ import Tensors
 ///   - threads: Threads that slices are dealt to, or `nil` for all cores.
 ///   - compiles: Whether the network is compiled where it can be.
 ///   - nextCount: How many times next, or `nil` at the end.
-///   - report: Is told each line.
+///   - report: Called with each line.
 /// - Throws: One sentence on what is wrong with the file or the options.
 public func benchmarkInference(
     path: String, logits: String?, precision: String, device: String, threads: Int?,

@@ -24,7 +24,7 @@ import Training
 ///   - device: `auto`, `cpu`, `cuda` or `cuda:i`.
 ///   - threads: Threads of an operation, or `nil` for all cores.
 ///   - nextCount: How many steps to make next, or `nil` at the end.
-///   - report: Is told each line; the first, `ready`, once all is set up.
+///   - report: Called with each line; the first, `ready`, after the set-up.
 /// - Throws: One sentence on what is wrong with the file or the options.
 public func benchmarkTraining(
     path: String, precision: String, device: String, threads: Int?, nextCount: () -> Int?,

@@ -1,7 +1,7 @@
 import Files
 import Foundation
 
-/// What a command-line parser says to an error.
+/// A command-line parser's reply to an error.
 public enum ParserReply: Sendable, Hashable {
     /// The user asked for help or the version.
     case text(String)
@@ -38,7 +38,7 @@ public func endCommand(
             try printChecked(text + "\n")
             endProcess(ExitStatus.success.rawValue)
         } catch {
-            complain("\(command): \(userMessage(for: error))")
+            printError("\(command): \(userMessage(for: error))")
             endProcess(ExitStatus.failure.rawValue)
         }
     case .status(let status):
@@ -47,10 +47,10 @@ public func endCommand(
         // The parser may break its message into lines and end it with a full stop.
         var line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
         while line.last == "." { line.removeLast() }
-        complain("\(command): \(line); see '\(command) --help'.")
+        printError("\(command): \(line); see '\(command) --help'.")
         endProcess(ExitStatus.wrongUsage.rawValue)
     case nil:
-        complain("\(command): \(userMessage(for: error))")
+        printError("\(command): \(userMessage(for: error))")
         endProcess(ExitStatus(for: error).rawValue)
     }
 }
@@ -70,7 +70,7 @@ public func printChecked(_ text: String) throws {
 }
 
 /// Writes a line to the standard error.
-public func complain(_ line: String) {
+public func printError(_ line: String) {
     // A closed standard error leaves nobody to tell.
     try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
 }

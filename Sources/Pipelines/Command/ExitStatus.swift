@@ -12,9 +12,4 @@ public enum ExitStatus: Int32, Sendable, Hashable {
     case interrupted = 130
     /// The system, or a scheduler at its time limit, stopped it.
     case terminated = 143
-
-    /// The status that an error ends a command with.
-    public init(for error: any Error) {
-        self = (error as? any UserFacingError)?.exitStatus ?? .failure
-    }
 }

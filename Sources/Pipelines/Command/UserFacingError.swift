@@ -22,6 +22,13 @@ extension UserFacingError {
     public var exitStatus: ExitStatus { .failure }
 }
 
+extension ExitStatus {
+    /// The status that an error ends a command with.
+    public init(for error: any Error) {
+        self = (error as? any UserFacingError)?.exitStatus ?? .failure
+    }
+}
+
 /// Tells that a command was called with something that cannot be done.
 public struct UsageError: UserFacingError, Hashable {
     /// The part of a command line that is wrong.

@@ -12,9 +12,11 @@ import Volumes
 struct MeasurementOptions {
     /// The convention that is followed, and the tolerance.
     var metrics = MetricOptions()
-    /// Whether predictions on another grid are carried to the reference's.
+    /// A Boolean value indicating whether predictions on another grid are carried to the
+    /// reference's.
     var resamples = false
-    /// Whether the caller has an option for that, which a message may name.
+    /// A Boolean value indicating whether the caller has an option for that, which a message may
+    /// name.
     var canResample = true
 }
 
@@ -28,7 +30,7 @@ struct Measurement {
     /// Remarks for a reader of the figures.
     var notes: [String]
 
-    /// Whether every case could be measured.
+    /// A Boolean value indicating whether every case could be measured.
     var isComplete: Bool { failures.isEmpty && evaluation?.cases.isEmpty == false }
 
     var report: EvaluationReport {
@@ -102,7 +104,7 @@ func measure(
     return run.measurement(table: table)
 }
 
-/// What is to be measured.
+/// The files of one case to measure.
 private struct CaseFiles: Sendable {
     let name: String
     /// The prediction's path, or `nil` where there is none.
@@ -111,7 +113,8 @@ private struct CaseFiles: Sendable {
     let reference: String
     /// Why there is no prediction.
     let absence: String
-    /// Whether the absence is yet to be told: a run over scans has told it.
+    /// A Boolean value indicating whether the absence is yet to be told: a run over scans has told
+    /// it.
     let isAbsenceNew: Bool
 
     init(_ pair: (prediction: LabelMapFile, reference: LabelMapFile)) {
@@ -358,7 +361,7 @@ private func mismatch(
         + "\(legible(distance)) mm apart"
 }
 
-/// Whether two files hold the same bytes.
+/// Returns whether two files hold the same bytes.
 private func areSameBytes(_ first: String, _ second: String) -> Bool {
     guard let hash = contentHash(ofFileAt: first) else { return false }
     return hash == contentHash(ofFileAt: second)
@@ -368,6 +371,3 @@ private func areSameBytes(_ first: String, _ second: String) -> Bool {
 func legible(_ millimeters: Double) -> String {
     decimals(millimeters, millimeters < 0.1 ? 4 : 2)
 }
-
-/// A number with a fixed count of decimals.
-func decimals(_ value: Double, _ count: Int) -> String { String(format: "%.\(count)f", value) }

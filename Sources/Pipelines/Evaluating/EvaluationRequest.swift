@@ -1,13 +1,13 @@
 import Foundation
 import SegmentationMetrics
 
-/// What `sliceseg evaluate` is asked to do.
+/// The request of `sliceseg evaluate`.
 public struct EvaluationRequest: Sendable, Hashable {
     /// A label map or a folder of them.
     public var prediction: String
-    /// What they are measured against: the same.
+    /// The references to evaluate against, in the same forms.
     public var reference: String
-    /// Where the tables go; made where it is missing.
+    /// The output folder, created if missing.
     public var output: String
     /// A table of structures (`dseg.tsv`), or `nil` for the one beside the predictions or else the
     /// values that occur.
@@ -19,9 +19,10 @@ public struct EvaluationRequest: Sendable, Hashable {
     /// The column that groups the cases, such as `sex`, `age` or, cut at these numbers,
     /// `age:20,40,60`; `nil` for no groups.
     public var group: String?
-    /// Whether predictions on another grid are carried to the reference's.
+    /// A Boolean value indicating whether predictions on another grid are carried to the
+    /// reference's.
     public var resamples = false
-    /// Whether `report.html` is written.
+    /// A Boolean value indicating whether `report.html` is written.
     public var writesPage = true
     /// Whose definitions are followed, and the tolerance.
     private(set) var metrics = MetricOptions()

@@ -18,7 +18,7 @@ package struct LabelMapFile: Sendable, Hashable {
     /// The case's name alone.
     package var name: String { String(relativeName.split(separator: "/").last ?? "") }
 
-    /// What ends the name of a label map, the first is preferred.
+    /// The suffixes of label map names, in order of preference.
     static let suffixes = ["_dseg", "_seg", "_glm"]
 
     /// A name without the suffix of a label map, and that suffix's rank; `nil` without one.
@@ -159,7 +159,7 @@ package struct LabelMapMatches {
         return entities(parsed).map { "\($0.key)-\($0.value)" }.joined(separator: "_")
     }
 
-    /// What follows the case in a scan's name: the kind of image, skull stripping, a channel.
+    /// The suffixes of scan names after the case: modality, skull stripping, channel.
     private static let kinds = [
         "_SS", "_T1w", "_T2w", "_FLAIR", "_T1", "_T2", "_t1w", "_t1", "_t2", "_brain", "_ct",
         "_CT", "_0000",

@@ -3,7 +3,7 @@ import Foundation
 import Reports
 import SegmentationMetrics
 
-/// What cases are grouped by: a column of a participants table, and where its numbers are cut.
+/// The grouping of cases: a column of a participants table, and the cut points of its numbers.
 struct GroupChoice {
     var column: String
     /// Ascending; empty where none were given.
@@ -164,19 +164,19 @@ struct ParticipantsTable {
         return choice
     }
 
-    /// Whether a field has no value: BIDS' `n/a`, and what other programs write for it.
+    /// Returns whether a field has no value: BIDS' `n/a`, and what other programs write for it.
     private static func isMissing(_ text: String) -> Bool {
         ["", "n/a", "na", "nan", "null"].contains(text.lowercased())
             || Double(text).map { !$0.isFinite } ?? false
     }
 
-    /// Whether a field names a number without an end, such as the `89+` of ages that would tell who
-    /// somebody is; it is a class of its own, whose size nobody knows.
+    /// Returns whether a field names a number without an end, such as the `89+` of ages that would
+    /// tell who somebody is; it is a class of its own, whose size nobody knows.
     private static func isOpenEnded(_ text: String) -> Bool {
         text.wholeMatch(of: /[0-9]+(\.[0-9]+)?\s*\+|[<>≤≥]=?\s*[0-9]+(\.[0-9]+)?/) != nil
     }
 
-    /// So many different numbers may be categories, such as codes of scanners.
+    /// The largest number of distinct numbers treated as categories, such as scanner codes.
     private static let mostCategories = 8
 
     /// More groups make no table to read.
@@ -186,7 +186,7 @@ struct ParticipantsTable {
         name.hasPrefix("sub-") ? String(name.dropFirst(4)) : String(name)
     }
 
-    /// What the participant of a case may be called, likeliest first.
+    /// The possible participant names of a case, most likely first.
     private static func candidates(of name: String) -> [String] {
         name.split(separator: "/").reversed().flatMap { part in
             var names = [withoutPrefix(part)]

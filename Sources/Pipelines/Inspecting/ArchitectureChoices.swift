@@ -6,7 +6,7 @@ public struct ArchitectureChoices: Sendable, Hashable {
     /// `denseNet`, `quicknat`, `residual`, or a published encoder such as `resnet-50`; `se-` before
     /// the latter adds SENet's blocks.
     public var family: String
-    /// Whether the network is the encoder alone, as a classifier.
+    /// A Boolean value indicating whether the network is the encoder alone, as a classifier.
     public var isClassifier = false
     /// Classes, background included.
     public var classes = 28
@@ -22,7 +22,7 @@ public struct ArchitectureChoices: Sendable, Hashable {
     public var recalibration: String?
     /// The kind where neither name nor option says one.
     public var usualRecalibration = "channelAndSpatial"
-    /// How much narrower the hidden layer of cSE is.
+    /// The reduction ratio of cSE's hidden layer.
     public var reductionRatio: Int?
     /// A way in which scSE combines its halves.
     public var combination: String?

@@ -3,7 +3,7 @@ import Preprocessing
 import VolumeIO
 package import Volumes
 
-/// What `sliceseg verify` tells of the grids of two volumes.
+/// The result of `sliceseg verify`: a comparison of two volumes' grids.
 public struct GridComparison: Sendable, Codable, Hashable {
     /// A way in which two grids differ.
     public enum Difference: String, Sendable, Codable, Hashable, CaseIterable {
@@ -21,12 +21,14 @@ public struct GridComparison: Sendable, Codable, Hashable {
     public var first: String
     /// The other one.
     public var second: String
-    /// Whether sizes agree and the corners lie less than a tenth of a voxel apart.
+    /// A Boolean value indicating whether sizes agree and the corners lie less than a tenth of a
+    /// voxel apart.
     public var isSameGrid: Bool
-    /// Whether the two show the same places, though their axes may be stored in another order or
-    /// direction: `sliceseg evaluate` and trainings then take them for one grid.
+    /// A Boolean value indicating whether the two show the same places, though their axes may be
+    /// stored in another order or direction: `sliceseg evaluate` and trainings then take them for
+    /// one grid.
     public var showsSamePlaces: Bool
-    /// What differs, by a hundredth of a voxel or more; empty where ``isSameGrid``.
+    /// The differences of a hundredth of a voxel or more; empty where ``isSameGrid``.
     public var differences: [Difference]
     /// Voxels along the axes of the first one.
     public var firstSize: [Int]
@@ -34,7 +36,7 @@ public struct GridComparison: Sendable, Codable, Hashable {
     public var secondSize: [Int]
     /// The largest distance of corner voxels with the same index; `nil` where the sizes differ.
     public var largestCornerDistanceMillimeters: Double?
-    /// How far apart the two centers lie, whatever the sizes.
+    /// The distance between the two centers, whatever the sizes.
     public var centerDistanceMillimeters: Double
     /// The largest angle between an axis of the first one and the same axis of the other.
     public var largestAxisAngleDegrees: Double

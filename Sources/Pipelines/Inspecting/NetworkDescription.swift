@@ -17,7 +17,7 @@ public struct NetworkDescription: Sendable, Codable {
         public var multiplyAdds: Int
         /// Bytes of its output in single precision.
         public var outputBytes: Int
-        /// Whether it belongs to a recalibration block.
+        /// A Boolean value indicating whether it belongs to a recalibration block.
         public var isRecalibration: Bool
     }
 
@@ -27,11 +27,11 @@ public struct NetworkDescription: Sendable, Codable {
     public var inputShape: [Int]
     /// The weights that training moves.
     public var parameters: Int
-    /// Those among them that belong to recalibration blocks.
+    /// The number of parameters in recalibration blocks.
     public var recalibrationParameters: Int
     /// Multiplications, each with its addition.
     public var multiplyAdds: Int
-    /// Those of recalibration blocks.
+    /// The multiply-adds of recalibration blocks.
     public var recalibrationMultiplyAdds: Int
     /// Bytes of all outputs in single precision, as training keeps them.
     public var outputBytes: Int
@@ -95,7 +95,7 @@ public struct NetworkDescription: Sendable, Codable {
     }
 }
 
-/// What kinds of recalibration cost in one network.
+/// The cost of each kind of recalibration in one network.
 public struct RecalibrationComparison: Sendable, Codable {
     /// The network with each kind.
     public var networks: [NetworkDescription]

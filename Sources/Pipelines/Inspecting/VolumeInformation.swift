@@ -3,25 +3,25 @@ import Foundation
 import VolumeIO
 public import Volumes
 
-/// What `sliceseg info` tells of a volume.
+/// The output of `sliceseg info` for one volume.
 public struct VolumeInformation: Sendable, Codable, Hashable {
     /// The file.
     public var path: String
     /// `nifti1`, `nifti2` or `mgh`.
     public var format: String
-    /// How many volumes the file holds; the intensities are those of the first one.
+    /// The number of volumes in the file; intensities are those of the first.
     public var volumes: Int
     /// Voxels along the three storage axes.
     public var size: [Int]
     /// Millimetres along them.
     public var spacing: [Double]
-    /// Where they point to, such as `RAS`.
+    /// The orientation of the axes, such as `RAS`.
     public var orientation: String
     /// The rows of the matrix from voxel index to RAS+ mm.
     public var affine: [[Double]]
-    /// What of the header the affine was taken from.
+    /// The part of the header that the affine was taken from.
     public var affineSource: String
-    /// What else a NIfTI header says of the voxels' places; `nil` for MGH.
+    /// The other spatial fields of a NIfTI header; `nil` for MGH.
     public var header: Placement?
     /// The ways in which the header contradicts itself, a clause each.
     public var contradictions: [String]

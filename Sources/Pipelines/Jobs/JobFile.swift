@@ -109,7 +109,7 @@ public struct JobFile: Sendable {
             if report.status != .success { status = report.status }
             if let evaluation = report.evaluation {
                 if segmentation.shows == .progress { try output("\n" + evaluation.table) }
-                for problem in evaluation.problems { complain(problem) }
+                for problem in evaluation.problems { printError(problem) }
             }
         }
         // A shard's results are compared when all are there.
@@ -120,7 +120,7 @@ public struct JobFile: Sendable {
                 try output("\n" + table)
             }
             for line in report.notes { note(line) }
-            for problem in report.problems { complain(problem) }
+            for problem in report.problems { printError(problem) }
             if report.status != .success { status = report.status }
         }
         return status

@@ -4,7 +4,7 @@ import Yams
 
 /// The values of a job file, checked against the schema.
 struct JobReader {
-    /// By key, such as `segment.resources.threads`.
+    /// The values by key, such as `segment.resources.threads`.
     private var values: [String: [String]] = [:]
     private let path: String
 
@@ -36,7 +36,7 @@ struct JobReader {
 
     // MARK: - Values
 
-    /// Whether a section is there.
+    /// Returns whether a section is there.
     func has(_ section: String) -> Bool { values.keys.contains { $0.hasPrefix(section + ".") } }
 
     /// The text of a key.

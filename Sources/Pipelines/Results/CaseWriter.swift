@@ -24,11 +24,11 @@ struct SegmentedCase: Sendable {
     /// The spread of samples, where they were asked for.
     var uncertainty: Uncertainty?
     var computation: Provenance.Computation
-    /// By label.
+    /// The disagreement of the planes by label.
     var planeDisagreement: [UInt16: Double]
-    /// By label.
+    /// The mean probability by label.
     var meanProbability: [UInt16: Double]
-    /// How many voxels were deep in the wrong half of the head.
+    /// The number of voxels that were deep in the wrong hemisphere.
     var voxelsMovedToTheirSide: Int
     /// The brain, where it was looked for first.
     var brain: ExtractedBrain?
@@ -48,7 +48,7 @@ struct CaseWriter: Sendable {
     let modelName: String
     let modelIdentity: String
     /// The model that finds the brain first, if there is one.
-    let brainModel: RunRecord.Model?
+    let brainModel: ModelRecord?
     let options: Provenance.Options
     let table: LabelTable
     let thresholds: QualityThresholds
@@ -223,7 +223,7 @@ struct CaseWriter: Sendable {
 
     /// Writes the mask of the brain.
     private func write(
-        _ brain: ExtractedBrain, by model: RunRecord.Model, of segmented: SegmentedCase,
+        _ brain: ExtractedBrain, by model: ModelRecord, of segmented: SegmentedCase,
         to outputs: ScanOutputs, _ staged: StagedFiles
     ) throws -> Provenance.Brain {
         let mask = brain.labels(on: segmented.content.loaded.volume)

@@ -44,7 +44,7 @@ struct DatasetDescription: Sendable, Codable {
         case datasetIdentifier = "DatasetDOI"
     }
 
-    /// Whether this program wrote it.
+    /// A Boolean value indicating whether this program wrote it.
     var isOurs: Bool { generatedBy?.contains { $0.name == "SliceSeg" } == true }
 
     /// The description in a folder, or `nil` where there is none that can be read.

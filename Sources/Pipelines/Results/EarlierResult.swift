@@ -27,13 +27,14 @@ struct EarlierResults: Sendable {
     let store: any ResultStore
     /// The model, with the one that finds the brain first.
     let modelIdentity: String
-    /// Whether the brain is looked for first.
+    /// A Boolean value indicating whether the brain is looked for first.
     let findsBrain: Bool
     /// The options; those that change labels are compared.
     let options: Provenance.Options
     /// The model's structures.
     let table: LabelTable
-    /// Whether everything is read, even where size and time tell that nothing has changed.
+    /// A Boolean value indicating whether everything is read, even where size and time tell that
+    /// nothing has changed.
     let verifies: Bool
 
     /// The identity of a scan.
@@ -149,7 +150,7 @@ struct EarlierResults: Sendable {
         return .done(result, files: paths.compactMap { outputFile(at: $0, in: output) })
     }
 
-    /// Whether a file is as it was written.
+    /// Returns whether a file is as it was written.
     private func isWhole(_ file: OutputFile) -> Bool {
         currentHash(of: joined(output, file.path), known: file) == file.sha256
     }

@@ -6,9 +6,9 @@ package struct FailureReason: Sendable, Codable, Hashable {
     package var stage: ScanStage?
     /// Such as `volume.truncated`.
     package var code: String
-    /// What is wrong, with the file's name.
+    /// The problem, including the file's name.
     package var problem: String
-    /// What to do about it, where that is known.
+    /// The next step, where known.
     package var nextStep: String?
 
     /// The sentence as a whole.

@@ -34,9 +34,9 @@ struct LedgerScan: Sendable {
     /// Its place among all scans of the run, those of other shards included.
     var position: Int
     var state: StoredResult.State
-    /// Whether its outcome is that of the last run.
+    /// A Boolean value indicating whether its outcome is that of the last run.
     var isSettled: Bool
-    /// Whether that run found it done.
+    /// A Boolean value indicating whether that run found it done.
     var wasSkipped: Bool
     var started: String?
     var seconds: Double?

@@ -194,7 +194,7 @@ final class OutputFolder: Sendable {
     private func end(_ message: String, status: Int32) -> Never {
         removeUnfinishedFiles()
         removeScratchFolders()
-        complain("\n" + message)
+        printError("\n" + message)
         // Without the handlers of exit(): other threads are still computing.
         _exit(status)
     }

@@ -9,7 +9,7 @@ struct Provenance: Sendable, Codable {
     struct Scan: Sendable, Codable {
         var path: String
         var sha256: String
-        /// Of a DICOM series: its name, and the program that made a volume of it.
+        /// The name of a DICOM series, and the program that converted it.
         var series: String?
         var converter: String?
     }
@@ -19,11 +19,11 @@ struct Provenance: Sendable, Codable {
         var device: String
         var batchSize: Int?
         var threads: Int?
-        /// Which volume of a 4-D scan it is.
+        /// The index of the volume in a 4-D scan.
         var volume: Int?
-        /// Where it is not the model's own.
+        /// The interpolation, where it is not the model's own.
         var interpolation: Interpolation?
-        /// Where results are wanted on another grid beside the scan's own.
+        /// The additional output grid, if any.
         var space: OutputSpace?
         var probabilities: Bool?
         /// `flip` where mirror images are computed too.
@@ -47,7 +47,7 @@ struct Provenance: Sendable, Codable {
             seed = request.uncertaintySamples.map { _ in request.seed }
         }
 
-        /// Whether both give the same labels.
+        /// Returns whether both give the same labels.
         func agree(with other: Options) -> Bool {
             planes == other.planes && precision == other.precision && volume == other.volume
                 && interpolation == other.interpolation
@@ -60,7 +60,7 @@ struct Provenance: Sendable, Codable {
         var precision: String
         var engine: String
         var threads: Int
-        /// By what path: a compiled plan, or layer by layer.
+        /// The execution path: a compiled plan, or layer by layer.
         var path: String?
     }
     struct Labels: Sendable, Codable {
@@ -70,15 +70,15 @@ struct Provenance: Sendable, Codable {
 
     /// The brain that was found before a scan was segmented.
     struct Brain: Sendable, Codable {
-        var model: RunRecord.Model
+        var model: ModelRecord
         var mask: Labels
         var volumeCubicMillimeters: Double
-        /// Whether the scan showed nothing but a brain.
+        /// A Boolean value indicating whether the scan showed nothing but a brain.
         var isAlreadyStripped: Bool
         var seconds: Double
     }
 
-    /// What the 4-D file of probabilities holds, as BIDS has it.
+    /// The description of the 4-D probability file, in BIDS form.
     struct Probabilities: Codable {
         /// The name of each volume's class.
         var labelMap: [String]
@@ -93,7 +93,7 @@ struct Provenance: Sendable, Codable {
     var software: String
     var version: String
     var scan: Scan
-    var model: RunRecord.Model
+    var model: ModelRecord
     var options: Options
     var computation: Computation
     var labels: Labels
@@ -101,15 +101,15 @@ struct Provenance: Sendable, Codable {
     var seconds: Double
     var stages: [StageSeconds]
     var warnings: [String]
-    /// By label, how far the planes disagree; `nil` with one plane and in older files.
+    /// The disagreement of the planes by label; `nil` with one plane and in older files.
     var planeDisagreement: [String: Double]?
-    /// By label, the mean probability of the structure in its voxels.
+    /// The mean probability of each structure over its own voxels, by label.
     var meanProbability: [String: Double]?
-    /// How the brain was found, for models that look for it first.
+    /// The brain extraction, for models that need one.
     var brain: Brain?
-    /// How the labels came from the model's grid to the scan's.
+    /// The method that brought the labels from the model's grid to the scan's.
     var restoration: String?
-    /// What BIDS has a sidecar say of a scan from a BIDS dataset.
+    /// The sidecar fields that BIDS requires for a scan from a BIDS dataset.
     var bidsDescription: String?
     var bidsSources: [String]?
     var bidsSpatialReference: String?
@@ -122,7 +122,7 @@ struct Provenance: Sendable, Codable {
         case bidsSpatialReference = "SpatialReference"
     }
 
-    /// That at a path, or `nil` where there is none of ours that can be read.
+    /// Reads the provenance at a path, or returns `nil` if there is none that can be read.
     static func read(at path: String) -> Provenance? {
         decodeJSON(Provenance.self, at: path).flatMap { $0.software == "SliceSeg" ? $0 : nil }
     }

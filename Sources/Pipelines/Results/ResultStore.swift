@@ -93,9 +93,3 @@ struct SidecarStore: ResultStore {
         _ scan: ScanFile, _ outcome: ScanOutcome, input: InputIdentity?, files: [OutputFile]?
     ) throws {}
 }
-
-/// The part of a path below a folder.
-func relativePath(_ path: String, in folder: String) -> String {
-    let prefix = folder.hasSuffix("/") ? folder : folder + "/"
-    return path.hasPrefix(prefix) ? String(path.dropFirst(prefix.count)) : path
-}

@@ -1,9 +1,5 @@
 /// `run.json`: the request of a run and its outcome.
 struct RunRecord: Codable {
-    struct Model: Sendable, Codable {
-        var name: String
-        var identity: String
-    }
     struct Counts: Codable {
         var scans: Int
         var done: Int
@@ -17,7 +13,7 @@ struct RunRecord: Codable {
     var version: String
     var engine: String?
     var arguments: [String]
-    var model: Model
+    var model: ModelRecord
     var options: Provenance.Options
     var started: String
     var seconds: Double

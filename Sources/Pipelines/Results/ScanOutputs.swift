@@ -8,7 +8,7 @@ struct ScanOutputs {
     private let base: String
     /// The mask of the brain, for models that look for it first.
     let brainMask: String
-    /// What the names of files on the model's grid begin with.
+    /// The name prefix of files on the model's grid.
     private let conformedBase: String
     /// The conformed scan's suffix: BIDS has one for each kind of scan.
     private let scanSuffix: String
@@ -53,7 +53,7 @@ struct ScanOutputs {
     func probabilities(in space: OutputSpace) -> String {
         (space == .native ? base : conformedBase) + "_probseg.nii.gz"
     }
-    /// What the volumes of ``probabilities(in:)`` are.
+    /// The path of the description of ``probabilities(in:)``.
     func probabilitiesDescription(in space: OutputSpace) -> String {
         (space == .native ? base : conformedBase) + "_probseg.json"
     }
@@ -67,7 +67,7 @@ struct ScanOutputs {
             + (options.uncertaintySamples != nil ? [entropy, uncertainty] : [])
     }
 
-    /// From what and how all was made; written last, so that it marks a scan that is done.
+    /// The provenance file; written last, so that its presence marks a finished scan.
     var provenance: String { base + "_dseg.json" }
 
     /// The files that are always written, but for the provenance.

@@ -114,7 +114,7 @@ public enum ScanStage: Sendable, Hashable, Codable, CustomStringConvertible {
 public struct StageSeconds: Sendable, Codable, Hashable {
     /// The stage.
     public var stage: ScanStage
-    /// To a hundredth.
+    /// The time taken, rounded to a hundredth of a second.
     public var seconds: Double
 
     /// Makes an entry.

@@ -88,8 +88,8 @@ struct BIDSDataset {
         /// The path without suffix and ending.
         var outputName: String
 
-        /// Whether it shows the whole signal of an anatomy: no part of it but the magnitude, and no
-        /// single inversion of an MP2RAGE.
+        /// A Boolean value indicating whether it shows the whole signal of an anatomy: no part of
+        /// it but the magnitude, and no single inversion of an MP2RAGE.
         var isAnatomy: Bool {
             guard let name = outputName.split(separator: "/").last.flatMap({ BIDSName(String($0)) })
             else { return true }
@@ -134,7 +134,7 @@ struct BIDSName {
 
     /// The entities in their order.
     var entities: [Entity]
-    /// What follows them, or `nil` where the name ends with an entity.
+    /// The suffix after the entities, or `nil` if the name ends with an entity.
     var suffix: String?
 
     /// Takes a name without ending apart; `nil` where it does not begin with a participant or is not

@@ -1,7 +1,7 @@
 import Files
 import Foundation
 
-/// Where a derivative's scans come from: the names of raw datasets in BIDS URIs.
+/// The sources of a derivative's scans: the names of raw datasets in BIDS URIs.
 ///
 /// `bids:raw:sub-01/…` is a path in the dataset whose place `DatasetLinks` of the
 /// `dataset_description.json` gives under `raw`.
@@ -38,7 +38,7 @@ struct BIDSSources: Sendable {
         }
     }
 
-    /// Whether no file of the folder is made from a BIDS dataset.
+    /// A Boolean value indicating whether no file of the folder is made from a BIDS dataset.
     var isEmpty: Bool { links.isEmpty }
 
     /// The BIDS URI of a scan.
@@ -73,7 +73,7 @@ struct BIDSSources: Sendable {
     }
 }
 
-/// What the names of a BIDS scan's outputs begin with: its own entities, its space and the model.
+/// The name prefix of a BIDS scan's outputs: its own entities, its space and the model.
 ///
 /// `sub-01/anat/sub-01_acq-fast` becomes `sub-01/anat/sub-01_acq-fast_space-orig_seg-brainmri`;
 /// `orig` is the space of the scan itself.
@@ -137,7 +137,7 @@ package func namedAsDerivatives(
 }
 
 extension DatasetDescription {
-    /// That of a folder of segmentations.
+    /// The description of a folder of segmentations.
     static func segmentations(of sources: BIDSSources) -> DatasetDescription {
         DatasetDescription(
             name: "SliceSeg segmentations", bidsVersion: "1.10.0", datasetType: "derivative",

@@ -35,7 +35,7 @@ package struct DICOMSeries: Sendable, Hashable, Codable {
     package var identifier: String
     /// The series' number and description, safe to name a file: `3_T1_MPRAGE`.
     package var name: String
-    /// What turns it into a volume.
+    /// The program that converts it to a volume.
     package var converter: DICOMConverter
     /// The ways in which slices are missing or there too often, a clause each.
     package var faults: [String] = []
@@ -43,9 +43,9 @@ package struct DICOMSeries: Sendable, Hashable, Codable {
     var number: Int?
     /// The description in its images' headers, else its name.
     var description: String
-    /// Whether it only plans other series.
+    /// A Boolean value indicating whether it only plans other series.
     var isLocalizer = false
-    /// Whether its images were computed from others.
+    /// A Boolean value indicating whether its images were computed from others.
     var isDerived = false
     /// The place of its images: study and frame of reference.
     var space = ""
@@ -98,7 +98,7 @@ package struct DICOMSeries: Sendable, Hashable, Codable {
             + "segment what is there with --allow-gaps."
     }
 
-    /// Whether a choice means the series: its number, or a part of its name or description.
+    /// Returns whether a choice means the series: its number, or a part of its name or description.
     func matches(_ choice: String) -> Bool {
         if let asked = Int(choice) { return number == asked }
         return name.localizedCaseInsensitiveContains(choice)
@@ -242,11 +242,11 @@ package struct DICOMConverter: Sendable, Hashable, Codable {
         return (ofSeries, seriesOfFile)
     }
 
-    /// What dcm2niix said and did.
+    /// The output and result of dcm2niix.
     fileprivate struct Result {
         var status: Int32
         var output: String
-        /// What it says is wrong, to be put after a folder's name; or how it ended.
+        /// The reported problem, phrased to follow a folder's name, or the exit status.
         var reason: String
         /// Its warnings.
         var warnings: [String]
@@ -290,7 +290,7 @@ package func safeFileName(_ text: String) -> String {
     return trimmed.isEmpty ? "series" : trimmed
 }
 
-/// Whether a file is a DICOM one: `DICM` stands at its byte 128, or it is called `.dcm`.
+/// Returns whether a file is a DICOM one: `DICM` stands at its byte 128, or it is called `.dcm`.
 func isDICOMFile(_ path: String) -> Bool {
     guard isRegularFile(path) else { return false }
     if path.lowercased().hasSuffix(".dcm") { return true }
@@ -318,7 +318,8 @@ package func firstDICOMFile(among names: [String], in folder: String, limit: Int
     return nil
 }
 
-/// Whether a name does not say that the file is something else, or the index of a DICOM disc.
+/// Returns whether a name does not say that the file is something else, or the index of a DICOM
+/// disc.
 private func mayBeDICOM(_ name: String) -> Bool {
     guard !name.hasPrefix("."), name != "DICOMDIR" else { return false }
     let ending = (name.lowercased() as NSString).pathExtension

@@ -1,15 +1,15 @@
 import Foundation
 import Volumes
 
-/// What the images of a DICOM series show, told from their headers.
+/// The content of a DICOM series' images, according to their headers.
 package struct DICOMSlices {
     private let headers: [DICOMHeader]
 
     /// Looks at the images of one series.
     package init(_ headers: [DICOMHeader]) { self.headers = headers }
 
-    /// Whether the series only plans other ones: it says so, by its type or by its description, or it
-    /// holds a few slices across several axes.
+    /// A Boolean value indicating whether the series only plans other ones: it says so, by its type
+    /// or by its description, or it holds a few slices across several axes.
     package var isLocalizer: Bool {
         let kinds = ["LOCALIZER", "SCOUT", "TOPOGRAM"]
         return headers.contains { header in header.imageType.contains { kinds.contains($0) } }
@@ -17,12 +17,13 @@ package struct DICOMSlices {
             || (headers.count <= 100 && normals.count > 1)
     }
 
-    /// Whether all images were computed from others: reformats, projections, filtered copies.
+    /// A Boolean value indicating whether all images were computed from others: reformats,
+    /// projections, filtered copies.
     package var isDerived: Bool {
         !headers.isEmpty && headers.allSatisfy { $0.imageType.first == "DERIVED" }
     }
 
-    /// Whether a description is that of a localizer, as vendors write it.
+    /// Returns whether a description is that of a localizer, as vendors write it.
     static func namesLocalizer(_ description: String) -> Bool {
         let words = description.lowercased().split { !$0.isLetter }.map(String.init)
         let names: Set = [
@@ -108,7 +109,8 @@ package struct DICOMSlices {
             + (wide.count > 5 ? ["slices are missing in \(wide.count - 5) more places"] : [])
     }
 
-    /// Whether wide distances are one run of equal ones, over which the images' numbers go on.
+    /// Returns whether wide distances are one run of equal ones, over which the images' numbers go
+    /// on.
     private func isPlanned(
         _ wide: [Int], _ distances: [Double],
         _ slices: [(millimeters: Double, count: Int, number: Int?)]

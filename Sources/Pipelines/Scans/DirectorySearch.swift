@@ -4,9 +4,9 @@ import VolumeIO
 
 /// A walk through a folder and its subfolders.
 struct DirectorySearch {
-    /// What was found, by name.
+    /// The findings, by name.
     private(set) var found: [Finding] = []
-    /// What is in the way: folders that cannot be read.
+    /// Warnings about folders that cannot be read.
     private(set) var warnings: [String] = []
     /// Files that hold a volume and no scan.
     private(set) var leftOut = LeftOutFiles()
@@ -67,8 +67,8 @@ struct DirectorySearch {
         return volumeName(ofPath: file)
     }
 
-    /// Whether a volume is what this program writes beside a scan: labels or probabilities, with
-    /// other files of theirs.
+    /// Returns whether a volume is what this program writes beside a scan: labels or probabilities,
+    /// with other files of theirs.
     private static func isOurs(_ name: String, among files: Set<String>) -> Bool {
         for suffix in [
             "_dseg", "_probseg", "_entropy", "_space-conformed_scan", "_desc-brain_mask",

@@ -2,7 +2,7 @@ import Foundation
 import VolumeIO
 import Volumes
 
-/// What a volume's file holds where it is no anatomical scan, as files beside scans often do.
+/// The content of a volume file that is not an anatomical scan.
 enum NonScan: String, CaseIterable {
     case mask
     case labelMap = "label map"
@@ -77,7 +77,7 @@ enum NonScan: String, CaseIterable {
 struct LeftOutFiles {
     private var files: [NonScan: [String]] = [:]
 
-    /// Whether there is none.
+    /// A Boolean value indicating whether there is none.
     var isEmpty: Bool { files.isEmpty }
 
     /// Adds a file.

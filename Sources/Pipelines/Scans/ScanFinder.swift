@@ -4,14 +4,15 @@ import Foundation
 import Synchronization
 import VolumeIO
 
-/// Which of the scans at some inputs are wanted.
+/// A selection among the scans at the inputs.
 public struct ScanSelection: Sendable, Hashable, Codable {
     /// The labels of the participants of BIDS datasets, with or without `sub-`; empty for all.
     public var participants: [String] = []
     /// The DICOM series: numbers, or parts of descriptions; empty for all but localizers and what was
     /// computed from another series.
     public var series: [String] = []
-    /// Whether DICOM series that lack slices, or hold some twice, are taken as they are.
+    /// A Boolean value indicating whether DICOM series that lack slices, or hold some twice, are
+    /// taken as they are.
     public var allowsGaps = false
 
     /// Makes a selection of all scans.
@@ -24,7 +25,7 @@ public struct FoundScans: Sendable {
     ///
     /// Among them are those that cannot be read, which fail by name.
     public var scans: [ScanFile]
-    /// What was left out and why, and what could not be searched, a sentence each.
+    /// One sentence for each omitted file and each folder that could not be searched, with reasons.
     public var warnings: [String]
 }
 
@@ -52,7 +53,7 @@ public struct FoundScans: Sendable {
 ///   - output: The output folder, which is not searched.
 ///   - selection: Which of them are wanted. A participant that is asked for and has no scan, or that
 ///     is not there beside others that are, is a scan that fails.
-///   - note: Is told what takes a while.
+///   - note: Called with a line about each step that takes a while.
 /// - Returns: The scans.
 /// - Throws: ``UsageError`` where an input is missing or holds no scan, where no participant or
 ///   series is there that is asked for, and where two scans would write the same files.
@@ -75,13 +76,6 @@ package func findScans(
     try finder.addMissingParticipants()
     let scans = try finder.scansWithSeries(converter: converter, note: note)
     return FoundScans(scans: scans, warnings: finder.warnings)
-}
-
-/// What a search comes upon.
-enum Finding {
-    case scan(ScanFile)
-    /// A folder of DICOM files whose series are not known yet, and its name below the input.
-    case dicomFolder(path: String, relative: String)
 }
 
 private struct ScanFinder {
@@ -421,7 +415,7 @@ func problemOfMissing(_ path: String) -> String {
 }
 
 extension ScanFile {
-    /// Whether both are the same volume of one file or folder.
+    /// Returns whether both are the same volume of one file or folder.
     fileprivate func isSameKind(as other: ScanFile) -> Bool {
         if case .dicom(let series) = origin, case .dicom(let otherSeries) = other.origin {
             return series.identifier == otherSeries.identifier

@@ -1,8 +1,7 @@
 import VolumeIO
 
 extension LoadedVolume {
-    /// What is odd about a scan's file, a clause each: its voxels, and what its header says of their
-    /// places.
+    /// Warnings about a scan's file, one clause each: its voxels and its header's geometry.
     var warnings: [String] {
         var warnings: [String] = []
         if nanVoxelCount > 0 {

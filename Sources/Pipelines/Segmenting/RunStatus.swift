@@ -34,15 +34,15 @@ public struct RunStatus: Sendable, Codable, Hashable {
     public var processes: [String]
     /// All scans of the run.
     public var scans: Int
-    /// Those with labels, done before or changed by somebody included.
+    /// The number of scans with labels, including those finished before or edited by a user.
     public var done: Int
-    /// Those of them whose label maps somebody has changed.
+    /// The number of scans whose label maps a user has edited.
     public var edited: Int
-    /// Those that failed.
+    /// The number of failed scans.
     public var failed: Int
-    /// Those that are under way.
+    /// The scans in progress.
     public var running: [String]
-    /// Those that are left to do.
+    /// The number of pending scans.
     public var left: Int
     /// Scans that were segmented in an hour, or `nil` before the first one.
     public var scansPerHour: Double?
@@ -52,7 +52,7 @@ public struct RunStatus: Sendable, Codable, Hashable {
     public var slowest: [TimedScan]
     /// The failures by their kind, the most frequent first.
     public var errors: [ErrorGroup]
-    /// What an audit has found to be wrong; `nil` without an audit.
+    /// The problems found by an audit; `nil` without an audit.
     public var problems: [String]?
 
     /// Reads the state of a run.

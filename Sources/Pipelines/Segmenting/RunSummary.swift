@@ -13,7 +13,7 @@ struct RunSummary {
     let output: String
     /// The structures.
     let table: LabelTable
-    /// What quality control flags from on.
+    /// The thresholds of quality control.
     let thresholds: QualityThresholds
     /// The seconds of each stage are recorded too.
     var profiles = false
@@ -65,7 +65,7 @@ struct RunSummary {
             thresholds: thresholds)
     }
 
-    /// How many scans ended in a state.
+    /// The number of scans that ended in a state.
     func count(_ status: ScanRecord.Status) -> Int {
         outcomes.count { $0.outcome.status == status }
     }

@@ -176,7 +176,7 @@ final class LoadedNetworks {
         self.request = request
     }
 
-    /// Whether any scan has needed them.
+    /// A Boolean value indicating whether any scan has needed them.
     var areLoaded: Bool { loaded != nil }
 
     /// The networks.

@@ -14,22 +14,22 @@ typealias PendingPictures = Background<Result<ReportPictures?, any Error>>
 struct SegmentationPage {
     let model: ModelBundle
     let planes: [Plane]
-    /// Where the references lie, or `nil` without.
+    /// The folder of the references, or `nil` without any.
     let references: String?
     /// The run's scans.
     let scans: [ScanFile]
-    /// What became of them.
+    /// The records of the scans.
     let records: [ScanRecord]
-    /// What quality control found, most suspicious scan first.
+    /// The results of quality control, most suspicious scan first.
     let quality: [ScanQuality]
-    /// By scan, pictures without references that are there already.
+    /// The pictures that exist already, by scan; for pages without references.
     let pictures: [String: PendingPictures]
 
     /// The folder of its pictures.
     static let folderOfPictures = "report-files"
 
-    /// So many scans have pictures in a page without references, the most suspicious ones: pictures
-    /// take most of the time that a page takes, and nobody looks at more.
+    /// The largest number of scans with pictures in a page without references, most suspicious
+    /// first: pictures take most of the time of writing a page.
     static let largestPictureCount = 100
 
     /// Writes how scans agree with references, with what quality control found.
@@ -86,7 +86,7 @@ struct SegmentationPage {
         }
     }
 
-    /// What reading the scans told, each sentence once with the scans that it is about.
+    /// The warnings of reading the scans, each once with the scans it concerns.
     private var warnings: [String] {
         var scansOfWarning: [(text: String, scans: [String])] = []
         for record in records {

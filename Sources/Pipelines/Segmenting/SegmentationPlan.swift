@@ -17,7 +17,7 @@ struct SegmentationPlan: Sendable {
     let positions: [Int]
     /// All scans, those of other shards included.
     let scanCount: Int
-    /// What was left out of the inputs and why, a sentence each.
+    /// One sentence for each omitted input, with the reason.
     let warnings: [String]
     /// The BIDS datasets that they come from.
     let sources: BIDSSources
@@ -30,7 +30,7 @@ struct SegmentationPlan: Sendable {
     /// The options as records have them.
     let options: Provenance.Options
 
-    /// What quality control flags from on, by the model's card.
+    /// The thresholds of quality control, from the model card.
     var thresholds: QualityThresholds { QualityThresholds(bundle.card.qualityLimits) }
 
     /// Finds scans, model and references, and checks that they go together.

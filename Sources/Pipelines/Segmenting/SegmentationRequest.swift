@@ -24,41 +24,42 @@ public struct SegmentationRequest: Sendable, Codable, Hashable {
     public var planes: [Plane]?
     /// The device's name.
     public var device = "auto"
-    /// How networks are computed.
+    /// The precision of the networks.
     public var precision = Precision.auto
     /// Threads of the networks, or `nil` for all cores.
     public var threads: Int?
     /// Slices computed at once, or `nil` for a number that fits.
     public var batchSize: Int?
-    /// Which volume of 4-D scans is segmented, counted from 0; `nil` where all are 3-D.
+    /// The index of the volume to segment in 4-D scans, from 0; `nil` if all are 3-D.
     public var volume: Int?
-    /// How scans are interpolated, or `nil` for what the model's card says.
+    /// The interpolation of scans, or `nil` for that of the model card.
     public var interpolation: Interpolation?
-    /// On which grid results are written; those on the scan's own always are.
+    /// The additional output grid; results on the scan's own grid are always written.
     public var space = OutputSpace.native
-    /// Whether the probabilities of all classes are written.
+    /// A Boolean value indicating whether the probabilities of all classes are written.
     public var writesProbabilities = false
-    /// Whether the mirror image of each scan is computed too.
+    /// A Boolean value indicating whether the mirror image of each scan is computed too.
     public var mirrors = false
     /// The number of samples with dropout, or `nil` for none.
     public var uncertaintySamples: Int?
     /// The seed of those samples.
     public var seed: UInt64 = 0
-    /// Whether scans that are done are segmented again.
+    /// A Boolean value indicating whether scans that are done are segmented again.
     public var overwrites = false
-    /// Which of the scans at the inputs are wanted.
+    /// The selection among the scans at the inputs.
     public var selection = ScanSelection()
     /// The part of the scans that this process segments, or `nil` for all.
     public var shard: Shard?
-    /// Whether only scans that failed before are segmented.
+    /// A Boolean value indicating whether only scans that failed before are segmented.
     public var retriesFailed = false
-    /// Whether every file is read to tell what is done, even where size and time are the same.
+    /// A Boolean value indicating whether every file is read to tell what is done, even where size
+    /// and time are the same.
     public var verifies = false
     /// A folder of reference label maps, or `nil`.
     public var reference: String?
-    /// Whether it is told how long each stage of a scan took.
+    /// A Boolean value indicating whether it is told how long each stage of a scan took.
     public var profiles = false
-    /// What is shown.
+    /// The form of the terminal output.
     public var shows = Output.progress
     /// The command line, for the record.
     public var arguments: [String] = []
@@ -75,92 +76,4 @@ public struct SegmentationRequest: Sendable, Codable, Hashable {
         inputs = Array(paths.dropLast())
         self.output = output
     }
-}
-
-/// Reads a list of planes as a command line has it.
-///
-/// - Parameter text: Such as `coronal,axial`.
-/// - Returns: The planes.
-/// - Throws: ``UsageError`` where one is unknown or named twice.
-public func parsePlanes(_ text: String) throws(UsageError) -> [Plane] {
-    var planes: [Plane] = []
-    for name in text.split(separator: ",", omittingEmptySubsequences: false) {
-        guard let plane = Plane(rawValue: String(name)) else {
-            throw UsageError(
-                "'\(name)' is not a plane; write coronal, axial and sagittal with commas between")
-        }
-        guard !planes.contains(plane) else {
-            throw UsageError("the plane '\(name)' is named twice; name each once")
-        }
-        planes.append(plane)
-    }
-    return planes
-}
-
-/// Reads a precision as a command line has it.
-///
-/// - Parameter text: `auto`, `bf16`, `fp32` or `int8`.
-/// - Returns: The precision.
-/// - Throws: ``UsageError`` where it is another text.
-public func parsePrecision(_ text: String) throws(UsageError) -> Precision {
-    guard let precision = Precision(rawValue: text) else {
-        throw UsageError("'\(text)' is not a precision; write auto, bf16, fp32 or int8")
-    }
-    return precision
-}
-
-/// Reads a choice as a command line has it.
-///
-/// - Parameters:
-///   - text: What was given.
-///   - option: The option, for the error.
-/// - Returns: The choice.
-/// - Throws: ``UsageError`` where it is none of them.
-public func parseChoice<Choice: CaseIterable & RawRepresentable<String>>(
-    _ text: String, option: String
-) throws(UsageError) -> Choice {
-    guard let choice = Choice(rawValue: text) else {
-        throw UsageError(
-            "\(option) must be "
-                + Choice.allCases.map(\.rawValue).joined(separator: " or ") + ", not '\(text)'")
-    }
-    return choice
-}
-
-/// Reads a test-time augmentation as a command line has it.
-///
-/// - Parameter text: `flip`, or `nil` for none.
-/// - Returns: Whether mirror images are computed.
-/// - Throws: ``UsageError`` where it is another text.
-public func parseTestTimeAugmentation(_ text: String?) throws(UsageError) -> Bool {
-    guard let text else { return false }
-    guard text == "flip" else { throw UsageError("--tta must be flip, not '\(text)'") }
-    return true
-}
-
-/// Checks the number of a volume in a series.
-///
-/// - Parameter number: The number, or `nil` where none was given.
-/// - Returns: The same number.
-/// - Throws: ``UsageError`` where it is negative.
-public func parseVolume(_ number: Int?) throws(UsageError) -> Int? {
-    if let number, number < 0 {
-        throw UsageError("--volume counts from 0, so it cannot be \(number)")
-    }
-    return number
-}
-
-/// Checks a number of threads or slices.
-///
-/// - Parameters:
-///   - number: The number, or `nil` where none was given.
-///   - option: The option, for the error.
-/// - Returns: The same number.
-/// - Throws: ``UsageError`` where it is not in 1...1024.
-public func parseCount(_ number: Int?, option: String) throws(UsageError) -> Int? {
-    guard let number else { return nil }
-    guard (1...1024).contains(number) else {
-        throw UsageError("\(option) must be 1 to 1024, not \(number)")
-    }
-    return number
 }

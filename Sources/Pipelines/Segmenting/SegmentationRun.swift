@@ -41,18 +41,6 @@ public func segmentScans(_ request: SegmentationRequest) throws -> SegmentationR
     return try run.run()
 }
 
-/// Loads a model, and calls an unknown name wrong usage.
-func loadModel(_ name: String) throws -> ModelBundle {
-    do {
-        return try ModelBundle.find(name)
-    } catch {
-        let isUnknown =
-            error.code == .unknownModel || (error.code == .unreadable && !isDirectory(name))
-        guard isUnknown else { throw error }
-        throw UsageError("\(error)", code: .model)
-    }
-}
-
 /// A run over scans.
 private struct SegmentationRun {
     private let plan: SegmentationPlan
@@ -68,9 +56,9 @@ private struct SegmentationRun {
     /// Checks all that can be checked before the first scan is read, and takes the output folder.
     init(_ request: SegmentationRequest) throws {
         plan = try SegmentationPlan(request) { line in
-            if request.shows == .progress { complain(line) }
+            if request.shows == .progress { printError(line) }
         }
-        for warning in plan.warnings { complain(warning) }
+        for warning in plan.warnings { printError(warning) }
         // A file that grows beyond a limit is an error to report, not the end of the process.
         signal(SIGXFSZ, SIG_IGN)
         try prepareOutputDirectory(request.output)
@@ -149,7 +137,7 @@ private struct SegmentationRun {
                 output: folder, store: store, space: request.space,
                 modelName: plan.bundle.card.name, modelIdentity: plan.bundle.identity,
                 brainModel: plan.brainModel.map {
-                    RunRecord.Model(name: $0.card.name, identity: $0.identity)
+                    ModelRecord(name: $0.card.name, identity: $0.identity)
                 },
                 options: plan.options, table: plan.bundle.card.labels,
                 thresholds: plan.thresholds,
@@ -169,12 +157,12 @@ private struct SegmentationRun {
         let edited = summary.count(.edited)
         let place = request.shard == nil ? "qc.tsv" : "the files NAME_dseg.json"
         if count > 0 {
-            complain(
+            printError(
                 "\(count) of \(summary.outcomes.count) scans \(count == 1 ? "has" : "have") "
                     + "warnings, see \(place) in '\(request.output)'")
         }
         if edited > 0 {
-            complain(
+            printError(
                 "\(edited) changed label \(edited == 1 ? "map was" : "maps were") kept; "
                     + "--overwrite moves changed ones aside")
         }
@@ -260,7 +248,7 @@ private final class Recorder: Sendable {
                 name, reason: "its label map was changed and is kept; --overwrite moves it aside")
         case .failed(let reason):
             display.fail(name, reason: reason.sentence)
-            if plan.request.shows == .json { complain("\(name): failed: \(reason.sentence)") }
+            if plan.request.shows == .json { printError("\(name): failed: \(reason.sentence)") }
         }
         let done = state.withLock { state in
             state.outcomes.append((scan, outcome))
@@ -285,7 +273,7 @@ private final class Recorder: Sendable {
 /// The pictures of the first scans for a page without references, coded beside other work.
 final class PictureCollection {
     private let isWanted: Bool
-    /// By scan.
+    /// The pending pictures by scan.
     private(set) var all: [String: PendingPictures] = [:]
 
     init(isWanted: Bool) { self.isWanted = isWanted }

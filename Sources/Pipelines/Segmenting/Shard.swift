@@ -5,7 +5,7 @@ public import Foundation
 public struct Shard: Sendable, Codable, Hashable, CustomStringConvertible {
     /// Its number, counted from 1.
     public var number: Int
-    /// How many there are.
+    /// The count.
     public var count: Int
 
     /// Makes a part, or `nil` where there is no such one.
@@ -79,7 +79,7 @@ public struct Shard: Sendable, Codable, Hashable, CustomStringConvertible {
     /// Such as `2/8`.
     public var description: String { "\(number)/\(count)" }
 
-    /// What the names of its ledger and its lock end with: `-2-of-8`.
+    /// The suffix of its ledger's and lock's names: `-2-of-8`.
     var suffix: String { "-\(number)-of-\(count)" }
 
     /// The part of a ledger's name, or `nil` where it is that of a whole run.

@@ -1,6 +1,6 @@
 public import Inference
 
-/// What `sliceseg strip` is asked to do.
+/// The request of `sliceseg strip`.
 public struct StripRequest: Sendable {
     /// Scans, folders, BIDS datasets, DICOM folders and lists.
     public var inputs: [String]
@@ -10,19 +10,19 @@ public struct StripRequest: Sendable {
     public var model = "brain-mask"
     /// The device's name.
     public var device = "auto"
-    /// How networks are computed.
+    /// The precision of the networks.
     public var precision = Precision.auto
     /// Threads of the networks, or `nil` for all cores.
     public var threads: Int?
-    /// Which volume of 4-D scans is taken, counted from 0; `nil` where all are 3-D.
+    /// The index of the volume to use in 4-D scans, from 0; `nil` if all are 3-D.
     public var volume: Int?
-    /// How far around the brain the scan is kept, in mm.
+    /// The margin around the brain kept in the stripped scan, in mm.
     public var dilationMillimeters = 0.0
-    /// Whether scans that are done are done again.
+    /// A Boolean value indicating whether scans that are done are done again.
     public var overwrites = false
     /// The labels of the participants of BIDS datasets, with or without `sub-`; empty for all.
     public var participants: [String] = []
-    /// What is shown.
+    /// The form of the terminal output.
     public var shows = SegmentationRequest.Output.progress
 
     /// Makes a request with the defaults.

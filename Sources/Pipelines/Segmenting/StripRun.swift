@@ -25,59 +25,23 @@ public func stripScans(_ request: StripRequest) throws -> ExitStatus {
     try StripRun(request).run()
 }
 
-/// The files that a scan's brain is written to.
-struct BrainOutputs {
-    /// The mask.
-    let mask: String
-    /// The scan without skull.
-    let scan: String
-    /// From what and how they were made; written last, so that it marks a scan that is done.
-    let provenance: String
-
-    /// Names the files of a scan.
-    ///
-    /// In BIDS a mask has no `seg`, and the scan keeps its own suffix.
-    init(of scan: ScanFile, in output: String) {
-        let base = joined(output, scan.outputName)
-        let (folder, name) = (
-            (base as NSString).deletingLastPathComponent, (base as NSString).lastPathComponent
-        )
-        if case .bids(let source) = scan.origin, var parts = BIDSName(name) {
-            if parts["space"] == nil { parts["space"] = "orig" }
-            parts["desc"] = "brain"
-            let stem = joined(folder, parts.text)
-            let suffix = BIDSName(volumeName(ofPath: source.relativePath) ?? "")?.suffix
-            mask = stem + "_mask.nii.gz"
-            provenance = stem + "_mask.json"
-            self.scan = stem + "_" + (suffix ?? "T1w") + ".nii.gz"
-        } else {
-            mask = base + "_desc-brain_mask.nii.gz"
-            provenance = base + "_desc-brain_mask.json"
-            self.scan = base + "_desc-brain.nii.gz"
-        }
-    }
-
-    /// The folder of all of them.
-    var folder: String { (mask as NSString).deletingLastPathComponent }
-}
-
 /// `NAME_desc-brain_mask.json`: from what and how a brain was found.
 struct BrainProvenance: Codable {
     var software: String
     var version: String
     var scan: Provenance.Scan
-    var model: RunRecord.Model
+    var model: ModelRecord
     var dilationMillimeters: Double
     var volume: Int?
     var mask: Provenance.Labels
     var brain: Provenance.Labels
     /// The mask's volume.
     var volumeCubicMillimeters: Double
-    /// Whether the scan showed nothing but a brain.
+    /// A Boolean value indicating whether the scan showed nothing but a brain.
     var isAlreadyStripped: Bool
     var seconds: Double
     var warnings: [String]
-    /// What BIDS wants to know of a mask.
+    /// The mask type that BIDS requires.
     var type = "Brain"
     var sources: [String]?
 
@@ -107,9 +71,9 @@ private final class StripRun {
         let found = try findScans(
             in: request.inputs, output: request.output, selection: selection
         ) { line in
-            if request.shows == .progress { complain(line) }
+            if request.shows == .progress { printError(line) }
         }
-        for warning in found.warnings { complain(warning) }
+        for warning in found.warnings { printError(warning) }
         scans = found.scans.map { scan in
             var scan = scan
             scan.volume = request.volume
@@ -306,7 +270,7 @@ private final class StripRun {
     private func fail(_ scan: ScanFile, _ reason: String) throws {
         failures.append(ScanFailure(scan: scan.outputName, reason: reason))
         display.fail(scan.outputName, reason: reason)
-        if request.shows == .json { complain("\(scan.outputName): failed: \(reason)") }
+        if request.shows == .json { printError("\(scan.outputName): failed: \(reason)") }
         try display.record(
             ScanRecord(name: scan.outputName, scan: scan.path, status: .failed, reason: reason))
     }

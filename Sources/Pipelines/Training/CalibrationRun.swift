@@ -7,7 +7,7 @@ import Tensors
 import VolumeIO
 import Volumes
 
-/// How many scans a model is calibrated on where there are more.
+/// The largest number of scans that a model is calibrated on.
 let calibrationScanCount = 4
 
 /// Calibrates a model for 8-bit integers on a few scans and writes it as a new bundle.
@@ -20,7 +20,7 @@ let calibrationScanCount = 4
 ///   - inputs: Scans, folders or lists, as for segmenting; the first four scans count.
 ///   - output: The folder of the new bundle; the model's own folder may be given.
 ///   - threads: Threads that prepare the scans, or `nil` for all cores.
-///   - report: Is told each line of progress.
+///   - report: Called with each progress line.
 /// - Throws: ``UsageError`` where an input holds no scan; errors of the model, the scans and the
 ///   engine.
 public func calibrate(

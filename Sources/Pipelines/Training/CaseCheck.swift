@@ -73,7 +73,7 @@ struct CaseCheck {
         doubles.append("Cases '\(earlier.name)' and '\(name)' are the same scan\(consequence).")
     }
 
-    /// What should be known before the training starts, a sentence each.
+    /// Notes to read before the training starts, one sentence each.
     var notes: [String] {
         var notes = doubles
         if !unnamedVoxels.isEmpty {
@@ -98,7 +98,7 @@ struct CaseCheck {
 struct ClassCensus {
     private struct Row {
         let structure: Structure
-        /// Of the cases that hold it.
+        /// The number of cases that contain it.
         var caseCount = 0
         var voxelCount = 0
         var cubicMillimeters = 0.0

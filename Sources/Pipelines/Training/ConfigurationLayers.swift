@@ -9,7 +9,7 @@ import Yams
 /// merge key by key, at every depth; anything else, lists too, replaces what the base has. Paths of
 /// cases and labels count from the folder of the file that names them.
 package struct ConfigurationLayers {
-    /// What the files say together, without `base`.
+    /// The merged content of the files, without `base`.
     let content: Node
     /// The text of the one file, or what several say together, written out.
     package let text: String
@@ -146,7 +146,7 @@ extension Node {
         return setting("cases", to: cases)
     }
 
-    /// Whether the place that names lead to is there.
+    /// Returns whether the place that names lead to is there.
     fileprivate func holds(_ names: [String]) -> Bool {
         var node = self
         for name in names {

@@ -15,9 +15,9 @@ struct Experiment {
         var name: String
         /// The name on the page.
         var title: String
-        /// Which options of the architecture differ.
+        /// The architecture options that differ.
         var architecture: Node
-        /// Of a family, published figures by recalibration, where there are any.
+        /// The published figures of a family by recalibration, if any.
         var published: [String: Double]?
 
         private enum Key: String, CodingKey, CaseIterable {
@@ -42,21 +42,22 @@ struct Experiment {
         }
     }
 
-    /// What the `experiment` of a configuration says.
+    /// The `experiment` section of a configuration.
     struct Description: Decodable {
         /// The page's title.
         var title: String
-        /// What the networks share, in sentences.
+        /// The common setup of the networks, in sentences.
         var summary: String
         /// The rows of the table.
         var families: [Variant]
         /// The columns of the table; the others are compared with the first.
         var recalibrations: [Variant]
-        /// Where published figures come from, and how far they can be relied on.
+        /// The source of the published figures, and their reliability.
         var publishedSource: String?
-        /// Whether they were read in the publication itself; the page says where not.
+        /// A Boolean value indicating whether they were read in the publication itself; the page
+        /// says where not.
         var arePublishedChecked: Bool?
-        /// What is not as published, a sentence each.
+        /// The deviations from the publication, one sentence each.
         var deviations: [String]
 
         private enum Key: String, CodingKey, CaseIterable {
@@ -100,13 +101,13 @@ struct Experiment {
         var family: Int
         /// The column of the table.
         var recalibration: Int
-        /// How it is trained.
+        /// The training configuration.
         var configuration: TrainingConfiguration
         /// The same as a file.
         var text: String
     }
 
-    /// What the configuration says of it.
+    /// Its description in the configuration.
     let description: Description
     /// The networks, row by row.
     let networks: [Network]

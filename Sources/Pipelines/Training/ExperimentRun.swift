@@ -5,8 +5,8 @@ import Tensors
 import Training
 import Volumes
 
-/// What is known of a network that has been trained and measured: written last, so that a network
-/// is finished exactly where this is there and true.
+/// The results of a trained and evaluated network; written last, so that its presence marks a
+/// finished network.
 struct FinishedNetwork: Codable {
     /// The configuration that it was trained by, see `experimentIdentity`.
     var identity: String

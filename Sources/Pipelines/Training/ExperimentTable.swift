@@ -67,7 +67,7 @@ private struct AccuracyTable {
     var cases: [String] = []
     /// The structures in the file's order.
     var structures: [String] = []
-    /// By case and structure.
+    /// The Dice coefficients by case and structure.
     var dice: [[Double?]] = []
 
     init(path: String) throws {

@@ -10,9 +10,9 @@ import Tensors
 import Training
 import Volumes
 
-/// What was measured on the held-out cases.
+/// The accuracy on the held-out cases.
 struct MeasuredAccuracy {
-    /// Of all planes together and of each alone, as the model's card holds it.
+    /// The records for all planes together and for each alone, as in the model card.
     var records: [AccuracyRecord] = []
     /// The same as the page's columns.
     var columns: [TrainingPage.Accuracy] = []

@@ -136,7 +136,7 @@ struct TrainingFolder {
         }
     }
 
-    /// How far a training in the folder has come, or `nil` where there is none.
+    /// The progress of a training in the folder, or `nil` if there is none.
     private var state: String? {
         if let record = decodeJSON(State.self, at: joined(path, "training.json")) {
             return record.isFinished ? "finished" : "not finished"

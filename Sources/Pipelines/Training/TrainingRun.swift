@@ -13,7 +13,7 @@ import Training
 import VolumeIO
 import Volumes
 
-/// What is wrong with a training's configuration.
+/// An error in a training configuration.
 public struct TrainingRunError: Error, CustomStringConvertible {
     /// One sentence with a next step.
     public var description: String
@@ -99,9 +99,9 @@ public func runTraining(
     }
 }
 
-/// What a training learns from.
+/// The data of a training.
 struct TrainingMaterial {
-    /// Where slices come from.
+    /// The source of the slices.
     enum Source {
         /// Scans with labels.
         case scans([TrainingCase])
@@ -166,7 +166,7 @@ final class LazyCases {
     }
 }
 
-/// What a training tells about its model beside the files it writes.
+/// The result of a training apart from the files it writes.
 struct TrainedModel {
     /// The weights that are learnt, of all planes.
     var parameters: Int

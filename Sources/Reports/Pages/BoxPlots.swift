@@ -9,7 +9,7 @@ struct PlotRow {
     var color: LabelColor?
     /// A value a case; `nil` where it is undefined.
     var values: [Double?]
-    /// Whether penalties are among the values.
+    /// A Boolean value indicating whether penalties are among the values.
     var hasPenalties = false
 }
 
@@ -192,7 +192,7 @@ package struct BoxSummary: Hashable {
 package struct PlotAxis: Hashable {
     /// Round numbers, ascending; the first and the last are the ends of the axis.
     package let ticks: [Double]
-    /// Whether equal ratios have equal lengths.
+    /// A Boolean value indicating whether equal ratios have equal lengths.
     private let isLogarithmic: Bool
 
     /// Finds a logarithmic axis for samples above 0; other values lie at its lower end.
@@ -236,7 +236,7 @@ package struct PlotAxis: Hashable {
         ticks = stride(from: first, through: last, by: 1).map { $0 * step }
     }
 
-    /// Where a value lies: 0 at the lower end, 1 at the upper; values beyond lie at the ends.
+    /// The position of a value: 0 at the lower end, 1 at the upper; values beyond are clamped.
     package func position(_ value: Double) -> Double {
         guard let first = ticks.first, let last = ticks.last, last > first else { return 0 }
         if isLogarithmic {
@@ -246,7 +246,7 @@ package struct PlotAxis: Hashable {
         return min(max((value - first) / (last - first), 0), 1)
     }
 
-    /// Whether a value lies within the axis.
+    /// Returns whether a value lies within the axis.
     package func holds(_ value: Double) -> Bool {
         guard let first = ticks.first, let last = ticks.last else { return false }
         return (first...last).contains(value)

@@ -9,7 +9,7 @@ extension Evaluation {
             decimals: metric.isDistance ? 2 : 3)
     }
 
-    /// What a page shows of each case and structure.
+    /// The metrics that a page shows for each case and structure.
     private static let reported: [(shown: ReportMetric, metric: StructureMetric)] =
         [StructureMetric.dice, .surfaceDice, .hausdorff95, .meanSurfaceDistance]
         .map { (shown($0), $0) }
@@ -80,7 +80,7 @@ extension Evaluation {
 }
 
 extension EvaluatedCase {
-    /// Up to so many structures that one map lacks are named one by one.
+    /// The largest number of structures missing in one map that are named one by one.
     private static let namedOneByOne = 3
 
     /// The structures that only one map holds: a few by name, more in one remark.

@@ -2,7 +2,7 @@ import Foundation
 
 /// A series of a line chart.
 public struct ChartSeries: Sendable, Hashable {
-    /// What the line stands for.
+    /// The name of the line.
     public var name: String
     /// The points, by rising x.
     public var points: [SIMD2<Double>]
@@ -22,9 +22,9 @@ struct LineChart {
     var title: String
     var note: String
     var series: [ChartSeries]
-    /// Whether equal distances stand for equal ratios.
+    /// A Boolean value indicating whether equal distances stand for equal ratios.
     var isLogarithmic = false
-    /// Whether each point is marked, as for a few single measurements.
+    /// A Boolean value indicating whether each point is marked, as for a few single measurements.
     var marksPoints = false
 
     private static let size = SIMD2(520.0, 230.0)
@@ -95,7 +95,7 @@ struct LineChart {
             """
     }
 
-    /// What the lines stand for: a line of the page.
+    /// The legend of the lines: one line of the page.
     static func legend(of names: [String]) -> HTML {
         let entries = names.enumerated().map { number, name -> HTML in
             """

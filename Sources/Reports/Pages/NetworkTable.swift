@@ -1,6 +1,6 @@
 package import SegmentationMetrics
 
-/// How well several networks segment the same held-out cases: families by recalibrations.
+/// The accuracy of several networks on the same held-out cases: families by recalibration.
 package struct NetworkTable: Sendable {
     /// A network that has been trained and measured.
     package struct Measured: Sendable {
@@ -22,11 +22,11 @@ package struct NetworkTable: Sendable {
         var defined: [Double] { dice.flatMap { $0.compactMap(\.self) } }
     }
 
-    /// How a network differs from the one of its family in the first column.
+    /// The comparison of a network with the one of its family in the first column.
     package struct Comparison: Sendable {
         /// The differences of Dice over all pairs: the same case and structure.
         package var differences: SampleSummary
-        /// Whether they lie to one side of zero.
+        /// A Boolean value indicating whether they lie to one side of zero.
         package var test: WilcoxonTest
         /// The test's p-value, corrected for all comparisons of the table.
         package var adjustedPValue: Double
@@ -34,7 +34,7 @@ package struct NetworkTable: Sendable {
 
     /// The page's title.
     package var title: String
-    /// What the networks share.
+    /// The common setup of the networks.
     package var summary: String
     /// The rows.
     package var families: [String]
@@ -48,11 +48,12 @@ package struct NetworkTable: Sendable {
     package var networks: [[Measured?]]
     /// Published mean Dice by row and column.
     package var published: [[Double?]]
-    /// Where the published figures come from and how far they can be relied on.
+    /// The source and reliability of the published figures.
     package var publishedSource: String
-    /// Whether the published figures were read in the publication itself.
+    /// A Boolean value indicating whether the published figures were read in the publication
+    /// itself.
     package var arePublishedChecked: Bool
-    /// What is not as published.
+    /// The deviations from the publication.
     package var deviations: [String]
     /// Versions, settings and the like.
     package var provenance: [(name: String, value: String)]
@@ -120,10 +121,10 @@ package struct NetworkTable: Sendable {
         }
     }
 
-    /// How many networks there are to be.
+    /// The planned number of networks.
     var count: Int { families.count * recalibrations.count }
 
-    /// How many of them are finished.
+    /// The number of finished networks.
     var finishedCount: Int { networks.joined().count { $0 != nil } }
 
     /// The table as a file: a row a network, `n/a` where it is missing.

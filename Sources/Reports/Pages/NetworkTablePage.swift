@@ -20,7 +20,7 @@ extension NetworkTable {
         families.indices.flatMap { row in recalibrations.indices.map { (row, $0) } }
     }
 
-    /// What stands beside a published figure that nobody looked up.
+    /// The mark of published figures that were not checked.
     private var unchecked: String { arePublishedChecked ? "" : " (unchecked)" }
 
     private func name(_ row: Int, _ column: Int) -> String {

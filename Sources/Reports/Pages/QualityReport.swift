@@ -42,7 +42,7 @@ extension Report {
                 }, provenance: provenance)
     }
 
-    /// What is shown of each structure.
+    /// The measures shown for each structure.
     private static var qualityMeasures:
         [(shown: ReportMetric, value: (ScanQuality.Structure) -> Double?)]
     {

@@ -5,7 +5,7 @@ public import Volumes
 
 /// A quantity that a report shows for each case and structure.
 public struct ReportMetric: Sendable, Hashable {
-    /// What stands for a case's structures together.
+    /// The summary statistic over a case's structures.
     public enum CaseFigure: String, Sendable, Hashable {
         /// Their mean.
         case mean
@@ -19,13 +19,14 @@ public struct ReportMetric: Sendable, Hashable {
     public var name: String
     /// Its unit, such as `mm`; empty for a plain number.
     public var unit: String
-    /// Which values are good; `nil` where size says nothing, as for volumes.
+    /// The direction of better values; `nil` where there is none, as for volumes.
     public var direction: MetricDirection?
     /// Decimals shown.
     public var decimals: Int
-    /// What stands for a case's structures together.
+    /// The summary statistic over a case's structures.
     public var caseFigure: CaseFigure
-    /// Whether plots have a logarithmic axis: for values above 0 of many orders of magnitude.
+    /// A Boolean value indicating whether plots have a logarithmic axis: for values above 0 of many
+    /// orders of magnitude.
     public var isLogarithmic: Bool
 
     /// Makes a metric.
@@ -54,9 +55,10 @@ public struct ReportCase: Sendable, Hashable {
     public var penalties: [ReportMetric: Set<UInt16>] = [:]
     /// The reason why the case has failed, in one sentence; `nil` where it has not.
     public var failure: String?
-    /// Whether quality control takes the segmentation for a failure.
+    /// A Boolean value indicating whether quality control takes the segmentation for a failure.
     public var hasLikelyFailed = false
-    /// Whether the case could not be measured, so that it is in no figure.
+    /// A Boolean value indicating whether the case could not be measured, so that it is in no
+    /// figure.
     public var isUnmeasured = false
     /// Remarks for a reader, gravest first, such as `Left-Amygdala is missing`.
     public var flags: [String]
@@ -77,26 +79,9 @@ public struct ReportCase: Sendable, Hashable {
     }
 }
 
-/// What the viewer shows of a case: volumes on one grid, each of which may be missing.
-public struct ReportVolumes: Sendable {
-    /// The scan.
-    public var scan: Volume?
-    /// The segmentation under test.
-    public var prediction: LabelMap?
-    /// The segmentation it is measured against.
-    public var reference: LabelMap?
-
-    /// Collects the volumes of a case.
-    public init(scan: Volume? = nil, prediction: LabelMap? = nil, reference: LabelMap? = nil) {
-        self.scan = scan
-        self.prediction = prediction
-        self.reference = reference
-    }
-}
-
 /// One line about where a report comes from.
 public struct ReportFact: Sendable, Hashable {
-    /// What is told, such as `Model`.
+    /// The name of the fact, such as `Model`.
     public var name: String
     /// The fact.
     public var value: String
@@ -120,19 +105,19 @@ public struct Report: Sendable, Hashable {
     public var summary: String
     /// The structures, in the order of the plots.
     public var table: LabelTable
-    /// What was measured; the first is what cases are ordered by.
+    /// The metrics; cases are ordered by the first.
     public var metrics: [ReportMetric]
     /// The cases.
     public var cases: [ReportCase]
-    /// Where the numbers come from: versions, options, hashes, conventions.
+    /// The provenance of the numbers: versions, options, hashes, conventions.
     public var provenance: [ReportFact]
-    /// What the cases are told apart by, or `nil` for nothing.
+    /// The grouping of the cases, or `nil` for none.
     public var groups: CaseGroups?
     /// Remarks on the whole report, a sentence each.
     public var notes: [String] = []
-    /// How the cases differ from another run's, or `nil` without one.
+    /// The comparison with another run, or `nil` without one.
     public var comparison: EvaluationComparison?
-    /// What that run is called.
+    /// The name of that run.
     public var comparedRun = ""
 
     /// Makes a report.
@@ -243,23 +228,24 @@ public struct Report: Sendable, Hashable {
 }
 
 extension Report {
-    /// Whether a structure has a penalty in place of a distance in some case.
+    /// Returns whether a structure has a penalty in place of a distance in some case.
     func hasPenalties(of metric: ReportMetric, structure: Structure) -> Bool {
         cases.contains { $0.penalties[metric]?.contains(structure.index) == true }
     }
 }
 
 extension ReportCase {
-    /// What was measured, if it is defined.
+    /// The measured value, if it is defined.
     func value(of metric: ReportMetric, structure: Structure) -> Double? {
         guard let value = values[metric]?[structure.index], value.isFinite else { return nil }
         return value
     }
 
-    /// Whether penalties are among the values of a metric.
+    /// Returns whether penalties are among the values of a metric.
     func hasPenalties(of metric: ReportMetric) -> Bool { penalties[metric]?.isEmpty == false }
 
-    /// What stands for the structures where a metric is defined; `nil` where it is nowhere.
+    /// The summary statistic over the structures where a metric is defined; `nil` if there are
+    /// none.
     func figure(of metric: ReportMetric, table: LabelTable) -> Double? {
         let defined = table.structures.compactMap { value(of: metric, structure: $0) }
         return switch metric.caseFigure {

@@ -272,7 +272,7 @@ extension Report {
         """
     }
 
-    /// Whether it can be said which structure of a case is the worst.
+    /// A Boolean value indicating whether it can be said which structure of a case is the worst.
     private var hasWorstStructures: Bool {
         metrics.first.map { $0.direction != nil } ?? false
     }
@@ -373,7 +373,7 @@ extension Report {
 }
 
 extension ReportCase {
-    /// How much a reader should look at the case, where no metric decides.
+    /// The priority of a case for review, where no metric decides.
     fileprivate var weight: Double {
         (failure == nil ? 0 : 1_000_000) + (hasLikelyFailed ? 100_000 : 0)
             + (severity ?? Double(flags.count))

@@ -2,8 +2,7 @@ import Foundation
 import PageResources
 public import Volumes
 
-/// What a training has come to, as a page to read: curves, accuracy, the worst slices, and what it
-/// was made of.
+/// A page about a training: curves, accuracy, worst slices, and its data and options.
 public struct TrainingPage: Sendable {
     /// A line of a training's log.
     public struct Row: Sendable, Hashable {
@@ -49,9 +48,9 @@ public struct TrainingPage: Sendable {
     public struct Accuracy: Sendable, Hashable {
         /// The planes.
         public var name: String
-        /// Of all structures.
+        /// The mean over all structures.
         public var mean: Double
-        /// Of each structure of the table; `nil` where it is in no case.
+        /// The value of each structure of the table; `nil` where no case contains it.
         public var perStructure: [Double?]
 
         /// Makes a column.

@@ -35,7 +35,7 @@ struct AnatomicalView {
         origin + index.x * strides[0] + index.y * strides[1] + index.z * strides[2]
     }
 
-    /// How many voxels of each slice fulfil a condition, for each anatomical axis.
+    /// The number of voxels of each slice that satisfy a condition, for each anatomical axis.
     ///
     /// - Parameter isCounted: Tells by the position in storage.
     /// - Returns: Three lists, from left, back and bottom on.

@@ -7,11 +7,11 @@ import Volumes
 /// The pictures of one case as the page's viewer reads them: gray levels and label codes of a box
 /// around what is labelled, from left to right, back to front and bottom to top.
 package struct CaseImages {
-    /// How an array's voxels lie in the box.
+    /// The placement of an array's voxels in the box.
     package struct Lattice: Hashable {
         /// Voxels along left-right, back-front and down-up.
         package var size: SIMD3<Int>
-        /// How many of the scan's voxels one of them stands for, along the same axes.
+        /// The number of the scan's voxels per voxel, along the same axes.
         package var factor: SIMD3<Int>
     }
 
@@ -20,17 +20,17 @@ package struct CaseImages {
 
     /// Voxels of the whole scan along left-right, back-front and down-up.
     package let fullSize: SIMD3<Int>
-    /// Where the box begins in it.
+    /// The start of the box in the array.
     package let origin: SIMD3<Int>
     /// Voxels of the box.
     package let extent: SIMD3<Int>
     /// Voxel edges in millimetres.
     package let spacing: SIMD3<Double>
-    /// How the gray levels lie.
+    /// The placement of the gray levels.
     package let scanLattice: Lattice
     /// The gray levels, x fastest; `nil` without a scan.
     package private(set) var scan: [UInt8]?
-    /// How the labels lie.
+    /// The placement of the labels.
     package let labelLattice: Lattice
     /// The label of each code; code 0 is background.
     package let labelOfCode: [UInt16]
@@ -137,7 +137,7 @@ package struct CaseImages {
 }
 
 extension CaseImages.Lattice {
-    /// How many voxels there are.
+    /// The number of voxels.
     package var count: Int { size.x * size.y * size.z }
 
     /// Blocks of voxels, as near to cubes as can be, so that no more than `voxels` cover a box.

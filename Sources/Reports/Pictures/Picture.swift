@@ -3,7 +3,7 @@ public import Volumes
 
 /// Why a picture could not be encoded.
 public struct PictureError: Error, Hashable, CustomStringConvertible {
-    /// What libpng said.
+    /// The message of libpng.
     public let message: String
 
     /// One sentence with the next step.

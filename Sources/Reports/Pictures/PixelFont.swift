@@ -28,7 +28,7 @@ package enum PixelFont {
         }
     }
 
-    /// Whether a dot of a character is set; characters outside 32...126 are drawn as a box.
+    /// Returns whether a dot of a character is set; characters outside 32...126 are drawn as a box.
     package static func isSet(_ character: UInt8, column: Int, row: Int) -> Bool {
         let position = (32...126).contains(character) ? Int(character) - 32 : 95
         let line = lines[position / 16 * glyphHeight + row]

@@ -2,7 +2,7 @@ public import Volumes
 
 /// A slice three times side by side: the scan, the prediction over it, the reference over it.
 public struct SliceComparison: Sendable {
-    /// What is said of it.
+    /// The caption.
     public var caption: String
     /// The three of them.
     public var picture: Picture

@@ -14,21 +14,21 @@ package struct SliceTile {
     package var width: Int
     /// Pixels down.
     package var height: Int
-    /// What stands above it.
+    /// The caption above it.
     package var caption: String
 }
 
 /// Draws single slices: the gray scan, colored labels over it, letters for the directions.
 struct SliceRenderer {
-    /// How much of a structure's color covers the scan inside it.
+    /// The opacity of a structure's color inside it.
     static let fillOpacity = 0.35
-    /// How much of it covers the scan along its border.
+    /// The opacity of a structure's color along its border.
     static let borderOpacity = 0.9
 
     let view: AnatomicalView
-    /// What is shown of each anatomical axis.
+    /// The displayed range of each anatomical axis.
     let shown: [Range<Int>]
-    /// Where the slices run, for each anatomical axis: within this range.
+    /// The range that slices are taken from, for each anatomical axis.
     let labelled: [Range<Int>]
     /// The color of each possible label.
     let colors: [LabelColor]
@@ -168,7 +168,7 @@ struct SliceRenderer {
     }
 }
 
-/// Which voxels the pixels along one side of a slice show.
+/// The sampling of voxels by the pixels along one side of a slice.
 ///
 /// The first pixel lies at the upper end of the range, as the display asks for on every axis.
 private struct Sampling {

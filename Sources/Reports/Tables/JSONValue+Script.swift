@@ -1,3 +1,5 @@
+import Files
+
 extension JSONValue {
     /// The value on one line, to stand inside a page or a script.
     ///
@@ -28,7 +30,7 @@ private func scriptQuoted(_ text: String) -> String {
     }
     if isPlain { return "\"" + text + "\"" }
     var result = ""
-    for unit in JSONValue.quoted(text).utf16 {
+    for unit in quotedForJSON(text).utf16 {
         switch unit {
         case 0x3c, 0x3e, 0x26, 0x7f...:
             let code = String(unit, radix: 16)

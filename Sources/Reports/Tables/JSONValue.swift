@@ -1,3 +1,5 @@
+import Files
+
 /// JSON as Python's `json.dump(…, indent=4, sort_keys=True, ensure_ascii=False)` writes it; numbers
 /// that JSON does not have become `null`.
 indirect enum JSONValue: Sendable {
@@ -20,7 +22,7 @@ indirect enum JSONValue: Sendable {
                 $0.key.unicodeScalars.lexicographicallyPrecedes($1.key.unicodeScalars)
             }
             let lines = sorted.map { key, value in
-                "\(inner)\(Self.quoted(key)): \(value.text(indentation: inner))"
+                "\(inner)\(quotedForJSON(key)): \(value.text(indentation: inner))"
             }
             return lines.isEmpty
                 ? "{}" : "{\n\(lines.joined(separator: ",\n"))\n\(indentation)}"
@@ -28,30 +30,10 @@ indirect enum JSONValue: Sendable {
             let lines = values.map { inner + $0.text(indentation: inner) }
             return lines.isEmpty
                 ? "[]" : "[\n\(lines.joined(separator: ",\n"))\n\(indentation)]"
-        case .string(let text): return Self.quoted(text)
+        case .string(let text): return quotedForJSON(text)
         case .integer(let value): return String(value)
         case .null: return "null"
         case .number(let value): return value.isFinite ? String(value) : "null"
         }
-    }
-
-    static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\t": result += "\\t"
-            case "\u{8}": result += "\\b"
-            case "\u{C}": result += "\\f"
-            case "\u{0}"..."\u{1F}":
-                let code = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - code.count) + code
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

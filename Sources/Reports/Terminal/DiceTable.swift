@@ -12,7 +12,8 @@ public struct DiceTable: Sendable, Hashable {
         public var hausdorff95Millimeters: Double?
         /// The mean of its surface Dice over the cases, or `nil` where there is none.
         public var surfaceDice: Double?
-        /// Whether distances in the mean are penalties: the image's diagonal.
+        /// A Boolean value indicating whether distances in the mean are penalties: the image's
+        /// diagonal.
         public var hasPenaltyDistances = false
 
         /// Makes a row.

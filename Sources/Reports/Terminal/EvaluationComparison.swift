@@ -1,7 +1,7 @@
 public import SegmentationMetrics
 public import Volumes
 
-/// How two runs differ that were measured against the same references.
+/// The comparison of two runs evaluated against the same references.
 public struct EvaluationComparison: Sendable, Hashable {
     /// One metric's differences.
     public struct Entry: Sendable, Hashable {
@@ -16,7 +16,7 @@ public struct EvaluationComparison: Sendable, Hashable {
     /// The metrics that are compared, Dice first.
     public let entries: [Entry]
 
-    /// What is compared.
+    /// The compared metrics.
     public static let metrics: [StructureMetric] = [
         .dice, .surfaceDice, .hausdorff95, .meanSurfaceDistance, .absoluteVolumeDifference,
     ]

@@ -6,7 +6,7 @@ import Synchronization
 /// Any task may call it; several scans may be under way at once. Progress goes to the standard
 /// error, JSON records to the standard output, so that one can be piped without the other.
 public final class ProgressDisplay: Sendable {
-    /// What is shown.
+    /// The form of the terminal output.
     public enum Mode: Sendable, Hashable {
         /// One line on a terminal that is written over, at most ten times a second.
         case live(TerminalStyle)
@@ -39,7 +39,7 @@ public final class ProgressDisplay: Sendable {
         var isLineShown = false
     }
 
-    /// What the display shows.
+    /// The mode of the display.
     public let mode: Mode
     private let total: Int
     private let state = Mutex(State())

@@ -1,14 +1,15 @@
 import Foundation
 
-/// What may be written to an output: live lines, colors, characters outside ASCII, how wide.
+/// The capabilities of an output: live lines, colors, characters outside ASCII, width.
 public struct TerminalStyle: Sendable, Hashable {
-    /// Whether a line may be written over: the output is a terminal that understands it.
+    /// A Boolean value indicating whether a line may be written over: the output is a terminal that
+    /// understands it.
     public var isInteractive: Bool
     /// Columns across.
     public var columns: Int
-    /// Whether colors may be used.
+    /// A Boolean value indicating whether colors may be used.
     public var usesColor: Bool
-    /// Whether characters outside ASCII may be used.
+    /// A Boolean value indicating whether characters outside ASCII may be used.
     public var usesUnicode: Bool
 
     /// Makes a style.

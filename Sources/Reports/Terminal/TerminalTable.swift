@@ -26,7 +26,7 @@ package struct TerminalTable: Sendable {
     struct Row: Sendable {
         var cells: [String]
         var color: TerminalColor?
-        /// What stands behind the last column.
+        /// The text after the last column.
         var suffix = ""
     }
 

@@ -27,7 +27,7 @@ public func visibleText(_ text: String) -> String {
     return String(result)
 }
 
-/// How many terminal columns a character takes: 0, 1 or 2.
+/// The number of terminal columns of a character: 0, 1 or 2.
 ///
 /// Source: the wide ranges of Unicode Standard Annex 11, rounded to whole blocks.
 func terminalColumns(of character: Character) -> Int {
@@ -47,7 +47,7 @@ func terminalColumns(of character: Character) -> Int {
     }
 }
 
-/// How many terminal columns a text takes.
+/// The number of terminal columns of a text.
 func terminalColumns(of text: String) -> Int {
     text.reduce(0) { $0 + terminalColumns(of: $1) }
 }

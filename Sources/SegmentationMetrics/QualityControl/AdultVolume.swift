@@ -29,7 +29,8 @@ public struct AdultVolume: Sendable, Hashable {
     /// The entry of a structure, if there is one.
     public static func named(_ name: String) -> AdultVolume? { entryOfName[name] }
 
-    /// Whether a table names every structure, so that shares mean the same as in this table.
+    /// Returns whether a table names every structure, so that shares mean the same as in this
+    /// table.
     static func isJudged(by names: some Sequence<String>) -> Bool {
         Set(entryOfName.keys).isSubset(of: Set(names))
     }

@@ -15,7 +15,7 @@ public struct QualityThresholds: Sendable, Hashable, Codable {
     public var adultDeviation: Double
     /// For the labelled voxels of an outermost slice, as a share of those of the fullest.
     public var edgeFraction: Double
-    /// How many scans of a run must hold a structure before its volumes have z-scores.
+    /// The number of scans that must contain a structure before its volumes have z-scores.
     public var scansForZScores: Int
 
     /// 5: Iglewicz and Hoaglin (1993) recommend 3.5 for one value, beyond which one normal value in

@@ -8,12 +8,12 @@ public struct QualityInput: Sendable, Hashable, Codable {
         public var label: UInt16
         /// Its volume in mm³; 0 where it is missing.
         public var volumeCubicMillimeters: Double
-        /// How many fragments it falls into.
+        /// The number of its fragments.
         public var fragmentCount: Int
         /// The share of its voxels outside of the largest fragment.
         public var fractionOutsideLargest: Double
-        /// How far the planes' networks disagree on it, or `nil` where it is not known: 1 minus
-        /// the mean Dice coefficient of the planes' own label maps, two by two.
+        /// The disagreement of the planes' networks on it, or `nil` if unknown: 1 minus the mean
+        /// pairwise Dice coefficient of the planes' own label maps.
         public var planeDisagreement: Double?
         /// The mean probability that the networks give the structure inside it, or `nil` where it
         /// is not known.
@@ -114,7 +114,7 @@ public enum QualityGrade: String, Sendable, Hashable, Codable, Comparable, CaseI
         self = severity > 5 ? .grave : severity > 2 ? .serious : .minor
     }
 
-    /// Whether a grade weighs less than another.
+    /// Returns whether a grade weighs less than another.
     public static func < (first: QualityGrade, second: QualityGrade) -> Bool {
         first.rank < second.rank
     }
@@ -132,7 +132,7 @@ public struct QualityFlag: Sendable, Hashable, Codable {
     /// The measured value: a volume in mm³ where the structure is missing (0) or all are meant, a
     /// z-score, an asymmetry, a fraction or a disagreement.
     public var value: Double
-    /// How many times its threshold the value is, at most ``ScanQuality/largestSeverity``.
+    /// The ratio of the value to its threshold, at most ``ScanQuality/largestSeverity``.
     public var severity: Double
     /// A sentence for people, such as "Left-Amygdala is missing".
     public var reason: String
@@ -157,11 +157,11 @@ public struct ScanQuality: Sendable, Hashable, Codable {
         /// `(L - R) / (L + R)` of the pair it belongs to: positive where the left one is larger,
         /// ±1 where one is missing; `nil` where it has no counterpart or both are missing.
         public var asymmetry: Double?
-        /// How many fragments it falls into.
+        /// The number of its fragments.
         public var fragmentCount: Int
         /// The share of its voxels outside of the largest fragment.
         public var fractionOutsideLargest: Double
-        /// How far the planes' networks disagree on it, where it is known.
+        /// The disagreement of the planes' networks on it, if known.
         public var planeDisagreement: Double?
         /// The mean probability that the networks give it inside it, where it is known.
         public var meanProbability: Double?
@@ -169,11 +169,12 @@ public struct ScanQuality: Sendable, Hashable, Codable {
         public var labelledShare: Double?
         /// The distance of that share from adults', in standard deviations of its logarithm.
         public var adultDeviation: Double?
-        /// Whether it touches the edge of the field of view, so that its volume is a part of it.
+        /// A Boolean value indicating whether it touches the edge of the field of view, so that its
+        /// volume is a part of it.
         public var isCut = false
 
-        /// How far the structure can be relied on, 0...1: the smaller of the mean probability inside
-        /// it and the agreement of the planes; `nil` where neither is known.
+        /// The confidence in the structure, 0...1: the smaller of its mean probability and the
+        /// agreement of the planes; `nil` if neither is known.
         public var confidence: Double? {
             [meanProbability, planeDisagreement.map { 1 - $0 }].compactMap(\.self).min()
         }
@@ -186,7 +187,7 @@ public struct ScanQuality: Sendable, Hashable, Codable {
 
     /// The scan's name.
     public var name: String
-    /// How suspicious the scan is: above 1 exactly where there is a flag.
+    /// The severity of the scan's worst finding: above 1 exactly if there is a flag.
     ///
     /// The sum of the flags' severities or, without flags, the largest of all severities.
     public var score: Double
@@ -199,8 +200,9 @@ public struct ScanQuality: Sendable, Hashable, Codable {
     /// The faces of the field of view that the segmentation touches, the largest contact first.
     public var edgeContacts: [EdgeContact]
 
-    /// Whether so much is unusual that no figure of the scan should be used unseen: the score is
-    /// above ``failureScore``, or the whole is of no adult's size, or cut.
+    /// A Boolean value indicating whether so much is unusual that no figure of the scan should be
+    /// used unseen: the score is above ``failureScore``, or the whole is of no adult's size, or
+    /// cut.
     public var hasLikelyFailed: Bool {
         score > Self.failureScore
             || flags.contains {

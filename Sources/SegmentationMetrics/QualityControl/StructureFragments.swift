@@ -9,7 +9,7 @@ public struct StructureFragments: Sendable, Hashable, Codable {
     public var label: UInt16
     /// Voxels that carry it.
     public var voxelCount: Int
-    /// How many fragments they form; 0 where the map does not hold the structure.
+    /// The number of fragments; 0 if the map does not contain the structure.
     public var fragmentCount: Int
     /// Voxels of the largest fragment.
     public var largestVoxelCount: Int
@@ -60,7 +60,7 @@ private struct LabelRuns {
     }
 
     private let rowsPerSlice: Int
-    /// Where each row's runs begin, and where the last one's end.
+    /// The index of each row's first run, and the end of the last row's.
     private var firstRunOfRow: [Int] = [0]
     private var runs: [Run] = []
     /// Leads from each run to an earlier one of its fragment; the first one leads to itself.

@@ -1,6 +1,6 @@
 /// Categories of cases, such as the sex or the age of the participants.
 public struct CaseGroups: Sendable, Hashable {
-    /// What tells the cases apart, such as `sex`.
+    /// The name of the grouping variable, such as `sex`.
     public let name: String
     /// The categories, in the order of tables.
     public let categories: [String]

@@ -1,10 +1,10 @@
-/// Which values of a metric are good.
+/// The direction of better values of a metric.
 public enum MetricDirection: String, Sendable, Hashable, Codable {
     /// Large ones, such as Dice coefficients.
     case higherIsBetter = "higher-is-better"
     /// Small ones, such as distances.
     case lowerIsBetter = "lower-is-better"
-    /// Those near to zero on either side, such as differences of volume.
+    /// Values near zero on either side are best, such as volume differences.
     case zeroIsBest = "zero-is-best"
 
     /// A number that grows as a value gets worse.
@@ -16,7 +16,7 @@ public enum MetricDirection: String, Sendable, Hashable, Codable {
         }
     }
 
-    /// Whether a change of values is a gain; `nil` where the sign of a change says nothing.
+    /// Returns whether a change of values is a gain; `nil` where the sign of a change says nothing.
     public func isGain(_ change: Double) -> Bool? {
         switch self {
         case .higherIsBetter: change > 0

@@ -1,4 +1,4 @@
-/// How far each value of a sample lies from the median, in robust standard deviations.
+/// The distance of each value of a sample from the median, in robust standard deviations.
 ///
 /// The result is `(x - median) / (1.4826 MAD)`, where MAD is the median distance from the median
 /// and the factor makes its unit the standard deviation of a normal sample: a few wrong values

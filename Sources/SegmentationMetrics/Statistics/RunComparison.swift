@@ -1,4 +1,4 @@
-/// How two runs differ on the same cases.
+/// The comparison of two runs on the same cases.
 public struct RunComparison: Sendable, Hashable, Codable {
     /// The differences of one structure, or of the mean over structures.
     public struct Difference: Sendable, Hashable, Codable {
@@ -6,7 +6,8 @@ public struct RunComparison: Sendable, Hashable, Codable {
         public var label: UInt16?
         /// The run's values minus the other's; a pair in which either is undefined is undefined.
         public var summary: SampleSummary
-        /// Whether the differences lie to one side of zero; `nil` where no pair is defined.
+        /// A Boolean value indicating whether the differences lie to one side of zero; `nil` where
+        /// no pair is defined.
         public var test: WilcoxonTest?
         /// The test's p-value, corrected for testing each structure.
         ///

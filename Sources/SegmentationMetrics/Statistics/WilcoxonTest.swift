@@ -1,6 +1,7 @@
 import Foundation
 
-/// Whether paired differences lie to one side of zero: Wilcoxon's signed-rank test, two-sided.
+/// A Boolean value indicating whether paired differences lie to one side of zero: Wilcoxon's
+/// signed-rank test, two-sided.
 ///
 /// Differences of zero are left out. The others are ranked by magnitude, equal ones sharing the
 /// mean of their ranks, and the ranks of the positive and of the negative ones are added up. Of
@@ -13,7 +14,7 @@ import Foundation
 ///
 /// Source: Wilcoxon, Biometrics Bulletin 1(6), 1945, <https://doi.org/10.2307/3001968>.
 public struct WilcoxonTest: Sendable, Hashable, Codable {
-    /// Where a p-value comes from.
+    /// The method of computing a p-value.
     public enum Method: String, Sendable, Hashable, Codable {
         /// All assignments of signs, counted.
         case exact
@@ -21,17 +22,17 @@ public struct WilcoxonTest: Sendable, Hashable, Codable {
         case normalApproximation = "normal-approximation"
     }
 
-    /// How many pairs there are.
+    /// The number of pairs.
     public var pairCount: Int
-    /// How many of them differ by zero and are left out.
+    /// The number of pairs without a difference, which are left out.
     public var zeroCount: Int
     /// The sum of the positive differences' ranks.
     public var positiveRankSum: Double
     /// The sum of the negative differences' ranks.
     public var negativeRankSum: Double
-    /// How likely two equal methods give rank sums at least that far apart.
+    /// The probability that two equal methods give rank sums at least that far apart.
     public var pValue: Double
-    /// Where the p-value comes from.
+    /// The method of computing the p-value.
     public var method: Method
 
     /// The smaller of both rank sums: the test's statistic as scipy gives it.
@@ -57,13 +58,13 @@ public struct WilcoxonTest: Sendable, Hashable, Codable {
 
 /// Ranks of magnitudes, doubled so that shared ranks are whole numbers too.
 private struct SignedRanks {
-    /// How many differences there are.
+    /// The number of differences.
     let count: Int
     /// Twice each rank.
     private(set) var doubledRanks: [Int] = []
     /// Twice the sum of the positive differences' ranks.
     private(set) var doubledPositiveSum = 0
-    /// How many differences share each rank that several share.
+    /// The number of differences at each tied rank.
     private(set) var tieSizes: [Int] = []
 
     init(of differences: [Double]) {

@@ -1,6 +1,6 @@
 public import Volumes
 
-/// How well a case was segmented: its structures, and figures over all of them.
+/// The metrics of one case: for each structure, and over all of them.
 public struct CaseMetrics: Sendable, Hashable, Codable {
     /// Whose definitions were followed, and the tolerance.
     public var options: MetricOptions

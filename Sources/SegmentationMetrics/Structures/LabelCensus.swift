@@ -2,7 +2,7 @@ import Dispatch
 import Parallel
 import Volumes
 
-/// Where one structure lies in a prediction and in its reference, and how much of it.
+/// The extent and voxel counts of one structure in a prediction and in its reference.
 struct LabelCensus {
     /// One map's voxels of a structure.
     struct Extent {

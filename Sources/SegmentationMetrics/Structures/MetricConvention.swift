@@ -51,15 +51,16 @@ public enum MetricConvention: String, Sendable, Hashable, Codable, CaseIterable 
     /// Neither has a surface Dice; it is MONAI's.
     case nnunet
 
-    /// Whether a surface is made of area-weighted elements rather than of border voxels.
+    /// A Boolean value indicating whether a surface is made of area-weighted elements rather than
+    /// of border voxels.
     var usesSurfaceElements: Bool { self == .surfaceDistance }
 }
 
-/// How label maps are measured.
+/// Options of measuring label maps.
 public struct MetricOptions: Sendable, Hashable, Codable {
     /// Whose definitions are followed.
     public var convention: MetricConvention
-    /// How far apart two surfaces may lie to agree, in millimetres: for the surface Dice.
+    /// The tolerance of the surface Dice, in millimetres.
     public var toleranceMillimeters: Double
 
     /// Makes options.

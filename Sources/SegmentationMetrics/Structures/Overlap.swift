@@ -1,6 +1,6 @@
 public import Volumes
 
-/// How the voxels of one structure agree between a prediction and a reference.
+/// The overlap counts of one structure between a prediction and a reference.
 public struct OverlapCounts: Sendable, Hashable, Codable {
     /// The structure's value in both maps.
     public var label: UInt16

@@ -8,7 +8,7 @@ public import Volumes
 public struct StructureMeasurement: Sendable, Hashable, Codable {
     /// The structure's value in both maps.
     public var label: UInt16
-    /// How its voxels agree.
+    /// The overlap counts of its voxels.
     public var counts: OverlapCounts
     /// The structure's volume in the prediction, in mm³.
     public var predictionVolumeCubicMillimeters: Double
@@ -43,7 +43,7 @@ public struct StructureMeasurement: Sendable, Hashable, Codable {
 
     /// The largest distance from a point of either surface to the other, in mm.
     public var hausdorffMillimeters: Double?
-    /// As the Hausdorff distance, with the 95th percentile in place of the largest distance.
+    /// The Hausdorff distance with the 95th percentile in place of the maximum.
     public var hausdorff95Millimeters: Double?
     /// The mean distance between the surfaces, both directions together (ASSD), in mm.
     public var meanSurfaceDistanceMillimeters: Double?
@@ -63,23 +63,21 @@ public struct StructureMeasurement: Sendable, Hashable, Codable {
         abs(predictionVolumeCubicMillimeters - referenceVolumeCubicMillimeters)
     }
 
-    /// Whether the prediction has no voxel of the structure.
+    /// A Boolean value indicating whether the prediction has no voxel of the structure.
     public var isAbsentInPrediction: Bool { counts.predictionVoxels == 0 }
 
-    /// Whether the reference has no voxel of the structure.
+    /// A Boolean value indicating whether the reference has no voxel of the structure.
     public var isAbsentInReference: Bool { counts.referenceVoxels == 0 }
 
-    /// Whether only one of the two maps holds the structure.
+    /// A Boolean value indicating whether only one of the two maps holds the structure.
     public var isOneSided: Bool { isAbsentInPrediction != isAbsentInReference }
 
-    /// Whether the distances are no distances but the image's diagonal, which
-    /// ``MetricConvention/surfaceDistance`` counts where only one of the two maps holds the structure.
+    /// A Boolean value indicating whether the distances are no distances but the image's diagonal,
+    /// which ``MetricConvention/surfaceDistance`` counts where only one of the two maps holds the
+    /// structure.
     public var hasPenaltyDistances: Bool { isOneSided && hausdorffMillimeters != nil }
 
-    /// The value of a metric, or `nil` where it is undefined.
-    public subscript(metric: StructureMetric) -> Double? { metric.value(self) }
-
-    /// Where the structure was found.
+    /// The presence of the structure in the two maps.
     public var presence: StructurePresence {
         switch (isAbsentInPrediction, isAbsentInReference) {
         case (false, false): .inBoth
@@ -114,7 +112,7 @@ public struct StructureMeasurement: Sendable, Hashable, Codable {
     }
 }
 
-/// In which maps a structure occurs.
+/// The presence of a structure in prediction and reference.
 public enum StructurePresence: String, Sendable, Hashable, Codable, CaseIterable {
     /// In the prediction and in the reference.
     case inBoth = "both"

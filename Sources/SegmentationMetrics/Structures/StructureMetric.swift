@@ -21,7 +21,7 @@ public struct StructureMetric: Sendable, Identifiable {
     public let title: String
     /// The unit of its values.
     public let unit: Unit
-    /// Which values are good; `nil` where size says nothing.
+    /// The direction of better values; `nil` where there is none.
     public let direction: MetricDirection?
     /// Its value for a structure, or `nil` where it is undefined.
     public let value: @Sendable (StructureMeasurement) -> Double?
@@ -46,13 +46,13 @@ public struct StructureMetric: Sendable, Identifiable {
         }
     }
 
-    /// Whether the metric is a distance between surfaces or centres, whose value can be a penalty
-    /// (``StructureMeasurement/hasPenaltyDistances``).
+    /// A Boolean value indicating whether the metric is a distance between surfaces or centres,
+    /// whose value can be a penalty (``StructureMeasurement/hasPenaltyDistances``).
     public var isDistance: Bool { unit == .millimeters }
 }
 
 extension StructureMetric: Hashable {
-    /// Whether two metrics have one name.
+    /// Returns whether two metrics have one name.
     public static func == (first: StructureMetric, second: StructureMetric) -> Bool {
         first.id == second.id
     }
@@ -174,4 +174,9 @@ extension StructureMetric {
     public static let headline: [StructureMetric] = [
         .dice, .surfaceDice, .hausdorff95, .meanSurfaceDistance, .relativeVolumeDifference,
     ]
+}
+
+extension StructureMeasurement {
+    /// The value of a metric, or `nil` where it is undefined.
+    public subscript(metric: StructureMetric) -> Double? { metric.value(self) }
 }

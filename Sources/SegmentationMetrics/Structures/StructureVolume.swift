@@ -1,6 +1,6 @@
 public import Volumes
 
-/// How large a structure is.
+/// The volume of a structure.
 public struct StructureVolume: Sendable, Hashable, Codable {
     /// The structure's value in the label map.
     public var label: UInt16

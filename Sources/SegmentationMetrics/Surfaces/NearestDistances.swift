@@ -118,8 +118,8 @@ struct NearestDistances {
         return best
     }
 
-    /// How many steps along its row the nearest target is away from x; `Int.max` where there is
-    /// none within a number of steps.
+    /// The number of steps along its row from x to the nearest target; `Int.max` if there is none
+    /// within a number of steps.
     @inline(__always)
     private static func stepsToNearest(
         x: Int, words: UnsafeBufferPointer<UInt64>, start: Int, rowWords: Int, within limit: Int
@@ -164,7 +164,7 @@ struct NearestDistances {
     private struct FarPoint {
         var x: Int
         var row: Int
-        /// Where its distance goes.
+        /// The index of its distance in the result.
         var index: Int
     }
 

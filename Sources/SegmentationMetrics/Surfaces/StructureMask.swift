@@ -1,6 +1,6 @@
 import Volumes
 
-/// Where one structure lies in a box of voxels, one bit each, with a voxel of background around.
+/// The mask of one structure in a box of voxels, one bit per voxel, padded by one background voxel.
 ///
 /// Rows of bits run along x. Voxel `(1, 1, 1)` is the box's first; 0 and the last index on each
 /// axis are the background around it, also where the box touches the edge of the image.
@@ -60,7 +60,7 @@ struct StructureMask {
         }
     }
 
-    /// Which of four numbers of 16 bits are zero, the lowest in the lowest bit.
+    /// The mask of zeros among four 16-bit numbers, the lowest number in the lowest bit.
     @inline(__always)
     private static func bits(whereEqual differences: UInt64) -> UInt64 {
         let low: UInt64 = 0x7fff_7fff_7fff_7fff
@@ -130,10 +130,11 @@ struct StructureMask {
         return result
     }
 
-    /// How many bits are set.
+    /// The number of set bits.
     var voxelCount: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
 
-    /// Which corners of a cell belong to the structure, as ``SurfaceElements`` counts them.
+    /// The pattern of a cell's corners that belong to the structure, numbered as in
+    /// ``SurfaceElements``.
     @inline(__always)
     static func pattern(
         of words: UnsafeBufferPointer<UInt64>, rowWords: Int, size: GridSize, x: Int, row: Int

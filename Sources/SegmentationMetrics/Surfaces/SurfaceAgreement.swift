@@ -4,7 +4,7 @@ import Volumes
 struct DirectedDistances {
     /// Millimetres, one for each point; not empty.
     let distances: [Double]
-    /// How much each point counts: square millimetres of surface, or empty where each counts 1.
+    /// The weight of each point: square millimetres of surface, or empty where each counts 1.
     let weights: [Double]
     /// The weights' sum.
     let total: Double
@@ -79,7 +79,7 @@ struct DirectedDistances {
     }
 }
 
-/// How two surfaces of a structure agree.
+/// The agreement of two surfaces of a structure.
 struct SurfaceAgreement {
     var hausdorff: Double
     var hausdorff95: Double

@@ -1,6 +1,6 @@
 import Volumes
 
-/// How much of a structure's surface runs through a cell, for each of a cell's 256 patterns.
+/// The surface area in a cell for each of its 256 patterns.
 ///
 /// A cell is the cube between the centres of 2x2x2 voxels. Bit `x + 2y + 4z` of its pattern says
 /// whether the voxel at that corner belongs to the structure. The surface cuts cell edges between

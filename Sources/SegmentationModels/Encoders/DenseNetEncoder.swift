@@ -19,7 +19,7 @@ final class DenseNetEncoder: FeatureEncoder {
     let skipChannels: [Int]
     let bottomChannels: Int
 
-    /// Makes an encoder with so many layers a dense block.
+    /// Makes an encoder with the given number of layers per dense block.
     init(
         layers: [Int], recalibration: Recalibration, recalibratesOnce: Bool, inputChannels: Int
     ) throws {

@@ -85,13 +85,14 @@ final class InceptionEncoder: FeatureEncoder {
 private final class InceptionModule: Block {
     /// The channels of a module's convolutions.
     struct Widths {
-        /// Of the 1x1 convolution, or `nil` in a module that halves the size.
+        /// The channels of the 1x1 convolution, or `nil` in a module that halves the size.
         var single: Int?
-        /// Of 1x1 and 3x3.
+        /// The channels of the 1x1 and 3x3 convolutions.
         var triple: [Int]
-        /// Of 1x1 and twice 3x3.
+        /// The channels of the 1x1 and the two 3x3 convolutions.
         var double: [Int]
-        /// Of the 1x1 convolution after the pooling, or `nil` where that halves the size.
+        /// The channels of the 1x1 convolution after the pooling, or `nil` where that halves the
+        /// size.
         var pooled: Int?
         var reduction = Pooling2d.Reduction.average
 

@@ -8,7 +8,7 @@ struct EncodedFeatures<Value> {
         /// The features of a level, or `nil` where a decoder has to do without; `like` then gives
         /// the size.
         var skip: Value?
-        /// Where the maxima of the pooling were, for decoders that unpool.
+        /// The indices of the pooling's maxima, for decoders that unpool.
         var indices: Value?
         /// Something of the level's size.
         var like: Value

@@ -15,7 +15,7 @@ final class ResNetEncoder: FeatureEncoder {
     let skipChannels = [0, 64, 256, 512, 1024]
     let bottomChannels = 2048
 
-    /// Makes an encoder with so many blocks a stage.
+    /// Makes an encoder with the given number of blocks per stage.
     init(
         blocks: [Int], groups: Int = 1, baseWidth: Int = 64,
         selectiveKernel: SelectiveKernel? = nil, recalibration: Recalibration, inputChannels: Int

@@ -1,12 +1,12 @@
-/// What each plane's network alone takes every voxel for, to tell where the planes disagree.
-struct PlaneOpinions {
-    /// By plane, the likeliest output of each voxel, in storage order; none where none was kept.
+/// The labels of each plane's network alone, for measuring the disagreement between planes.
+struct PlaneLabels {
+    /// The argmax of each voxel by plane, in storage order; empty if none was kept.
     let outputs: [[UInt8]]
-    /// By plane, for each class its output.
+    /// The output of each class, by plane.
     let outputOfClass: [[Int]]
 
-    /// How far the planes disagree on each class: 1 minus the mean Dice coefficient of their own
-    /// labels, two by two; `nil` where no plane has the class.
+    /// The disagreement of the planes on each class: 1 minus the mean pairwise Dice coefficient of
+    /// their labels; `nil` where no plane has the class.
     ///
     /// Classes that share an output of either plane, as left and right do in sagittal slices, are
     /// compared as one.
@@ -57,7 +57,7 @@ struct PlaneOpinions {
             return result
         }
         let (groupInFirst, groupInSecond) = (groupOfOutput(first), groupOfOutput(second))
-        // How often each pair of outputs meets in a voxel.
+        // The number of voxels for each pair of outputs.
         var meetings = [Int](repeating: 0, count: 256 * 256)
         for (a, b) in zip(outputs[first], outputs[second]) { meetings[Int(a) << 8 | Int(b)] += 1 }
         var shared = [Int](repeating: 0, count: groups.count)
