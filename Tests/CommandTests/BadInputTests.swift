@@ -148,7 +148,7 @@ struct BadScan: Sendable, CustomTestStringConvertible {
             (["notes.md", "out"], "'notes.md' is not a scan"),
             (["a.nii", "notes.md"], "'notes.md' is a file, not a folder"),
             (["a.nii", "notes.md/out"], "a part of the path is a file"),
-            (["list.txt", "out"], "line 2 of 'list.txt': 'gone.nii' does not exist"),
+            (["list.txt", "out"], "line 2 of the list 'list.txt': 'gone.nii' does not exist"),
             (["a.nii", "b/a.nii", "out"], "'a.nii' and 'b/a.nii' would both be written"),
             (["a.nii", "out", "--model", "nothing"], "'nothing' is neither a shipped model"),
             (["a.nii", "out", "--model", "./nothing"], "'./nothing' cannot be read"),

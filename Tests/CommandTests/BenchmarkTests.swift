@@ -78,7 +78,10 @@ import Testing
         arguments: [
             (["--model", "nothing"], "nothing"),
             (["--network", "vnet"], "'vnet' is unknown to --network; choose from uNet, sdNet"),
-            (["--channels", "8"], "name a --network to choose its layers"),
+            (
+                ["--channels", "8"],
+                "--channels, --kernel, --recalibration and --classes need --network"
+            ),
             (["--network", "unet", "--kernel", "4"], "kernel must be odd"),
             (["--network", "unet", "--recalibration", "x"], "'x' is unknown to --recalibration"),
             (["--size", "256"], "--size must be rows and columns, such as 256x192, not '256'"),

@@ -315,9 +315,11 @@ private func status(_ folder: String, _ options: String...) throws -> [String: A
                 "segment-brain", [folder + "/list.txt"] + arguments.dropFirst() + ["--quiet"])
             #expect(result.status == 1)
             let failures = try rows(of: folder + "/out/failures.tsv")
-            #expect(failures.map { $0[0] } == ["gone", "annexed"])
-            #expect(failures[0][3].contains("line 3 of '\(folder)/list.txt'"))
-            #expect(failures[1][3].contains("line 4") && failures[1][4].contains("datalad get"))
+            #expect(failures.map { $0[0] } == ["gone (line 3)", "annexed (line 4)"])
+            #expect(failures[0][3].hasPrefix("Line 3 of the list '\(folder)/list.txt': "))
+            #expect(
+                failures[1][3].hasPrefix("Line 4 of the list ")
+                    && failures[1][4].contains("datalad get"))
             #expect(failures.map { $0[2] } == ["usage.input", "usage.input"])
             #expect(
                 try counts(in: folder + "/out")

@@ -12,7 +12,7 @@ import Volumes
     /// The same inside a field of view whose edges it does not touch.
     private func surrounded(_ labels: [UInt16]) -> LabelMap {
         var map = LabelMap(
-            grid: Grid(size: GridSize(6, 4, 3), affine: .identity),
+            grid: Grid(size: GridSize(6, 4, 3), affine: Affine(spacing: SIMD3(10, 10, 10))),
             labels: [UInt16](repeating: 0, count: 72))
         for (position, label) in labels.enumerated() {
             map[1 + position % 4, 1 + position / 4, 1] = label
@@ -92,20 +92,20 @@ import Volumes
             byName["good"]
                 == [
                     "good", "0.200", "ordinary", "0", "0", "0.000", "0.000", "0.060", "n/a", "n/a",
-                    "0.940", "0.004", "0.000", "n/a", "n/a",
+                    "0.940", "4.000", "0.000", "n/a", "n/a",
                 ])
         #expect(
             byName["asymmetric"]
                 == [
                     "asymmetric", "1.500", "flagged", "1", "0", "0.500", "0.000", "n/a", "n/a",
-                    "n/a", "n/a", "0.004", "0.000",
-                    "Thalamus: 1.0 mm3 on the left and 3.0 mm3 on the right", "n/a",
+                    "n/a", "n/a", "4.000", "0.000",
+                    "Thalamus: 1000 mm3 on the left and 3000 mm3 on the right", "n/a",
                 ])
         #expect(
             byName["missing"]
                 == [
                     "missing", "10.000", "flagged", "1", "1", "1.000", "0.000", "n/a", "n/a",
-                    "n/a", "n/a", "0.002", "0.000", "Right-Thalamus is missing", "an odd header",
+                    "n/a", "n/a", "2.000", "0.000", "Right-Thalamus is missing", "an odd header",
                 ])
         #expect(byName["apart"]?[6] == "0.250")
         #expect(byName["apart"]?[13] == "Right-Thalamus is missing")

@@ -20,7 +20,7 @@ import Volumes
                     name: "scan \(number)",
                     measurements: values.enumerated().map {
                         QualityInput.Measurement(
-                            label: UInt16($0 + 1), volumeCubicMillimeters: $1 < 0 ? 0 : 1,
+                            label: UInt16($0 + 1), volumeCubicMillimeters: $1 < 0 ? 0 : 10_000,
                             fragmentCount: 1, fractionOutsideLargest: 0,
                             planeDisagreement: max($1, 0))
                     })
