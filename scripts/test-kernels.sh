@@ -22,12 +22,16 @@ highest=${levels##* }
 has amx_bf16 || levels=${levels%"$highest"}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT INT TERM
+# The first level builds the tests.
+echo "Building the tests, and running those of compiled networks for: $levels"
+skip=
 for level in $levels; do
-    if ! SLICESEG_KERNELS=$level "$@" --skip-build --filter "$suites" >"$log" 2>&1; then
+    if ! SLICESEG_KERNELS=$level "$@" $skip --filter "$suites" >"$log" 2>&1; then
         cat "$log"
         echo "The tests of compiled networks fail with no higher instruction set than $level"
         exit 1
     fi
+    skip=--skip-build
     run=$(grep -o 'Test run with .*' "$log" | tail -1)
     case $run in
     *" 0 tests"* | "")
