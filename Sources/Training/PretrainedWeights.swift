@@ -13,7 +13,7 @@ public import Volumes
 public struct PretrainedWeights {
     /// The name of the model, for people.
     public let name: String
-    /// What names the weights in the identity of the training that begins with them.
+    /// The name of the weights in the identity of the training that begins with them.
     public let identity: String
     private let place: String
     private let sources: [Source]
@@ -57,7 +57,7 @@ public struct PretrainedWeights {
         ]
     }
 
-    /// What was taken over.
+    /// A record of what was taken over.
     public struct Transfer: Sendable, Hashable {
         /// The plane of the network that the weights were of.
         public var plane: Plane
@@ -139,7 +139,7 @@ public struct PretrainedWeights {
 /// Returns whether a tensor is of the last layer, which has a row for each output.
 private func isOfClassifier(_ name: String) -> Bool { name.hasPrefix("classifier.") }
 
-/// The names of the structures that each output stands for; the background's is empty.
+/// The names of the structures that each output stands for, `background` among them.
 private func outputNames(_ outputOfClass: [Int], _ table: LabelTable) -> [Set<String>] {
     var names = [Set<String>](repeating: [], count: (outputOfClass.max() ?? 0) + 1)
     for (member, output) in outputOfClass.enumerated() {

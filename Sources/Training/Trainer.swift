@@ -136,7 +136,8 @@ public final class PlaneTrainer {
             counts: source.classCounts,
             bounds: options.classWeights[0]...options.classWeights[1])
         let network = try SegmentationNetwork(architecture)
-        if let pretrained {
+        let resumes = resume && FileManager.default.fileExists(atPath: checkpointPath)
+        if let pretrained, !resumes {
             let transfer = try pretrained.copy(
                 into: network, plane: plane, outputOfClass: outputOfClass, table: table)
             try shiftClassifier(of: network, by: weights.map { adjustment(ofWeight: $0) })
@@ -150,7 +151,7 @@ public final class PlaneTrainer {
         }
         let optimizer = try makeOptimizer(network)
         var checkpoint = Checkpoint(step: 0, seconds: 0)
-        if resume, FileManager.default.fileExists(atPath: checkpointPath) {
+        if resumes {
             checkpoint = try .restore(
                 from: checkpointPath, identity: identity, network: network, average: average,
                 optimizer: optimizer, device: device)
@@ -253,7 +254,7 @@ public final class PlaneTrainer {
         return finished
     }
 
-    /// What a class's weight in the loss adds to its logit.
+    /// The shift of a class's logit by its weight in the loss.
     private func adjustment(ofWeight weight: Float) -> Float {
         weight > 0 ? Float(configuration.optimization.logitAdjustment) * log(weight) : 0
     }

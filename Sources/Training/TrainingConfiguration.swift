@@ -272,7 +272,7 @@ public struct TrainingConfiguration: Sendable, Codable {
         /// random weights.
         public var beginsWith: Plane?
 
-        /// What its weights rest on beside the rest of the configuration.
+        /// The part of a checkpoint's identity that is this plane's alone.
         package var identity: String {
             plane.rawValue + (steps.map { "/\($0) steps" } ?? "")
                 + (beginsWith.map { "/from \($0.rawValue)" } ?? "")

@@ -35,16 +35,10 @@ import Volumes
             "needs the challenge's scans in ../shared/data/malc/train"))
     func `brain-mri labels a held-out scan of the challenge as well as its card says`() throws {
         let data = try #require(sharedDataPath("malc/train"))
-        try withTemporaryDirectory { folder in
-            let result = try run(
-                "segment-brain",
-                [
-                    data + "/1015_SS.nii.gz", folder + "/out", "--model", "brain-mri",
-                    "--reference", data + "/1015_dseg.nii.gz",
-                ])
-            #expect(result.status == 0, "\(result.errors)")
-            #expect(try meanDice(in: folder + "/out") > 0.85)
-        }
+        #expect(
+            try meanDice(
+                of: data + "/1015_SS.nii.gz", against: data + "/1015_dseg.nii.gz",
+                options: ["--model", "brain-mri"]) > 0.85)
     }
 
     @Test(
@@ -53,16 +47,9 @@ import Volumes
             "needs the challenge's scans in ../shared/data/malc/train"))
     func `the default model labels a stripped scan though it has seen no scan`() throws {
         let data = try #require(sharedDataPath("malc/train"))
-        try withTemporaryDirectory { folder in
-            let result = try run(
-                "segment-brain",
-                [
-                    data + "/1036_SS.nii.gz", folder + "/out", "--reference",
-                    data + "/1036_dseg.nii.gz",
-                ])
-            #expect(result.status == 0, "\(result.errors)")
-            #expect(try meanDice(in: folder + "/out") > 0.76)
-        }
+        #expect(
+            try meanDice(
+                of: data + "/1036_SS.nii.gz", against: data + "/1036_dseg.nii.gz") > 0.76)
     }
 
     @Test(
@@ -71,16 +58,9 @@ import Volumes
             "needs raw heads in ../shared/data/nichart"))
     func `the default model labels a raw head as another tool does`() throws {
         let data = try #require(sharedDataPath("nichart"))
-        try withTemporaryDirectory { folder in
-            let result = try run(
-                "segment-brain",
-                [
-                    data + "/Subj05_T1.nii.gz", folder + "/out", "--reference",
-                    data + "/Subj05_dseg.nii.gz",
-                ])
-            #expect(result.status == 0, "\(result.errors)")
-            #expect(try meanDice(in: folder + "/out") > 0.79)
-        }
+        #expect(
+            try meanDice(
+                of: data + "/Subj05_T1.nii.gz", against: data + "/Subj05_dseg.nii.gz") > 0.79)
     }
 
     @Test func `a calibrated model labels heads in 8-bit integers as in single precision`() throws {
@@ -123,7 +103,18 @@ import Volumes
         }
     }
 
-    /// The mean over structures and cases of what `metrics.tsv` says of Dice.
+    private func meanDice(
+        of scan: String, against reference: String, options: [String] = []
+    ) throws -> Double {
+        try withTemporaryDirectory { folder in
+            let result = try run(
+                "segment-brain", [scan, folder + "/out", "--reference", reference] + options)
+            #expect(result.status == 0, "\(result.errors)")
+            return try meanDice(in: folder + "/out")
+        }
+    }
+
+    /// The mean Dice coefficient in `metrics.tsv` over structures and cases.
     private func meanDice(in folder: String) throws -> Double {
         // Structures that the references leave in the background.
         let unreferenced = ["-Inf-Lat-Vent", "CSF", "-Accumbens-area"]

@@ -106,7 +106,7 @@ private struct Choice: CustomTestStringConvertible, Sendable {
     }
 }
 
-/// Whether convolutions are LibTorch's portable ones, which take a hundred times as long in bfloat16, as
+/// A Boolean value: convolutions are LibTorch's portable ones, which take a hundred times as long in bfloat16, as
 /// do the plan's own through them.
 private let isPortable = !((try? PlanKernels.avx2.isAvailable) ?? true)
 

@@ -3,7 +3,7 @@ import Reports
 import SegmentationMetrics
 import Testing
 
-/// What scipy and statsmodels say of made-up Dice values; see fixtures/generators/generate_network_table.py.
+/// The statistics of scipy and statsmodels for made-up Dice values; see fixtures/generators/generate_network_table.py.
 private struct Fixture: Decodable {
     struct Network: Decodable {
         var mean: Double

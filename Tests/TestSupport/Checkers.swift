@@ -6,7 +6,7 @@ public enum Checkers {
     private static let folder = URL(filePath: fixturePath("")).deletingLastPathComponent()
         .appending(path: ".deps/checkers/bin").path(percentEncoded: false)
 
-    /// Whether this is continuous integration, where a check that vanishes is not a check.
+    /// A Boolean value indicating continuous integration, where a check that vanishes is not a check.
     public static let isIntegration: Bool = isIntegration(ProcessInfo.processInfo.environment)
 
     /// Decides by an environment: `CI` that is neither empty, `false` nor `0` means continuous

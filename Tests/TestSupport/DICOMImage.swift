@@ -23,7 +23,7 @@ public struct DICOMImage: Sendable {
         /// Explicit representations, big-endian.
         case explicitBig
     }
-    /// How elements are written.
+    /// The transfer syntax.
     public var syntax = Syntax.explicitLittle
 
     /// Makes an image of a series.

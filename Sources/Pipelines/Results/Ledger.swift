@@ -17,7 +17,7 @@ final class Ledger: ResultStore {
     private let run: Int64
     /// Its model and its options as rows have them.
     private let made: (model: String, options: String)?
-    /// Whether nothing was ever written to it.
+    /// A Boolean value indicating whether nothing was ever written to it.
     private let isEmpty: Bool
     /// Another store that is asked for scans without a row.
     private let fallback: (any ResultStore)?

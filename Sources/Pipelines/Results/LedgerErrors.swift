@@ -2,7 +2,7 @@ import Files
 import Foundation
 import GRDB
 
-/// Whether the file system is the reason of an error.
+/// Returns whether the file system is the reason of an error.
 func isFull(_ error: DatabaseError) -> Bool {
     [.SQLITE_FULL, .SQLITE_IOERR, .SQLITE_READONLY, .SQLITE_CANTOPEN]
         .contains(error.resultCode)

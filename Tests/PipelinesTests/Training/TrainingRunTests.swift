@@ -303,6 +303,33 @@ struct TrainingRunTests {
         }
     }
 
+    @Test func `a plane may begin with an earlier plane's weights and take fewer steps`() throws {
+        try withTemporaryDirectory { directory in
+            let plane = "{plane: sagittal, weight: 0.2, steps: 2, beginsWith: coronal}"
+            let text = configuration.replacing("{plane: sagittal, weight: 0.2}", with: plane)
+            let lines = try run(text, in: directory)
+            #expect(
+                lines.filter { $0.contains("  begins with ") } == [
+                    "sagittal  begins with the coronal weights of 'tiny-heads'"
+                ])
+            #expect(try logRows(in: directory + "/run/coronal").last?.first == "3")
+            #expect(try logRows(in: directory + "/run/sagittal").last?.first == "2")
+            let card = try ModelBundle.load(at: directory + "/run/bundle").card
+            #expect(card.training.notes.hasSuffix(", sagittal 2 steps from coronal"))
+            let resumed = try run(text, in: directory, resume: true)
+            #expect(!resumed.contains { $0.contains("  begins with ") })
+
+            let backwards = configuration.replacing(
+                "{plane: coronal, weight: 0.4}",
+                with: "{plane: coronal, weight: 0.4, beginsWith: sagittal}")
+            let error = #expect(throws: (any Error).self) {
+                try run(backwards, in: directory, overwrites: true)
+            }
+            let sentence = "\(try #require(error))"
+            #expect(sentence.contains("begins with the sagittal plane, which must stand before it"))
+        }
+    }
+
     @Test func `a training tells its classes with voxels and volumes before it starts`() throws {
         try withTemporaryDirectory { directory in
             try writeHeads([5, 6, 7], to: directory + "/cases")
@@ -491,58 +518,5 @@ struct TrainingRunTests {
             #expect(
                 error.description == "'\(path)' cannot be read; check the path and its permissions")
         }
-    }
-
-    @Test(arguments: ["brain-any": 32, "brain-mask": 1, "brain-mri": 27, "phantom": 15])
-    func `the shipped configurations are those of the shipped models`(
-        name: String, structures: Int
-    ) throws {
-        let folder = fixturePath("../pipelines")
-        let text = try String(contentsOfFile: "\(folder)/\(name).yaml", encoding: .utf8)
-        let configuration = try YAMLDecoder().decode(TrainingConfiguration.self, from: text)
-        #expect(configuration.name == name)
-        let table = "\(folder)/\(configuration.cases.labels)"
-        let mapping = try LabelMapping.parse(
-            String(contentsOfFile: table, encoding: .utf8), path: table)
-        #expect(mapping.table.structures.count == structures)
-        if name == "phantom" { #expect(mapping.table == phantomLabelTable) }
-
-        let card = try ModelBundle.shipped(named: name).card
-        #expect(card.planes.map(\.plane) == configuration.planes.map(\.plane))
-        #expect(card.planes.map(\.aggregationWeight) == configuration.planes.map(\.weight))
-        #expect(card.labels == mapping.table)
-        #expect(card.conform == configuration.conform)
-        var architecture = configuration.architecture
-        architecture.classes = mapping.table.structures.count + 1
-        #expect(card.architecture == architecture)
-    }
-
-    @Test func `the configuration for CT takes Hounsfield units in axial slices`() throws {
-        let folder = fixturePath("../pipelines")
-        let text = try String(contentsOfFile: "\(folder)/ct-organs.yaml", encoding: .utf8)
-        let configuration = try YAMLDecoder().decode(TrainingConfiguration.self, from: text)
-        #expect(configuration.conform.intensity == .window(lower: -160, upper: 240))
-        #expect(configuration.planes.map(\.plane) == [.axial])
-        #expect(configuration.cases.files?.map(\.name) == ["example_ct"])
-    }
-
-    @Test(
-        .enabled(
-            if: sharedDataPath("ct/labels_total.tsv") != nil,
-            "needs ../shared/data/ct/labels_total.tsv"))
-    func `the organs in CT have the labels of the data set`() throws {
-        let table = fixturePath("../pipelines/labels/ct-organs.tsv")
-        let organs = try LabelMapping.parse(
-            String(contentsOfFile: table, encoding: .utf8), path: table
-        ).table.structures
-        let path = try #require(sharedDataPath("ct/labels_total.tsv"))
-        let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
-        let nameOfLabel = Dictionary(
-            uniqueKeysWithValues: lines.map { line in
-                let fields = line.split(separator: "\t").map(String.init)
-                return (UInt16(fields[0]), fields[1])
-            })
-        #expect(!organs.isEmpty)
-        for organ in organs { #expect(nameOfLabel[organ.index] == organ.name) }
     }
 }
