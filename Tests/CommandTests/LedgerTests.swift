@@ -286,6 +286,28 @@ private func status(_ folder: String, _ options: String...) throws -> [String: A
         }
     }
 
+    @Test func `a ledger from before files were announced is read and gone on with`() throws {
+        try withScans(["a", "b"]) { folder, arguments in
+            let out = folder + "/out"
+            #expect(try run("segment-brain", arguments).status == 0)
+            let statement = """
+                import sqlite3, sys
+                ledger = sqlite3.connect(sys.argv[1])
+                ledger.execute("ALTER TABLE scan DROP COLUMN committed_record")
+                ledger.execute("UPDATE scan SET state = 'committing', settled = NULL WHERE name = 'b'")
+                ledger.commit()
+                """
+            let edited = try Checkers.run(
+                ["/usr/bin/python3", "-c", statement, out + "/ledger.sqlite"])
+            #expect(edited.status == 0, "\(edited.output)")
+            let status = try run("sliceseg", ["status", out])
+            #expect(status.status == 0, "\(status.errors)")
+            let again = try run("segment-brain", arguments)
+            #expect(again.status == 0, "\(again.errors)")
+            #expect(try counts(in: out) == ["scans": 2, "done": 1, "skipped": 1, "failed": 0])
+        }
+    }
+
     @Test func `shards run side by side`() throws {
         try withScans((0..<6).map { "s\($0)" }) { folder, arguments in
             let running = try (1...2).map {

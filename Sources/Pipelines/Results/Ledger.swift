@@ -80,6 +80,12 @@ final class Ledger: ResultStore {
             run = try database.write { database in
                 _ = try Self.checkVersion(database, path: path)
                 try database.execute(sql: Self.schema)
+                // Ledgers were made without it at first.
+                if try !database.columns(in: "scan").contains(where: {
+                    $0.name == "committed_record"
+                }) {
+                    try database.execute(sql: "ALTER TABLE scan ADD COLUMN committed_record TEXT")
+                }
                 return try Self.insert(record, scans, into: database)
             }
             self.database = database
@@ -163,11 +169,11 @@ final class Ledger: ResultStore {
     /// The result of a scan whose files all have their final names although the process ended before
     /// it could say so: the record beside the label map, which comes last, is the one announced.
     private func committedResult(of scan: ScanFile) throws -> StoredResult? {
-        let announced = try reading { database in
-            try String.fetchOne(
-                database, sql: "SELECT committed_record FROM scan WHERE name = ?",
-                arguments: [scan.outputName])
+        let row = try reading { database in
+            try Row.fetchOne(
+                database, sql: "SELECT * FROM scan WHERE name = ?", arguments: [scan.outputName])
         }
+        let announced: String? = row?["committed_record"]
         let output = (path as NSString).deletingLastPathComponent
         guard let announced,
             contentHash(ofFileAt: ScanOutputs(of: scan, in: output).provenance) == announced
