@@ -44,7 +44,7 @@ public struct ExtractedBrain: Sendable {
 ///
 /// The brain is the largest part, joined through faces, of the voxels whose aggregated probability of
 /// background is less than a half, with its holes. A scan that was stripped before keeps all that it
-/// shows.
+/// shows, also one of a slab, which is told by its border: below it lies brain, and not bone.
 public final class BrainExtractor {
     /// The model.
     public let bundle: ModelBundle
@@ -61,6 +61,18 @@ public final class BrainExtractor {
     ///
     /// A block cut out of a head does not count as stripped. A mask may be too small by most of the band's width.
     static let leastEmptyShare = 0.2
+    /// A field of view that is thinner than this along one axis shows a slab, in which the network misses
+    /// brains without skull.
+    static let thickestSlabMillimeters = 60.0
+    /// A slab of a brain is at least this wide in its plane, and at most as long as a head.
+    static let slabWidthsMillimeters = 60.0...230.0
+    /// The depth below what a slab shows at which heads have bone, and brains have none.
+    static let boneDepthsMillimeters = 4.0...12.0
+    /// Of that depth, the most that may be as dark as bone: 0.01 to 0.05 in skull-stripped scans, 0.16 to
+    /// 0.29 in heads.
+    static let largestBoneShare = 0.1
+    /// Voxels darker than this part of the scan's range may be bone.
+    static let brightestBone: Float = 0.15
     /// The smallest brain; what is smaller is none.
     static let smallestBrainCubicMillimeters = 10_000.0
 
@@ -131,6 +143,12 @@ public final class BrainExtractor {
         of conformed: ConformedScan, probability: [Float]
     ) throws(PreprocessingError) -> ExtractedBrain {
         let grid = conformed.volume.grid
+        if let slab = strippedSlab(of: conformed) {
+            return ExtractedBrain(
+                mask: BrainMask(
+                    probability: Volume(grid: grid, voxels: slab.values.map(Float.init))),
+                isAlreadyStripped: true, seconds: 0)
+        }
         let found = VoxelMask(size: grid.size, values: probability.map { $0 >= 0.5 ? 1 : 0 })
             .largestComponent()
         let mask = found.holesClosed()
@@ -156,6 +174,34 @@ public final class BrainExtractor {
         return ExtractedBrain(
             mask: BrainMask(probability: Volume(grid: grid, voxels: voxels)),
             isAlreadyStripped: false, seconds: 0)
+    }
+
+    /// All that a slab shows, where that is a brain alone, and a voxel around it; else `nil`.
+    private static func strippedSlab(of conformed: ConformedScan) -> VoxelMask? {
+        guard let measured = conformed.measured else { return nil }
+        let grid = conformed.volume.grid
+        let thickness = (0..<3).map { Double(grid.size[$0]) * grid.spacing[$0] }.min() ?? 0
+        guard thickness <= thickestSlabMillimeters else { return nil }
+        let shown = VoxelMask(size: grid.size, values: measured).largestComponent().holesClosed()
+        guard let box = shown.boundingBox else { return nil }
+        let widths = (0..<3).map { Double(box.size[$0]) * grid.spacing[$0] }.sorted()
+        guard slabWidthsMillimeters.contains(widths[1]), slabWidthsMillimeters.contains(widths[2]),
+            Double(shown.count) * grid.voxelVolumeCubicMillimeters >= smallestBrainCubicMillimeters
+        else { return nil }
+        let outside = VoxelMask(size: grid.size, values: shown.values.map { 1 - $0 })
+        let (skin, bone) = (
+            outside.dilated(
+                byMillimeters: boneDepthsMillimeters.lowerBound, spacing: grid.spacing),
+            outside.dilated(
+                byMillimeters: boneDepthsMillimeters.upperBound, spacing: grid.spacing)
+        )
+        var (dark, count) = (0, 0)
+        for index in shown.values.indices where bone.values[index] == 1 && skin.values[index] == 0 {
+            count += 1
+            dark += conformed.volume.voxels[index] <= brightestBone ? 1 : 0
+        }
+        guard count > 0, Double(dark) <= largestBoneShare * Double(count) else { return nil }
+        return shown.dilated(byMillimeters: grid.spacing.max(), spacing: grid.spacing)
     }
 
     /// All that a scan shows, where that is a brain alone, and a voxel around it; else `nil`.

@@ -1,75 +1,5 @@
 public import Volumes
 
-/// The space and intensities that a model was trained in.
-public struct ConformSpecification: Sendable, Hashable, Codable {
-    /// The orientation of the storage axes.
-    public var orientation: Orientation
-    /// Millimetres per voxel along each storage axis.
-    public var spacingMillimeters: SIMD3<Double>
-    /// The intensity normalization.
-    public var intensity: IntensityRule
-    /// The margin around the foreground, in voxels.
-    public var marginVoxels: Int
-    /// The interpolation of intensities between voxels.
-    public var interpolation: Interpolation
-
-    /// Makes a specification.
-    ///
-    /// - Precondition: the spacing is positive and the margin is not negative.
-    public init(
-        orientation: Orientation, spacingMillimeters: SIMD3<Double>, intensity: IntensityRule,
-        marginVoxels: Int, interpolation: Interpolation = .linear
-    ) {
-        precondition(
-            (0..<3).allSatisfy { spacingMillimeters[$0] > 0 && spacingMillimeters[$0].isFinite },
-            "spacing \(spacingMillimeters) mm is not positive")
-        precondition(marginVoxels >= 0, "a margin of \(marginVoxels) voxels")
-        self.orientation = orientation
-        self.spacingMillimeters = spacingMillimeters
-        self.intensity = intensity
-        self.marginVoxels = marginVoxels
-        self.interpolation = interpolation
-    }
-
-    private enum CodingKeys: String, CodingKey {
-        case orientation, spacingMillimeters, intensity, marginVoxels, interpolation
-    }
-
-    /// Decodes a specification and checks it.
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        let spacing = try container.decode(SIMD3<Double>.self, forKey: .spacingMillimeters)
-        let margin = try container.decode(Int.self, forKey: .marginVoxels)
-        guard (0..<3).allSatisfy({ spacing[$0] > 0 && spacing[$0].isFinite }) else {
-            throw DecodingError.dataCorruptedError(
-                forKey: .spacingMillimeters, in: container,
-                debugDescription: "a spacing must be three positive numbers")
-        }
-        guard margin >= 0 else {
-            throw DecodingError.dataCorruptedError(
-                forKey: .marginVoxels, in: container,
-                debugDescription: "a margin of \(margin) voxels is negative")
-        }
-        self.init(
-            orientation: try container.decode(Orientation.self, forKey: .orientation),
-            spacingMillimeters: spacing,
-            intensity: try container.decode(IntensityRule.self, forKey: .intensity),
-            marginVoxels: margin,
-            interpolation: try container.decodeIfPresent(
-                Interpolation.self, forKey: .interpolation) ?? .linear)
-    }
-
-    /// Encodes a specification; linear interpolation is left out.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(orientation, forKey: .orientation)
-        try container.encode(spacingMillimeters, forKey: .spacingMillimeters)
-        try container.encode(intensity, forKey: .intensity)
-        try container.encode(marginVoxels, forKey: .marginVoxels)
-        if interpolation != .linear { try container.encode(interpolation, forKey: .interpolation) }
-    }
-}
-
 /// A scan in the space and intensities of a model, with the way back.
 public struct ConformedScan: Sendable {
     /// The normalised intensities inside ``box``.
@@ -173,9 +103,10 @@ public func conform(
 
 /// Brings the brain of a scan into the orientation, spacing and intensities of a model.
 ///
-/// As ``conform(_:to:)``, but the box is that of the brain and the card's margin, intensities are
-/// measured inside the brain, and voxels farther from it than the region's dilation are background:
-/// under the rule `percentile` exactly 0.
+/// As ``conform(_:to:)``, but the box is that of the brain and the card's margin, and voxels farther from
+/// it than the region's dilation are background: under the rule `percentile` exactly 0. Intensities are
+/// measured inside the brain on the scan's own grid, where no voxel is mixed with what lies around it:
+/// a head gives the same as the brain that was stripped out of it by the same mask.
 ///
 /// - Parameters:
 ///   - scan: Any scan.
@@ -201,7 +132,7 @@ private func conform(
         of: permutedGrid, spacing: specification.spacingMillimeters, isExact: isExact)
     let scanRange = try finiteRange(of: scan.voxels)
     let noData = rule.hasFixedUnit ? .none : NoDataValues(of: scan.voxels, size: scan.grid.size)
-    let level =
+    var level =
         rule.hasFixedUnit
         ? Foreground.backgroundLevel(
             of: scan.voxels, minimum: scanRange.lowerBound, maximum: scanRange.upperBound)
@@ -217,10 +148,19 @@ private func conform(
         of: scan, around: wantedGrid, toModel, isExact: isExact,
         interpolation: specification.interpolation)
     var measured = rule.zeroesNoData ? measuredVoxels(of: conformed, noData) : nil
+    var inBrain = region.map { $0.mask.mask(on: conformed.grid).values }
+    if let mask = inBrain, !rule.hasFixedUnit {
+        inBrain = zip(mask, conformed.voxels).map { noData.contains($1) ? 0 : $0 }
+        let brain = chosen(conformed.voxels, where: inBrain)
+        if !brain.isEmpty {
+            level = SignalLevel(ofBrain: brain, candidates: noData.values + [level]).level
+        }
+    }
     // From here on the background is 0, but where intensities have a unit.
     let background = rule.hasFixedUnit ? level : 0
     removeNoData(from: &conformed.voxels, noData, level: level, background: background)
     if !rule.hasFixedUnit { divideByMagnitude(&conformed.voxels) }
+    var samples = inBrain.map { chosen(conformed.voxels, where: $0) } ?? []
     if conformed.grid != wantedGrid, !isExact {
         if let map = measured {
             measured = resampled(
@@ -232,7 +172,6 @@ private func conform(
             interpolation: specification.interpolation)
     }
 
-    var inBrain: VoxelMask?
     if let region {
         let mask = region.mask.mask(on: wantedGrid)
         let near = mask.dilated(
@@ -241,10 +180,7 @@ private func conform(
             conformed.voxels[index] = background
         }
         if rule.zeroesNoData {
-            let all = measured ?? near.values
-            measured = zip(all, near.values).map { $0 & $1 }
-            inBrain = VoxelMask(
-                size: mask.size, values: zip(all, mask.values).map { $0 & $1 })
+            measured = zip(measured ?? near.values, near.values).map { $0 & $1 }
         }
     }
     precondition(conformed.voxels.count == wanted.size.count, "a part of \(conformed.grid.size)")
@@ -252,14 +188,21 @@ private func conform(
     guard rule.hasFixedUnit || range.upperBound > background else {
         throw .noContrast(value: range.upperBound)
     }
+    // A brain too small to hold a voxel of the scan's own grid is measured with what is around it.
+    if samples.allSatisfy({ $0 <= background }) {
+        samples =
+            region == nil && rule.zeroesNoData
+            ? chosen(conformed.voxels, where: measured) : conformed.voxels
+    }
     let foreground =
         rule.hasFixedUnit
         ? Foreground(
             of: conformed.voxels, minimum: range.lowerBound, maximum: range.upperBound)
-        : Foreground(of: conformed.voxels, backgroundLevel: background)
+        : Foreground(of: region == nil ? conformed.voxels : samples, backgroundLevel: background)
     let scale = IntensityScale(
-        rule, of: conformed.voxels, foreground: foreground, range: range,
-        measured: inBrain?.values ?? measured)
+        rule, of: samples, foreground: foreground,
+        range: region == nil
+            ? range : background...max(background, samples.max() ?? background))
     let box =
         region != nil || rule.zeroesNoData
         ? VoxelBox(all: wanted.size)
@@ -407,6 +350,12 @@ private func permutedPart(
 private func measuredVoxels(of volume: Volume, _ noData: NoDataValues) -> [UInt8]? {
     let measured = volume.voxels.map { noData.contains($0) ? UInt8(0) : 1 }
     return measured.contains(0) ? measured : nil
+}
+
+/// The intensities of the voxels that a mask marks with 1; of all voxels where there is no mask.
+private func chosen(_ voxels: [Float], where mask: [UInt8]?) -> [Float] {
+    guard let mask else { return voxels }
+    return zip(voxels, mask).compactMap { $1 == 1 ? $0 : nil }
 }
 
 /// Sets voxels that hold no measurement to the background and, where that is 0, the level of no signal

@@ -141,14 +141,12 @@ struct IntensityScale {
     ///
     /// - Parameters:
     ///   - rule: A valid rule.
-    ///   - voxels: Finite intensities, not all equal.
+    ///   - voxels: The finite intensities that it is worked out from.
     ///   - foreground: Their foreground.
-    ///   - range: The smallest and the largest of them.
-    ///   - measured: 1 where a voxel holds a measurement, within the brain mask where there is one; `nil`
-    ///     for all voxels.
+    ///   - range: From the darkest to the brightest of the scan.
     init(
         _ rule: IntensityRule, of voxels: [Float], foreground: Foreground,
-        range: ClosedRange<Float>, measured: [UInt8]?
+        range: ClosedRange<Float>
     ) {
         precondition(rule.isValid, "the limits of \(rule) are not in order")
         switch rule {
@@ -163,14 +161,10 @@ struct IntensityScale {
             self.init(
                 from: isFlat ? Double(foreground.backgroundLevel) : limits[0], to: limits[1])
         case .percentile(let lower, let upper):
-            let chosen =
-                measured.map { measured in
-                    zip(voxels, measured).compactMap { $1 == 1 ? $0 : nil }
-                } ?? voxels
             let limits =
-                chosen.isEmpty
+                voxels.isEmpty
                 ? [0, 1]
-                : IntensityHistogram(of: chosen).percentiles([lower, upper], in: chosen)
+                : IntensityHistogram(of: voxels).percentiles([lower, upper], in: voxels)
             var lowest = limits[0]
             if lowest == limits[1] { lowest = Double(foreground.backgroundLevel) }
             self.init(from: lowest, to: limits[1] > lowest ? limits[1] : lowest + 1)

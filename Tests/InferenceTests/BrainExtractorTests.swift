@@ -126,17 +126,43 @@ struct BrainExtractorTests {
         }
     }
 
+    /// 24 mm across an axis, of a brain with dark ventricles; in a head bone and scalp lie around it.
+    private func slab(across axis: Int, hasSkull: Bool) -> Volume {
+        var generator = SeededGenerator(seed: 6)
+        let voxels: [Float] = SmallHead.map { point, _ in
+            let noise = Float.random(in: -1...1, using: &generator)
+            if SmallHead.level(point) <= 0.3 { return 100 + 10 * noise }
+            if SmallHead.level(point) <= 1 { return 400 + 40 * noise }
+            guard hasSkull else { return 0 }
+            if SmallHead.level(point, grown: 6) <= 1 { return 30 + 10 * noise }
+            return SmallHead.level(point, grown: 12) <= 1 ? 600 + 60 * noise : 0
+        }
+        var box = VoxelBox(all: SmallHead.grid.size)
+        box.lower[axis] = 40
+        box.upper[axis] = 52
+        return Volume(grid: SmallHead.grid, voxels: voxels).cropped(to: box)
+    }
+
+    @Test(arguments: 0..<3)
+    func `a slab of a stripped brain keeps all that it shows, one of a head does not`(axis: Int)
+        throws
+    {
+        let brain = slab(across: axis, hasSkull: false)
+        let found = try SmallHead.brain(in: brain) { _ in 0.1 }
+        #expect(found.isAlreadyStripped)
+        let mask = found.labels(on: brain).labels
+        #expect(zip(mask, brain.voxels).allSatisfy { ($0 == 1) == ($1 > 0) })
+        let head = slab(across: axis, hasSkull: true)
+        #expect(throws: PreprocessingError.noBrain) {
+            try SmallHead.brain(in: head) { _ in 0.1 }
+        }
+    }
+
     @Test func `a block cut out of a head is no stripped scan`() throws {
         // Only what lies within 9 mm of the brain is in the field of view: skull and scalp.
         let head = SmallHead.scan(.head)
         let box = VoxelBox(lower: SIMD3(14, 11, 17), upper: SIMD3(86, 99, 79))
-        var voxels: [Float] = []
-        for k in box.lower.z..<box.upper.z {
-            for j in box.lower.y..<box.upper.y {
-                for i in box.lower.x..<box.upper.x { voxels.append(head[i, j, k]) }
-            }
-        }
-        let block = Volume(grid: SmallHead.grid.cropped(to: box), voxels: voxels)
+        let block = head.cropped(to: box)
         let brain = try SmallHead.brain(in: block) { SmallHead.level($0) <= 1 ? 0.9 : 0.1 }
         #expect(!brain.isAlreadyStripped)
     }
@@ -302,6 +328,19 @@ struct SideRuleTests {
     }
 }
 
+extension Volume {
+    /// The part in a box.
+    fileprivate func cropped(to box: VoxelBox) -> Volume {
+        var voxels: [Float] = []
+        for k in box.lower.z..<box.upper.z {
+            for j in box.lower.y..<box.upper.y {
+                for i in box.lower.x..<box.upper.x { voxels.append(self[i, j, k]) }
+            }
+        }
+        return Volume(grid: grid.cropped(to: box), voxels: voxels)
+    }
+}
+
 /// Real scans beside the project, where they are at hand.
 private let challengeFolder = sharedDataPath("malc/train")
 
@@ -355,5 +394,29 @@ struct StrippedScanTests {
             }
         }
         #expect(largest < 1e-5, "\(name)")
+    }
+
+    @Test(
+        .enabled(
+            if: challengeFolder != nil,
+            "needs the challenge's scans in ../shared/data/malc/train"), arguments: 0..<3)
+    func `24 mm of a skull-stripped scan pass through whatever the network finds`(
+        axis: Int
+    ) throws {
+        let folder = try #require(challengeFolder)
+        let scan = try readVolume(at: "\(folder)/1015_SS.nii.gz").volume
+        for part in [0.3, 0.5, 0.7] {
+            var box = VoxelBox(all: scan.grid.size)
+            box.lower[axis] = Int(part * Double(scan.grid.size[axis]))
+            box.upper[axis] = box.lower[axis] + 24
+            let slab = scan.cropped(to: box)
+            for probability: Float in [0, 0.9] {
+                let brain = try SmallHead.brain(in: slab) { ($0.x > 20 ? probability : 0) }
+                #expect(brain.isAlreadyStripped)
+                let mask = brain.labels(on: slab).labels
+                let lost = zip(mask, slab.voxels).count { $0 == 0 && $1 > 0 }
+                #expect(100 * lost <= mask.count { $0 == 1 }, "\(part), \(probability)")
+            }
+        }
     }
 }
