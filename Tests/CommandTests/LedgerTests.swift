@@ -186,6 +186,13 @@ private func status(_ folder: String, _ options: String...) throws -> [String: A
                 if running.process.isRunning { killed += 1 }
                 kill(running.process.processIdentifier, SIGKILL)
                 _ = try running.wait()
+                // The state of a run that was killed can be looked at before it goes on.
+                if files(below: out).contains("ledger.sqlite") {
+                    let state = try status(out, "--audit")
+                    #expect(state["problems"] as? [String] == [])
+                    #expect(state["scans"] as? Int == 3)
+                    #expect((state["failed"] as? Int) == 0)
+                }
                 let again = try run("segment-brain", arguments + options)
                 #expect(again.status == 0, "\(again.errors)")
                 #expect(try results(in: out) == expected)

@@ -14,6 +14,8 @@ final class Ledger: ResultStore {
     private let database: DatabaseQueue
     /// The run that this process writes, or 0 where it only reads.
     private let run: Int64
+    /// Its model and its options as rows have them.
+    private let made: (model: String, options: String)?
     /// Another store that is asked for scans without a row.
     private let fallback: (any ResultStore)?
     /// Scans that were found done and are as the ledger knows them, not yet noted.
@@ -31,10 +33,13 @@ final class Ledger: ResultStore {
     init(reading path: String, fallback: (any ResultStore)? = nil) throws {
         self.path = path
         run = 0
+        made = nil
         self.fallback = fallback
         do {
             var configuration = Configuration()
-            configuration.readonly = true
+            // What a process that was killed has begun is undone by the next one that opens the file,
+            // which must be able to write for that.
+            configuration.readonly = !pathExists(path + "-journal") || access(path, W_OK) != 0
             configuration.busyMode = .timeout(10)
             database = try DatabaseQueue(path: path, configuration: configuration)
             try database.read { try Self.checkVersion($0, path: path) }
@@ -57,6 +62,7 @@ final class Ledger: ResultStore {
     ) throws {
         self.path = path
         self.fallback = fallback
+        made = (record.modelIdentity, try encodedForLedger(record.options))
         let isNew = !pathExists(path)
         do {
             var configuration = Configuration()
@@ -114,7 +120,7 @@ final class Ledger: ResultStore {
     ) throws -> Int64 {
         try database.execute(
             sql: "INSERT INTO run (started, host, process, record) VALUES (?, ?, ?, ?)",
-            arguments: [record.started, record.host, record.process, try encoded(record)])
+            arguments: [record.started, record.host, record.process, try encodedForLedger(record)])
         let run = database.lastInsertedRowID
         let statement = try database.makeStatement(
             sql: """
@@ -125,7 +131,7 @@ final class Ledger: ResultStore {
                 """)
         for (scan, position) in zip(scans, record.positions ?? Array(scans.indices)) {
             try statement.execute(arguments: [
-                scan.outputName, scan.path, try encoded(scan), position, run,
+                scan.outputName, scan.path, try encodedForLedger(scan), position, run,
             ])
         }
         return run
@@ -168,11 +174,11 @@ final class Ledger: ResultStore {
                 database, sql: "SELECT * FROM scan WHERE name = ?", arguments: [name])
         else { return nil }
         var stored = StoredResult(state: StoredResult.State(rawValue: row["state"]) ?? .waiting)
-        stored.input = decoded(row["input"])
+        stored.input = decodedFromLedger(row["input"])
         stored.modelIdentity = row["model"]
-        stored.options = decoded(row["options"])
-        stored.result = decoded(row["result"])
-        stored.ownLabels = decoded(row["own_labels"]) ?? []
+        stored.options = decodedFromLedger(row["options"])
+        stored.result = decodedFromLedger(row["result"])
+        stored.ownLabels = decodedFromLedger(row["own_labels"]) ?? []
         stored.failure = failure(row)
         stored.outputs = try Row.fetchAll(
             database, sql: "SELECT * FROM output WHERE scan = ? ORDER BY path", arguments: [name]
@@ -215,7 +221,7 @@ final class Ledger: ResultStore {
             let row = try Row.fetchOne(
                 database, sql: "SELECT own_labels FROM scan WHERE name = ?",
                 arguments: [scan.outputName])
-            var own: Set<String> = decoded(row?["own_labels"]) ?? []
+            var own: Set<String> = decodedFromLedger(row?["own_labels"]) ?? []
             if own.isEmpty, let earlier = try self.fallback?.stored(scan) {
                 own = earlier.ownLabels
             }
@@ -225,7 +231,7 @@ final class Ledger: ResultStore {
                     UPDATE scan SET state = 'committing', own_labels = ?, committed_record = ?
                         WHERE name = ?
                     """,
-                arguments: [try encoded(own.sorted()), record, scan.outputName])
+                arguments: [try encodedForLedger(own.sorted()), record, scan.outputName])
         }
     }
 
@@ -244,9 +250,6 @@ final class Ledger: ResultStore {
         }
         try writing { database in
             let name = scan.outputName
-            let record: LedgerRun? = decoded(
-                try String.fetchOne(
-                    database, sql: "SELECT record FROM run WHERE id = ?", arguments: [self.run]))
             switch outcome {
             case .failed(let reason):
                 try database.execute(
@@ -269,7 +272,7 @@ final class Ledger: ResultStore {
                         """,
                     arguments: [
                         isEdited ? "edited" : "done", outcome.status.rawValue, self.run,
-                        try encoded(result), result.seconds, result.peakMemoryBytes, name,
+                        try encodedForLedger(result), result.seconds, result.peakMemoryBytes, name,
                     ])
                 if let input {
                     try database.execute(
@@ -278,8 +281,8 @@ final class Ledger: ResultStore {
                                 ended = ? WHERE name = ?
                             """,
                         arguments: [
-                            input.sha256, try encoded(input), record?.modelIdentity,
-                            try record.map { try encoded($0.options) }, timestamp(Date()), name,
+                            input.sha256, try encodedForLedger(input), self.made?.model,
+                            self.made?.options, timestamp(Date()), name,
                         ])
                 }
                 if let files {
@@ -305,7 +308,7 @@ final class Ledger: ResultStore {
         let labels = files.filter { $0.path.hasSuffix("_dseg.nii.gz") }.map(\.sha256)
         try database.execute(
             sql: "UPDATE scan SET own_labels = ? WHERE name = ?",
-            arguments: [try encoded(labels), name])
+            arguments: [try encodedForLedger(labels), name])
     }
 
     private func noteUnchanged() throws {
@@ -340,7 +343,7 @@ final class Ledger: ResultStore {
                 let row = try Row.fetchOne(
                     database, sql: "SELECT * FROM run ORDER BY id DESC LIMIT 1")
             else { return nil }
-            var run: LedgerRun? = decoded(row["record"])
+            var run: LedgerRun? = decodedFromLedger(row["record"])
             run?.ended = row["ended"]
             run?.seconds = row["seconds"]
             return run
@@ -359,14 +362,14 @@ final class Ledger: ResultStore {
                 let settled: Int64? = row["settled"]
                 let name: String = row["name"]
                 return LedgerScan(
-                    scan: decoded(row["scan_file"])
+                    scan: decodedFromLedger(row["scan_file"])
                         ?? ScanFile(path: row["path"], outputName: name),
                     position: row["position"],
                     state: StoredResult.State(rawValue: row["state"]) ?? .waiting,
                     isSettled: settled == last,
-                    wasSkipped: row["status"] == ScanRecord.Status.skipped.rawValue,
+                    wasSkipped: (row["status"] as String?) == ScanRecord.Status.skipped.rawValue,
                     started: row["started"], seconds: row["seconds"],
-                    result: decoded(row["result"]), failure: Self.failure(row))
+                    result: decodedFromLedger(row["result"]), failure: Self.failure(row))
             }
         }
     }
@@ -444,71 +447,6 @@ final class Ledger: ResultStore {
             throw writeError(error, path)
         }
     }
-}
-
-/// A run as a ledger has it.
-struct LedgerRun: Sendable, Codable {
-    /// The version of the program.
-    var version = softwareVersion
-    /// The command line.
-    var arguments: [String]
-    /// The request.
-    var request: SegmentationRequest
-    /// The model's name and identity.
-    var modelName: String
-    var modelIdentity: String
-    /// The options.
-    var options: Provenance.Options
-    /// The shard, or `nil` where it is a whole run.
-    var shard: Shard?
-    /// All scans of the run, those of other shards included.
-    var scanCount: Int
-    /// The places of a shard's scans among them.
-    var positions: [Int]?
-    /// When and where it began.
-    var started = timestamp(Date())
-    var host = ProcessInfo.processInfo.hostName
-    var process = getpid()
-    /// When it came to its end, and after how long; `nil` where it did not.
-    var ended: String?
-    var seconds: Double?
-}
-
-/// A scan of a run as a ledger has it.
-struct LedgerScan: Sendable {
-    var scan: ScanFile
-    /// Its place among all scans of the run, those of other shards included.
-    var position: Int
-    var state: StoredResult.State
-    /// Whether its outcome is that of the last run.
-    var isSettled: Bool
-    /// Whether that run found it done.
-    var wasSkipped: Bool
-    var started: String?
-    var seconds: Double?
-    var result: CaseResult?
-    var failure: FailureReason?
-
-    /// The outcome, or `nil` where it is left to do.
-    var outcome: ScanOutcome? {
-        guard isSettled else { return nil }
-        switch state {
-        case .done: return result.map { wasSkipped ? .earlier($0) : .segmented($0) }
-        case .edited: return result.map { .edited($0) }
-        case .failed: return failure.map { .failed($0) }
-        case .waiting, .running, .committing: return nil
-        }
-    }
-}
-
-private func encoded(_ value: some Encodable) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(value), as: UTF8.self)
-}
-
-private func decoded<Value: Decodable>(_ text: String?) -> Value? {
-    text.flatMap { try? JSONDecoder().decode(Value.self, from: Data($0.utf8)) }
 }
 
 private func isFull(_ error: DatabaseError) -> Bool {

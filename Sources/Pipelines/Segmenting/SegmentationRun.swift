@@ -194,6 +194,7 @@ private struct SegmentationRun {
 private final class Recorder: Sendable {
     private struct State {
         var outcomes: [(scan: ScanFile, outcome: ScanOutcome)] = []
+        var done = 0
         var stageSeconds = 0.0
     }
 
@@ -247,10 +248,12 @@ private final class Recorder: Sendable {
             if case .segmented(let result) = outcome {
                 state.stageSeconds += result.stages.reduce(0) { $0 + $1.seconds }
             }
-            return state.outcomes.count { $0.outcome.status != .failed }
+            // Counted here, as a count of all for each scan would take longer with each.
+            if outcome.status != .failed { state.done += 1 }
+            return state.done
         }
         updateInterruptionMessage(done: done)
-        try display.record(summary.record(of: scan, outcome))
+        if plan.request.shows == .json { try display.record(summary.record(of: scan, outcome)) }
     }
 
     private func updateInterruptionMessage(done: Int) {

@@ -1,0 +1,66 @@
+import Foundation
+
+/// A run as a ledger has it.
+struct LedgerRun: Sendable, Codable {
+    /// The version of the program.
+    var version = softwareVersion
+    /// The command line.
+    var arguments: [String]
+    /// The request.
+    var request: SegmentationRequest
+    /// The model's name and identity.
+    var modelName: String
+    var modelIdentity: String
+    /// The options.
+    var options: Provenance.Options
+    /// The shard, or `nil` where it is a whole run.
+    var shard: Shard?
+    /// All scans of the run, those of other shards included.
+    var scanCount: Int
+    /// The places of a shard's scans among them.
+    var positions: [Int]?
+    /// When and where it began.
+    var started = timestamp(Date())
+    var host = ProcessInfo.processInfo.hostName
+    var process = getpid()
+    /// When it came to its end, and after how long; `nil` where it did not.
+    var ended: String?
+    var seconds: Double?
+}
+
+/// A scan of a run as a ledger has it.
+struct LedgerScan: Sendable {
+    var scan: ScanFile
+    /// Its place among all scans of the run, those of other shards included.
+    var position: Int
+    var state: StoredResult.State
+    /// Whether its outcome is that of the last run.
+    var isSettled: Bool
+    /// Whether that run found it done.
+    var wasSkipped: Bool
+    var started: String?
+    var seconds: Double?
+    var result: CaseResult?
+    var failure: FailureReason?
+
+    /// The outcome, or `nil` where it is left to do.
+    var outcome: ScanOutcome? {
+        guard isSettled else { return nil }
+        switch state {
+        case .done: return result.map { wasSkipped ? .earlier($0) : .segmented($0) }
+        case .edited: return result.map { .edited($0) }
+        case .failed: return failure.map { .failed($0) }
+        case .waiting, .running, .committing: return nil
+        }
+    }
+}
+
+func encodedForLedger(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+}
+
+func decodedFromLedger<Value: Decodable>(_ text: String?) -> Value? {
+    text.flatMap { try? JSONDecoder().decode(Value.self, from: Data($0.utf8)) }
+}
