@@ -1,3 +1,4 @@
+import Dispatch
 import Files
 import Foundation
 import GRDB
@@ -16,13 +17,18 @@ final class Ledger: ResultStore {
     private let run: Int64
     /// Its model and its options as rows have them.
     private let made: (model: String, options: String)?
+    /// Whether nothing was ever written to it.
+    private let isEmpty: Bool
     /// Another store that is asked for scans without a row.
     private let fallback: (any ResultStore)?
     /// Scans that were found done and are as the ledger knows them, not yet noted.
     private let unchanged = Mutex<[String]>([])
 
     /// The name of a ledger's file.
-    static func fileName(shard: Shard? = nil) -> String { "ledger\(shard?.suffix ?? "").sqlite" }
+    static func fileName(shard: Shard? = nil) -> String { fileName(part: shard?.suffix ?? "") }
+
+    /// The name of the file of a part.
+    static func fileName(part suffix: String) -> String { "ledger\(suffix).sqlite" }
 
     /// Opens a ledger to read it.
     ///
@@ -42,7 +48,8 @@ final class Ledger: ResultStore {
             configuration.readonly = !pathExists(path + "-journal") || access(path, W_OK) != 0
             configuration.busyMode = .timeout(10)
             database = try DatabaseQueue(path: path, configuration: configuration)
-            try database.read { try Self.checkVersion($0, path: path) }
+            // A process that was killed while it made the file has left it empty.
+            isEmpty = try database.read { try Self.checkVersion($0, path: path) == 0 }
         } catch let error as DatabaseError {
             throw unreadable(error, path)
         }
@@ -63,6 +70,7 @@ final class Ledger: ResultStore {
         self.path = path
         self.fallback = fallback
         made = (record.modelIdentity, try encodedForLedger(record.options))
+        isEmpty = false
         let isNew = !pathExists(path)
         do {
             var configuration = Configuration()
@@ -73,7 +81,7 @@ final class Ledger: ResultStore {
             }
             let database = try DatabaseQueue(path: path, configuration: configuration)
             run = try database.write { database in
-                try Self.checkVersion(database, path: path)
+                _ = try Self.checkVersion(database, path: path)
                 try database.execute(sql: Self.schema)
                 return try Self.insert(record, scans, into: database)
             }
@@ -105,7 +113,7 @@ final class Ledger: ResultStore {
             PRIMARY KEY (scan, path)) WITHOUT ROWID;
         """
 
-    private static func checkVersion(_ database: Database, path: String) throws {
+    private static func checkVersion(_ database: Database, path: String) throws -> Int {
         let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
         guard found <= version else {
             throw OutputError(
@@ -113,6 +121,7 @@ final class Ledger: ResultStore {
                 description: "'\(path)' is of a later version of SliceSeg; use that version, or "
                     + "another output folder.")
         }
+        return found
     }
 
     private static func insert(
@@ -140,6 +149,7 @@ final class Ledger: ResultStore {
     // MARK: - A scan
 
     func stored(_ scan: ScanFile) throws -> StoredResult? {
+        guard !isEmpty else { return try fallback?.stored(scan) }
         let found = try reading { try Self.stored(scan.outputName, in: $0) }
         if let found, found.state == .committing, let committed = try committedResult(of: scan) {
             var result = committed
@@ -334,11 +344,24 @@ final class Ledger: ResultStore {
         }
     }
 
+    /// Waits until no step is under way and lets none begin, for use before the process ends.
+    ///
+    /// - Parameter seconds: The longest wait; what is under way then is undone by the next run.
+    func stop(within seconds: Double) {
+        let isStopped = DispatchSemaphore(value: 0)
+        database.asyncWriteWithoutTransaction { _ in
+            isStopped.signal()
+            while true { pause() }
+        }
+        _ = isStopped.wait(timeout: .now() + seconds)
+    }
+
     // MARK: - The run
 
     /// The last run, or `nil` where there is none.
     func lastRun() throws -> LedgerRun? {
-        try reading { database in
+        if isEmpty { return nil }
+        return try reading { database in
             guard
                 let row = try Row.fetchOne(
                     database, sql: "SELECT * FROM run ORDER BY id DESC LIMIT 1")
@@ -352,7 +375,8 @@ final class Ledger: ResultStore {
 
     /// The scans of the last run in their order.
     func scans() throws -> [LedgerScan] {
-        try reading { database in
+        if isEmpty { return [] }
+        return try reading { database in
             let last =
                 try Int64.fetchOne(database, sql: "SELECT max(id) FROM run") ?? 0
             let rows = try Row.fetchAll(
@@ -376,7 +400,8 @@ final class Ledger: ResultStore {
 
     /// The files of all scans of the last run, by the scan's name.
     func outputs() throws -> [String: [OutputFile]] {
-        try reading { database in
+        if isEmpty { return [:] }
+        return try reading { database in
             let rows = try Row.fetchAll(
                 database,
                 sql: """
@@ -447,29 +472,4 @@ final class Ledger: ResultStore {
             throw writeError(error, path)
         }
     }
-}
-
-private func isFull(_ error: DatabaseError) -> Bool {
-    [.SQLITE_FULL, .SQLITE_IOERR, .SQLITE_READONLY, .SQLITE_CANTOPEN]
-        .contains(error.resultCode)
-}
-
-private func writeError(_ error: DatabaseError, _ path: String) -> FileWriteError {
-    let number: Int32 =
-        switch error.resultCode {
-        case .SQLITE_FULL: ENOSPC
-        case .SQLITE_READONLY: EROFS
-        case .SQLITE_CANTOPEN, .SQLITE_PERM: EACCES
-        case .SQLITE_BUSY, .SQLITE_LOCKED: EBUSY
-        default: EIO
-        }
-    return FileWriteError(path: path, errorNumber: number)
-}
-
-private func unreadable(_ error: DatabaseError, _ path: String) -> OutputError {
-    OutputError(
-        code: .unreadableLedger, path: path,
-        description: "the ledger '\(path)' cannot be read: "
-            + "\(error.message ?? "SQLite error \(error.resultCode.rawValue)"); move it away and "
-            + "run again, the results beside it are kept.")
 }

@@ -42,6 +42,7 @@ public func mergeShards(
     let ledger = try Ledger(
         writing: joined(output, Ledger.fileName()), run: joinedRun, scans: plan.scans,
         fallback: SidecarStore(output: output))
+    folder.setLedger(ledger)
     try ledger.join(shards.ledgers.map(\.ledger))
     func seconds() -> Double { Date().timeIntervalSince(started) }
     var record = plan.record(of: summary, started: started, seconds: seconds())
