@@ -99,6 +99,11 @@ public final class BrainExtractor {
             compiles: options.compiles)
     }
 
+    /// The memory that the process may hold, or `nil` where it is not bounded.
+    var memory: MemoryBudget? {
+        didSet { predictor.memory = memory }
+    }
+
     /// Finds the brain in a scan.
     ///
     /// - Parameters:

@@ -56,6 +56,16 @@ public final class Segmenter {
     private let precision: Precision
     private let planes: [Plane]
     private let options: SegmenterOptions
+    /// The memory that the process may hold, or `nil` where it is not bounded.
+    ///
+    /// Where it is short, fewer slices are computed at once; a scan that cannot fit is a
+    /// ``MemoryLimitError`` before the memory is taken.
+    public var memory: MemoryBudget? {
+        didSet {
+            predictor.memory = memory
+            extractor?.memory = memory
+        }
+    }
 
     /// Loads the networks.
     ///
@@ -118,6 +128,8 @@ public final class Segmenter {
         // In whole numbers, so that the last step is not above 0.95.
         let begun = brain == nil ? 0.0 : 10
         try progress(.conform, begun / 100)
+        // The scan along the model's axes, and its part on the model's grid.
+        try memory?.reserve(8 * scan.voxels.count, for: "conforming the scan")
         let conformed: ConformedScan
         if let brain, let extraction = bundle.card.brainExtraction {
             conformed = try conform(

@@ -31,6 +31,28 @@ package struct SliceBatches {
         self.init(size: min(64, freeMemory / 2 / (4 * elements + 8 * logits)))
     }
 
+    /// Chooses a size that fits into a budget.
+    ///
+    /// A slice is given room for all its intermediate results at once, in four bytes.
+    ///
+    /// - Parameters:
+    ///   - size: The size that is wanted.
+    ///   - budget: The memory that the process may hold.
+    ///   - network: The network.
+    ///   - height: Pixels down the slices.
+    ///   - width: Pixels across the slices.
+    /// - Throws: ``MemoryLimitError`` where not even one slice fits; `TensorError`.
+    init(
+        size: Int, within budget: MemoryBudget, network: SegmentationNetwork, height: Int,
+        width: Int
+    ) throws {
+        let buffers = try PlanCompiler.compile(network, height: height, width: width).buffers
+        let elements = buffers.reduce(0) { $0 + $1.channels * $1.height * $1.width }
+        let bytes = 4 * (elements + network.architecture.classes * height * width)
+        try budget.reserve(bytes, for: "a slice of \(width) x \(height) pixels")
+        self.init(size: min(size, budget.freeBytes / max(1, bytes)))
+    }
+
     /// Computes slices batch by batch.
     ///
     /// A batch for which memory runs out is computed anew in halves, and so are all later ones, so
@@ -39,10 +61,12 @@ package struct SliceBatches {
     /// - Parameters:
     ///   - count: How many slices there are.
     ///   - release: Gives back what memory can be given back.
+    ///   - exceeds: Whether more memory is held than is allowed; later batches are halves then.
     ///   - body: Computes some slices.
     /// - Throws: What `body` throws, memory that runs out for a single slice among it.
     package mutating func forEach(
-        of count: Int, release: () throws -> Void, _ body: (Range<Int>) throws -> Void
+        of count: Int, release: () throws -> Void, exceeds: () -> Bool = { false },
+        _ body: (Range<Int>) throws -> Void
     ) throws {
         var first = 0
         while first < count {
@@ -50,6 +74,10 @@ package struct SliceBatches {
             do {
                 try body(slices)
                 first = slices.upperBound
+                if size > 1, exceeds() {
+                    try release()
+                    size /= 2
+                }
             } catch let error as TensorError where error.code == .outOfMemory && slices.count > 1 {
                 try release()
                 size = slices.count / 2

@@ -44,6 +44,8 @@ public final class VolumePredictor {
     private let compiles: Bool
     private let isResident: Bool
     private let beforeBatch: (Int) throws -> Void
+    /// The memory that the process may hold, or `nil` where it is not bounded.
+    var memory: MemoryBudget?
     /// The execution path of the last prediction, such as ``InferencePlan/Summary/description``.
     public private(set) var computation = ""
     /// The time that each plane's network and the aggregation took in the last prediction.
@@ -217,6 +219,10 @@ public final class VolumePredictor {
                 networks.count == 1 && !keepsScores
                 && networks[0].outputOfClass == Array(0..<networks[0].network.architecture.classes)
             let keepsOpinions = measuresDisagreement && networks.count > 1
+            // Votes in two bytes, opinions in one, the volume itself in four.
+            let perVoxel =
+                (decidesAtOnce ? 1 : 2 * classCount) + (keepsOpinions ? networks.count : 0)
+            try memory?.reserve((perVoxel + 4) * size.count, for: "a volume of \(size) voxels")
             let view: any VolumeView =
                 isResident
                 ? try ResidentVolume(
@@ -242,9 +248,15 @@ public final class VolumePredictor {
                         freeMemory: Engine.freeMemory(of: device), network: network.network,
                         height: layout.height, width: layout.width)
                 var batches = SliceBatches(size: min(wanted.size, largestBatch))
+                if let memory, device == .cpu {
+                    batches = try SliceBatches(
+                        size: batches.size, within: memory, network: network.network,
+                        height: layout.height, width: layout.width)
+                }
                 var networkTime = clock.now - begun
                 try batches.forEach(
-                    of: layout.sliceCount, release: { try Engine.releaseMemory(of: device) }
+                    of: layout.sliceCount, release: { try Engine.releaseMemory(of: device) },
+                    exceeds: { memory.map { $0.freeBytes < 0 } ?? false }
                 ) { slices in
                     try progress(
                         network.plane,

@@ -2,15 +2,15 @@ public import Volumes
 
 /// The space and intensities that a model was trained in.
 public struct ConformSpecification: Sendable, Hashable, Codable {
-    /// Where the storage axes go.
+    /// The orientation of the storage axes.
     public var orientation: Orientation
     /// Millimetres per voxel along each storage axis.
     public var spacingMillimeters: SIMD3<Double>
-    /// What becomes of the intensities.
+    /// The intensity normalization.
     public var intensity: IntensityRule
-    /// How many voxels around the foreground are kept.
+    /// The margin around the foreground, in voxels.
     public var marginVoxels: Int
-    /// How intensities between voxels are worked out.
+    /// The interpolation of intensities between voxels.
     public var interpolation: Interpolation
 
     /// Makes a specification.

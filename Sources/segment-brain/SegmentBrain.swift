@@ -8,7 +8,10 @@ struct SegmentBrain: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "segment-brain",
         abstract: "Segments brain scans: a label map, structure volumes and a picture for each.",
-        usage: "segment-brain <input> ... <output> [<options>]",
+        usage: """
+            segment-brain <input> ... <output> [<options>]
+            segment-brain <bids_dir> <output_dir> participant|group [<options>]
+            """,
         discussion: """
             For each scan NAME.nii.gz, the output folder receives NAME_dseg.nii.gz (label map), \
             NAME_dseg.tsv (label names), NAME_volumes.tsv, NAME.stats (FreeSurfer's format), \
@@ -25,10 +28,13 @@ struct SegmentBrain: ParsableCommand {
               segment-brain cases.txt out --reference manual/ --json
               segment-brain bids/ bids/derivatives/sliceseg --participant-label 01 02
               segment-brain cases.txt out --shard 2/8   # then: sliceseg merge out
+              segment-brain bids/ out participant --participant-label 01   # a BIDS App
+              segment-brain bids/ out group
 
             EXIT STATUS
               0 all scans done, 1 some scans failed (see failures.tsv), 2 usage error,
-              130 interrupted (143 by SIGTERM, 129 by SIGHUP).
+              130 interrupted (143 by SIGTERM, 129 by SIGHUP). As a BIDS App: 1 if no scan
+              is done, 3 if some are.
             """,
         version: softwareVersion)
 
@@ -59,6 +65,12 @@ struct SegmentBrain: ParsableCommand {
 
     @Option(help: ArgumentHelp("Number of slices per batch.", valueName: "n"))
     var batchSize: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Memory that scans may take beside the model; if it is short, fewer slices are "
+                + "computed at once, and a scan that cannot fit fails.", valueName: "size"))
+    var maxMemory = "1.5G"
 
     @Option(
         help: ArgumentHelp(
@@ -115,11 +127,54 @@ struct SegmentBrain: ParsableCommand {
     var shard: String?
 
     @Option(
+        name: [.customLong("participant-label"), .customLong("participant_label")],
         parsing: .upToNextOption,
         help: ArgumentHelp(
             "Only these participants of a BIDS dataset, with or without 'sub-'.",
             valueName: "label"))
     var participantLabel: [String] = []
+
+    @Option(
+        name: [.customLong("session-label"), .customLong("session_label")],
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Only these sessions of a BIDS dataset, with or without 'ses-'.", valueName: "label"))
+    var sessionLabel: [String] = []
+
+    @Option(
+        name: [.customLong("bids-filter-file"), .customLong("bids_filter_file")],
+        help: ArgumentHelp(
+            "A file of JSON whose 'session' is the only one.", valueName: "file"))
+    var bidsFilterFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "fmriprep: write what fMRIPrep takes by --derivatives, too: the scan, its brain mask, "
+                + "tissues and their probabilities. For BIDS datasets.", valueName: "tool"))
+    var derivativesFor: String?
+
+    @Option(
+        name: [.customShort("w"), .customLong("work-dir"), .customLong("work_dir")],
+        help: ArgumentHelp(
+            "The folder of temporary files other than those in the output.", valueName: "dir"))
+    var workFolder: String?
+
+    @Option(
+        name: [.customLong("n_cpus"), .customLong("n-cpus"), .customLong("nthreads")],
+        help: ArgumentHelp("The same as --threads.", valueName: "n"))
+    var processors: Int?
+
+    @Option(
+        name: [.customLong("mem-mb"), .customLong("mem_mb")],
+        help: ArgumentHelp(
+            "Memory of the whole process in MB, the model included; in place of --max-memory.",
+            valueName: "n"))
+    var memoryMegabytes: Int?
+
+    @Flag(
+        name: [.customLong("skip-bids-validation"), .customLong("skip_bids_validation")],
+        help: "Taken and without effect: only names that are used are looked at.")
+    var skipBIDSValidation = false
 
     @Option(
         help: ArgumentHelp(
@@ -146,15 +201,33 @@ struct SegmentBrain: ParsableCommand {
     @Flag(help: "Write one JSON object per scan to standard output.")
     var json = false
 
+    @Option(
+        help: ArgumentHelp(
+            "text, or json for a JSON object an event on the standard error.",
+            valueName: "format"))
+    var logFormat = "text"
+
     func request() throws -> SegmentationRequest {
-        var request = try SegmentationRequest(paths: paths)
+        let level = AnalysisLevel(paths: paths)
+        var request = try SegmentationRequest(paths: level == nil ? paths : Array(paths.dropLast()))
+        request.isOfParticipants = level == .participant
         request.model = model
         request.planes = try planes.map { try parsePlanes($0) }
         request.device = device
         request.precision = try parsePrecision(precision)
-        request.threads = try parseCount(threads, option: "--threads")
+        request.threads = try parseCount(threads ?? processors, option: "--threads")
         request.batchSize = try parseCount(batchSize, option: "--batch-size")
         request.volume = try parseVolume(volume)
+        request.memory =
+            try memoryMegabytes.map {
+                var total = try MemoryAllowance(parsing: "\($0)M", option: "--mem-mb")
+                total.includesModel = true
+                return total
+            } ?? MemoryAllowance(parsing: maxMemory, option: "--max-memory")
+        request.derivativesFor = try derivativesFor.map {
+            try parseChoice($0, option: "--derivatives-for")
+        }
+        request.logFormat = try parseChoice(logFormat, option: "--log-format")
         request.interpolation = try interpolation.map {
             try parseChoice($0, option: "--interpolation")
         }
@@ -168,6 +241,8 @@ struct SegmentBrain: ParsableCommand {
         request.verifies = verify
         request.shard = try shard.map { try Shard(parsing: $0) }
         request.selection.participants = participantLabel
+        let filtered = try bidsFilterFile.map { try sessions(ofFilterFile: $0) } ?? []
+        request.selection.sessions = sessionLabel + filtered
         request.selection.series = series
         request.selection.allowsGaps = allowGaps
         request.reference = reference
@@ -179,6 +254,13 @@ struct SegmentBrain: ParsableCommand {
 
     func run() throws {
         let request = try request()
+        if let workFolder {
+            try prepareWorkFolder(workFolder)
+        }
+        if let level = AnalysisLevel(paths: paths) {
+            try run(level, request)
+            return
+        }
         let report = try segmentScans(request)
         if let evaluation = report.evaluation, request.shows != .json {
             if request.shows == .progress {
@@ -188,6 +270,26 @@ struct SegmentBrain: ParsableCommand {
         }
         for problem in report.evaluation?.problems ?? [] { printError(problem) }
         if report.status != .success { throw ExitCode(report.status.rawValue) }
+    }
+
+    /// Runs as a BIDS App; the last lines of the standard output tell each participant's outcome.
+    private func run(_ level: AnalysisLevel, _ request: SegmentationRequest) throws {
+        let report: SegmentationReport
+        switch level {
+        case .participant: report = try segmentScans(request)
+        case .group:
+            report = try summarizeParticipants(
+                in: request.output, model: model == "brain-mri" ? nil : model,
+                arguments: request.arguments
+            ) { complain($0) }
+        }
+        for participant in report.participants where request.shows != .json {
+            try printChecked(participant.line + "\n")
+        }
+        guard report.status != .success else { return }
+        let isPartial = report.participants.contains { $0.done > 0 }
+        throw ExitCode(
+            (isPartial ? ExitStatus.partialSuccess : ExitStatus.failure).rawValue)
     }
 
     static func main() {

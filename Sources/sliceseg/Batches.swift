@@ -36,6 +36,11 @@ struct Run: ParsableCommand {
     var quiet = false
     @Flag(help: "Write one JSON object per scan to standard output.")
     var json = false
+    @Option(
+        help: ArgumentHelp(
+            "text, or json for a JSON object an event on the standard error.",
+            valueName: "format"))
+    var logFormat = "text"
     @Flag(help: "Print the JSON Schema of job files.")
     var schema = false
 
@@ -48,6 +53,7 @@ struct Run: ParsableCommand {
         var file = try JobFile(at: job, settings: set)
         file.segmentation?.shard = try shard.map { try Shard(parsing: $0) }
         file.segmentation?.retriesFailed = retryFailed
+        file.segmentation?.logFormat = try parseChoice(logFormat, option: "--log-format")
         file.segmentation?.shows = json ? .json : quiet ? .quiet : .progress
         file.segmentation?.arguments = Array(CommandLine.arguments.dropFirst())
         if dryRun {

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Logging
 
 /// A command-line parser's reply to an error.
 public enum ParserReply: Sendable, Hashable {
@@ -69,8 +70,7 @@ public func printChecked(_ text: String) throws {
     }
 }
 
-/// Writes a line to the standard error.
+/// Writes a line to the log, which goes to the standard error.
 public func printError(_ line: String) {
-    // A closed standard error leaves nobody to tell.
-    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+    EventLog.write(.warning, line.trimmingCharacters(in: .newlines))
 }

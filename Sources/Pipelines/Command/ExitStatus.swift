@@ -6,6 +6,8 @@ public enum ExitStatus: Int32, Sendable, Hashable {
     case failure = 1
     /// The command line is wrong; nothing was done.
     case wrongUsage = 2
+    /// Some participants of a BIDS App are done and others failed.
+    case partialSuccess = 3
     /// The terminal was closed.
     case hungUp = 129
     /// The user stopped it.

@@ -117,6 +117,11 @@ extension SegmenterError: UserFacingError {
     public var exitStatus: ExitStatus { .wrongUsage }
 }
 
+extension MemoryLimitError: UserFacingError {
+    /// `memory.limit`.
+    public var errorCode: String { "memory.limit" }
+}
+
 extension TrainingRunError: UserFacingError {
     /// `training.run`.
     public var errorCode: String { "training.run" }

@@ -82,6 +82,10 @@ public struct JobFile: Sendable {
         request.device = job.text("segment.resources.device") ?? "auto"
         request.threads = job.integer("segment.resources.threads")
         request.batchSize = job.integer("segment.resources.batchSize")
+        if let memory = job.text("segment.resources.maxMemory") {
+            request.memory = try MemoryAllowance(
+                parsing: memory, option: "segment.resources.maxMemory")
+        }
         return request
     }
 

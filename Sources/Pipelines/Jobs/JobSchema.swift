@@ -129,6 +129,9 @@ enum JobSchema {
                 JobKey(
                     name: "batchSize", kind: .integer(1...1024),
                     summary: "Slices that are computed at once."),
+                JobKey(
+                    name: "maxMemory", kind: .text,
+                    summary: "Memory that scans may take beside the model, such as 1.5G."),
             ]), summary: "The part of the machine that is used."),
     ]
 

@@ -113,7 +113,12 @@ struct CaseWriter: Sendable {
                     }
                 }
                 if let probabilities {
-                    try write(probabilities, of: segmented, to: outputs, staged)
+                    if options.probabilities == true {
+                        try write(probabilities, of: segmented, to: outputs, staged)
+                    }
+                    if options.derivativesFor == .fmriprep {
+                        try writeForFMRIPrep(segmented, probabilities, staged)
+                    }
                 }
                 var measured = quality.wait()
                 measured.warnings =

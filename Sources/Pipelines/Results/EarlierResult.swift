@@ -136,14 +136,9 @@ struct EarlierResults: Sendable {
 
     /// The result of an older version, which kept no record of it but the one beside the label map.
     private func takenOver(_ scan: ScanFile, _ outputs: ScanOutputs) -> EarlierResult {
-        guard let (labels, _) = try? readLabelMap(at: outputs.labels) else {
+        guard let result = measuredResult(of: scan, outputs, table: table) else {
             return .outdated(reason: "its label map cannot be read", changed: [])
         }
-        let provenance = Provenance.read(at: outputs.provenance)
-        let result = CaseResult(
-            measuring: labels, name: scan.outputName, table: table,
-            planeDisagreement: provenance?.disagreementOfLabel ?? [:],
-            meanProbability: provenance?.meanProbabilityOfLabel ?? [:])
         let paths =
             outputs.always + (findsBrain ? [outputs.brainMask] : [])
             + outputs.additional(options) + [outputs.provenance]
@@ -162,6 +157,26 @@ struct EarlierResults: Sendable {
         }
         return contentHash(ofFileAt: path)
     }
+}
+
+/// The result of a scan as its label map and the record beside it tell it.
+///
+/// - Parameters:
+///   - scan: The scan.
+///   - outputs: Its files.
+///   - table: The structures.
+/// - Returns: The result, or `nil` where the label map cannot be read.
+func measuredResult(
+    of scan: ScanFile, _ outputs: ScanOutputs, table: LabelTable
+) -> CaseResult? {
+    guard let (labels, _) = try? readLabelMap(at: outputs.labels) else { return nil }
+    let provenance = Provenance.read(at: outputs.provenance)
+    var result = CaseResult(
+        measuring: labels, name: scan.outputName, table: table,
+        planeDisagreement: provenance?.disagreementOfLabel ?? [:],
+        meanProbability: provenance?.meanProbabilityOfLabel ?? [:])
+    result.warnings = provenance?.warnings ?? []
+    return result
 }
 
 /// A file with its hash, its size and its time.

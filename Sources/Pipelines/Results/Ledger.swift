@@ -25,7 +25,10 @@ final class Ledger: ResultStore {
     private let unchanged = Mutex<[String]>([])
 
     /// The name of a ledger's file.
-    static func fileName(shard: Shard? = nil) -> String { "ledger\(shard?.suffix ?? "").sqlite" }
+    static func fileName(shard: Shard? = nil) -> String { fileName(part: shard?.suffix ?? "") }
+
+    /// The name of the file of a part.
+    static func fileName(part suffix: String) -> String { "ledger\(suffix).sqlite" }
 
     /// Opens a ledger to read it.
     ///

@@ -32,16 +32,26 @@ final class OutputFolder: Sendable {
     ///   - shard: The part of the scans that this process segments, or `nil` for all.
     ///   - command: The command line that is named to others.
     /// - Throws: ``OutputError`` where another process writes there; `FileWriteError`.
-    init(at path: String, shard: Shard?, command: String) throws {
+    convenience init(at path: String, shard: Shard?, command: String) throws {
+        try self.init(at: path, part: shard?.suffix ?? "", command: command)
+    }
+
+    /// Takes the folder for a part of a dataset.
+    ///
+    /// - Parameters:
+    ///   - path: The folder, which exists.
+    ///   - suffix: The ending of the names of the part's ledger and lock; empty for all of it.
+    ///   - command: The command line that is named to others.
+    /// - Throws: ``OutputError`` where another process writes there; `FileWriteError`.
+    init(at path: String, part suffix: String, command: String) throws {
         self.path = path
-        let suffix = shard?.suffix ?? ""
         staging = joined(path, ".sliceseg-staging" + suffix)
-        let whole = joined(path, Self.lockName(shard: nil))
+        let whole = joined(path, Self.lockName(part: ""))
         do {
-            if let shard {
+            if !suffix.isEmpty {
                 locks = [
                     try FileLock(at: whole, mode: .shared, command: command),
-                    try FileLock(at: joined(path, Self.lockName(shard: shard)), command: command),
+                    try FileLock(at: joined(path, Self.lockName(part: suffix)), command: command),
                 ]
             } else {
                 locks = [try FileLock(at: whole, command: command)]
@@ -55,7 +65,7 @@ final class OutputFolder: Sendable {
     }
 
     /// The name of the file that tells that a process writes.
-    static func lockName(shard: Shard?) -> String { "ledger\(shard?.suffix ?? "").lock" }
+    static func lockName(part suffix: String) -> String { "ledger\(suffix).lock" }
 
     // MARK: - Writing
 
@@ -194,7 +204,9 @@ final class OutputFolder: Sendable {
     private func end(_ message: String, status: Int32) -> Never {
         removeUnfinishedFiles()
         removeScratchFolders()
-        printError("\n" + message)
+        // Below a line that shows progress.
+        if isatty(2) == 1 { try? FileHandle.standardError.write(contentsOf: Data("\n".utf8)) }
+        printError(message)
         // Without the handlers of exit(): other threads are still computing.
         _exit(status)
     }

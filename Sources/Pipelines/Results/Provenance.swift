@@ -30,6 +30,8 @@ struct Provenance: Sendable, Codable {
         var testTimeAugmentation: String?
         var uncertaintySamples: Int?
         var seed: UInt64?
+        /// The tool whose inputs are written, too.
+        var derivativesFor: DerivativeConsumer?
 
         /// The options of a request.
         init(_ request: SegmentationRequest, planes: [Plane]) {
@@ -45,6 +47,7 @@ struct Provenance: Sendable, Codable {
             testTimeAugmentation = request.mirrors ? "flip" : nil
             uncertaintySamples = request.uncertaintySamples
             seed = request.uncertaintySamples.map { _ in request.seed }
+            derivativesFor = request.derivativesFor
         }
 
         /// Returns whether both give the same labels.

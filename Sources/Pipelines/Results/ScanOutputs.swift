@@ -6,6 +6,8 @@ import Inference
 struct ScanOutputs {
     /// The folder and the scan's name in it.
     private let base: String
+    /// The files that fMRIPrep looks for, for a scan of a BIDS dataset.
+    private let fmriprep: FMRIPrepOutputs?
     /// The mask of the brain, for models that look for it first.
     let brainMask: String
     /// The name prefix of files on the model's grid.
@@ -15,6 +17,7 @@ struct ScanOutputs {
 
     init(of scan: ScanFile, in output: String) {
         base = joined(output, scan.fileName)
+        fmriprep = FMRIPrepOutputs(of: scan, in: output)
         brainMask = BrainOutputs(of: scan, in: output).mask
         let (folder, name) = (
             (base as NSString).deletingLastPathComponent, (base as NSString).lastPathComponent
@@ -65,6 +68,7 @@ struct ScanOutputs {
             + (options.probabilities == true
                 ? [probabilities(in: space), probabilitiesDescription(in: space)] : [])
             + (options.uncertaintySamples != nil ? [entropy, uncertainty] : [])
+            + (options.derivativesFor == .fmriprep ? fmriprep?.all ?? [] : [])
     }
 
     /// The provenance file; written last, so that its presence marks a finished scan.

@@ -8,6 +8,8 @@ import VolumeIO
 public struct ScanSelection: Sendable, Hashable, Codable {
     /// The labels of the participants of BIDS datasets, with or without `sub-`; empty for all.
     public var participants: [String] = []
+    /// The labels of the sessions of BIDS datasets, with or without `ses-`; `nil` for all.
+    public var sessions: [String]?
     /// The DICOM series: numbers, or parts of descriptions; empty for all but localizers and what was
     /// computed from another series.
     public var series: [String] = []
@@ -154,7 +156,20 @@ private struct ScanFinder {
         }
         knownParticipants.formUnion(dataset.participants)
         datasets.append(path)
-        findings += try dataset.scans(ofParticipants: participants).map { .scan($0) }
+        let scans = try dataset.scans(ofParticipants: participants).filter { scan in
+            guard let sessions = selection.sessions, !sessions.isEmpty else { return true }
+            return scan.outputName.split(separator: "/").contains { part in
+                part.hasPrefix("ses-")
+                    && (sessions.contains(String(part))
+                        || sessions.contains(String(part.dropFirst(4))))
+            }
+        }
+        if let sessions = selection.sessions, !sessions.isEmpty, scans.isEmpty {
+            throw UsageError(
+                "'\(path)' has no T1-weighted scan of the session \(listed(sessions, atMost: 5)) of the "
+                    + "participants that are asked for; check --session-label", code: .input)
+        }
+        findings += scans.map { .scan($0) }
         let missing = dataset.withoutScan(ofParticipants: participants)
         let reason = "'\(path)' has no T1-weighted scan"
         if participants.isEmpty {

@@ -68,16 +68,29 @@ public struct RunStatus: Sendable, Codable, Hashable {
             ($0, try Ledger(reading: joined(output, Ledger.fileName(shard: $0))))
         }
         if ledgers.isEmpty {
+            let parts = participantLedgers(in: output).map { joined(output, $0) }
             let path = joined(output, Ledger.fileName())
-            guard isRegularFile(path) else {
+            guard isRegularFile(path) || !parts.isEmpty else {
                 throw UsageError(
                     "'\(output)' holds no ledger; name the output folder of a run, or repeat a run "
                         + "of an older version, whose results are taken over", code: .output)
             }
-            ledgers = [(nil, try Ledger(reading: path))]
+            ledgers = try (parts + (isRegularFile(path) ? [path] : [])).map {
+                (nil, try Ledger(reading: $0))
+            }
         }
         let runs = try ledgers.compactMap { try $0.ledger.lastRun() }
-        let all = try ledgers.flatMap { try $0.ledger.scans() }
+        // A participant may stand in several ledgers: what was done counts.
+        var all: [LedgerScan] = []
+        var positions: [String: Int] = [:]
+        for scan in try ledgers.flatMap({ try $0.ledger.scans() }) {
+            if let known = positions[scan.scan.outputName] {
+                if scan.outcome?.result != nil { all[known] = scan }
+            } else {
+                positions[scan.scan.outputName] = all.count
+                all.append(scan)
+            }
+        }
         self.output = output
         model = runs.first?.modelName ?? ""
         shards = found.map(\.description)
@@ -87,8 +100,10 @@ public struct RunStatus: Sendable, Codable, Hashable {
                 (1...first.count).filter { !present.contains($0) }.map { "\($0)/\(first.count)" }
             } ?? []
         processes = ledgers.compactMap { entry in
-            FileLock.currentHolder(at: joined(output, OutputFolder.lockName(shard: entry.shard)))
-                .map { "\($0.process) on \($0.host)" }
+            FileLock.currentHolder(
+                at: entry.ledger.path.replacingOccurrences(of: ".sqlite", with: ".lock")
+            )
+            .map { "\($0.process) on \($0.host)" }
         }
         let isRunning = !processes.isEmpty
         // A shard that has not begun has no scans in a ledger, but the others know how many there are.

@@ -39,7 +39,7 @@ struct ScanPipeline {
     ) throws {
         let prepare = prepare
         let reader = Prefetcher<PreparedScan?>(first: 0, depth: 1) { number in
-            scans.indices.contains(number) ? prepare(scans[number]) : nil
+            scans.indices.contains(number) ? prepare(scans[number], mayDefer: true) : nil
         }
         defer { reader.stop() }
         let behind = WriteBehind()
@@ -85,6 +85,10 @@ struct ScanPipeline {
                 }
                 try body(scan, outcome)
             }
+        case .deferred:
+            // Read when nothing else is held.
+            try behind.finish()
+            try hand(prepare(scan, mayDefer: false), scan, to: behind, body)
         case .ready(let ready):
             if let reason = ready.note { note(scan, reason) }
             try segment(scan, ready, behind, body)
@@ -185,6 +189,9 @@ final class LoadedNetworks {
         if let threads = request.threads { try Engine.setThreadCount(threads) }
         let device = try resolveDevice(request.device)
         let segmenter = try Segmenter(bundle: bundle, options: request.segmenterOptions(on: device))
+        // The scan that is read first is a small part of what is held now.
+        segmenter.memory = (request.memory ?? MemoryAllowance()).budget(
+            holding: MemoryBudget.residentBytes() ?? 0)
         loaded = (segmenter, device)
         return segmenter
     }
@@ -204,7 +211,8 @@ extension SegmentationRequest {
     func segmenterOptions(on device: Device) -> SegmenterOptions {
         SegmenterOptions(
             planes: planes, device: device, precision: precision, batchSize: batchSize,
-            interpolation: interpolation, keepsProbabilities: writesProbabilities, mirrors: mirrors,
+            interpolation: interpolation,
+            keepsProbabilities: writesProbabilities || derivativesFor != nil, mirrors: mirrors,
             sampleCount: uncertaintySamples ?? 0, sampleSeed: seed)
     }
 }

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Inference
 import VolumeIO
 import Volumes
 
@@ -13,6 +14,8 @@ enum PreparedScan: Sendable {
     case changed(ScanContent, LabelMap, input: InputIdentity)
     /// It is to be segmented.
     case ready(ReadyScan)
+    /// It takes so much memory that it is read when no other scan is held.
+    case deferred
     /// It cannot be read.
     case failed(FailureReason)
 }
@@ -34,21 +37,30 @@ struct ScanPreparation: Sendable {
     let earlier: EarlierResults
     /// A Boolean value indicating whether scans are done again whatever is there.
     let overwrites: Bool
+    /// The memory that scans may take.
+    let memory: MemoryAllowance
     /// Called before a scan is read to be segmented.
     let beforeReading: @Sendable () -> Void
 
-    func callAsFunction(_ scan: ScanFile) -> PreparedScan {
+    /// Looks at a scan and reads it.
+    ///
+    /// - Parameters:
+    ///   - scan: The scan.
+    ///   - mayDefer: Whether a scan that takes much memory is left for later.
+    /// - Returns: The scan, or the reason why it is not read.
+    func callAsFunction(_ scan: ScanFile, mayDefer: Bool) -> PreparedScan {
         if case .unreadable(let reason) = scan.origin { return .failed(reason) }
         let start = ContinuousClock.now
         do {
-            return try prepare(scan, start)
+            return try prepare(scan, start, mayDefer: mayDefer)
         } catch {
             return .failed(FailureReason(error, about: scan.path, stage: .read))
         }
     }
 
-    private func prepare(_ scan: ScanFile, _ start: ContinuousClock.Instant) throws -> PreparedScan
-    {
+    private func prepare(
+        _ scan: ScanFile, _ start: ContinuousClock.Instant, mayDefer: Bool
+    ) throws -> PreparedScan {
         let stored = try earlier.store.stored(scan)
         // A file that cannot be hashed cannot be read either; reading tells why.
         let input = earlier.identity(of: scan, stored)
@@ -84,12 +96,32 @@ struct ScanPreparation: Sendable {
                     code: "output.foreign", stage: .read))
         }
         beforeReading()
+        if let bytes = bytesToRead(scan) {
+            let allowed = memory.bytesForScans(holding: MemoryBudget.residentBytes() ?? 0)
+            if bytes > allowed {
+                throw MemoryLimitError(
+                    stage: "reading the scan", neededBytes: bytes, limitBytes: allowed)
+            }
+            if mayDefer, bytes > allowed / 4 { return .deferred }
+        }
         let content = try ScanContent(of: scan)
         guard let input else { return unreadable(scan) }
         return .ready(
             ReadyScan(
                 content: content, input: input, changedFiles: changedFiles, note: note,
                 seconds: (ContinuousClock.now - start) / .seconds(1)))
+    }
+
+    /// The bytes that reading a scan takes: its voxels as they are stored and as numbers, and a copy.
+    private func bytesToRead(_ scan: ScanFile) -> Int? {
+        switch scan.origin {
+        case .volume, .bids:
+            guard let header = try? readVolumeHeader(at: scan.path, volume: scan.volume) else {
+                return nil
+            }
+            return 12 * header.grid.size.count
+        case .dicom, .unreadable: return nil
+        }
     }
 
     private func unreadable(_ scan: ScanFile) -> PreparedScan {

@@ -16,7 +16,7 @@ struct SegmentationForecast {
     init(_ request: SegmentationRequest, note: (String) -> Void) throws {
         let plan = try SegmentationPlan(request, note: note)
         for warning in plan.warnings { note(warning) }
-        let path = joined(request.output, Ledger.fileName(shard: request.shard))
+        let path = joined(request.output, Ledger.fileName(part: request.partSuffix))
         let store: any ResultStore =
             isRegularFile(path)
             ? try Ledger(reading: path, fallback: plan.earlierStore) : plan.earlierStore

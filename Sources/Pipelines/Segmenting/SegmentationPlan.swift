@@ -179,12 +179,12 @@ struct SegmentationPlan: Sendable {
 /// The results of earlier runs in the ledger of a whole run and in the records beside label maps.
 private func earlierResults(of request: SegmentationRequest) -> any ResultStore {
     let sidecars = SidecarStore(output: request.output)
-    let names = request.shard == nil ? [nil] : [request.shard, nil]
+    let names = request.isPart ? [request.partSuffix, ""] : [""]
     var store: any ResultStore = sidecars
-    for shard in names.reversed() {
-        let path = joined(request.output, Ledger.fileName(shard: shard))
+    for part in names.reversed() {
+        let path = joined(request.output, Ledger.fileName(part: part))
         // The ledger that is being written asks itself.
-        let isOwn = shard == request.shard && !request.retriesFailed
+        let isOwn = part == request.partSuffix && !request.retriesFailed
         guard !isOwn, isRegularFile(path) else { continue }
         if let ledger = try? Ledger(reading: path, fallback: store) { store = ledger }
     }

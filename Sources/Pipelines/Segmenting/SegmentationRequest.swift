@@ -59,10 +59,28 @@ public struct SegmentationRequest: Sendable, Codable, Hashable {
     public var reference: String?
     /// A Boolean value indicating whether it is told how long each stage of a scan took.
     public var profiles = false
+    /// The memory that scans may take; `nil` for the default.
+    public var memory: MemoryAllowance?
+    /// The tool whose inputs are written, too.
+    public var derivativesFor: DerivativeConsumer?
+    /// A Boolean value indicating whether it is the run of single participants beside which others may write.
+    public var isOfParticipants: Bool?
     /// The form of the terminal output.
     public var shows = Output.progress
+    /// The form of the lines that tell of it.
+    public var logFormat: LogFormat?
     /// The command line, for the record.
     public var arguments: [String] = []
+
+    /// The ending of the names of the ledger and the lock of a part of a dataset; empty for all of it.
+    var partSuffix: String {
+        if let shard { return shard.suffix }
+        guard isOfParticipants == true, !selection.participants.isEmpty else { return "" }
+        return participantSuffix(selection.participants)
+    }
+
+    /// Whether other processes may write other parts meanwhile, so that it writes no table of all.
+    var isPart: Bool { !partSuffix.isEmpty }
 
     /// Makes a request with the defaults.
     ///

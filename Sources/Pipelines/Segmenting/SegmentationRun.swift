@@ -17,6 +17,8 @@ public struct SegmentationReport: Sendable {
     public var status: ExitStatus
     /// The agreement with references, where those were given.
     public var evaluation: EvaluationReport?
+    /// The participants, where the scans are of a BIDS dataset.
+    public var participants: [ParticipantOutcome] = []
 }
 
 /// Segments scans and writes tables, pictures and records of them.
@@ -55,6 +57,7 @@ private struct SegmentationRun {
 
     /// Checks all that can be checked before the first scan is read, and takes the output folder.
     init(_ request: SegmentationRequest) throws {
+        EventLog.begin(request.logFormat ?? .text)
         plan = try SegmentationPlan(request) { line in
             if request.shows == .progress { printError(line) }
         }
@@ -63,19 +66,19 @@ private struct SegmentationRun {
         signal(SIGXFSZ, SIG_IGN)
         try prepareOutputDirectory(request.output)
         folder = try OutputFolder(
-            at: request.output, shard: request.shard,
+            at: request.output, part: request.partSuffix,
             command: ([ProcessInfo.processInfo.processName] + request.arguments)
                 .joined(separator: " "))
         let mode: ProgressDisplay.Mode =
             switch request.shows {
-            case .progress: .automatic
+            case .progress: request.logFormat == .json ? .events : .automatic
             case .quiet: .quiet
             case .json: .json
             }
-        display = ProgressDisplay(mode: mode, total: plan.scans.count)
+        display = ProgressDisplay(mode: mode, total: plan.scans.count) { EventLog.write($0) }
         do {
             let opened = try Ledger(
-                writing: joined(request.output, Ledger.fileName(shard: request.shard)),
+                writing: joined(request.output, Ledger.fileName(part: request.partSuffix)),
                 run: plan.ledgerRun, scans: plan.scans,
                 fallback: plan.earlierStore)
             (store, ledger) = (opened, opened)
@@ -103,7 +106,7 @@ private struct SegmentationRun {
         // First, so that the results of a run that is killed are known for what they are.
         try writeDescription()
         let networks = LoadedNetworks(plan.bundle, request)
-        let pictures = PictureCollection(isWanted: plan.references == nil && request.shard == nil)
+        let pictures = PictureCollection(isWanted: plan.references == nil && !request.isPart)
         try pipeline(networks, pictures).forEach(plan.scans) { scan, outcome in
             try recorder.record(scan, outcome)
         }
@@ -117,7 +120,9 @@ private struct SegmentationRun {
         if request.shows == .quiet { tellWhereWarningsAre(summary) }
         let hasFailed = summary.count(.failed) > 0 || evaluation?.status == .failure
         return SegmentationReport(
-            status: hasFailed ? .failure : .success, evaluation: evaluation)
+            status: hasFailed ? .failure : .success, evaluation: evaluation,
+            participants: request.isOfParticipants == true
+                ? ParticipantOutcome.all(of: summary.outcomes) : [])
     }
 
     private func pipeline(
@@ -128,7 +133,10 @@ private struct SegmentationRun {
             findsBrain: plan.brainModel != nil,
             options: plan.options, table: plan.bundle.card.labels, verifies: request.verifies)
         return ScanPipeline(
-            prepare: ScanPreparation(earlier: earlier, overwrites: request.overwrites) {
+            prepare: ScanPreparation(
+                earlier: earlier, overwrites: request.overwrites,
+                memory: request.memory ?? MemoryAllowance()
+            ) {
                 // The engine is loaded while the first scan is read. What is wrong with it is told
                 // when the networks are made.
                 DispatchQueue.global(qos: .userInitiated).async { try? Engine.load() }
@@ -173,9 +181,12 @@ private struct SegmentationRun {
         _ summary: RunSummary, networks: LoadedNetworks, pictures: PictureCollection,
         seconds: () -> Double
     ) throws -> EvaluationReport? {
-        guard request.shard == nil else {
+        guard !request.isPart else {
             display.note(summary.sentence(seconds: seconds()))
-            display.note("Join all shards with 'sliceseg merge \(request.output)'.")
+            display.note(
+                request.shard == nil
+                    ? "The level 'group' makes tables and the report of all participants."
+                    : "Join all shards with 'sliceseg merge \(request.output)'.")
             return nil
         }
         var record = plan.record(of: summary, started: started, seconds: seconds())
@@ -189,7 +200,7 @@ private struct SegmentationRun {
         // Shards write the same at the same time.
         let path = joined(request.output, DatasetDescription.fileName)
         let text = try jsonText(DatasetDescription.segmentations(of: plan.sources))
-        guard request.shard == nil || !pathExists(path) else { return }
+        guard !request.isPart || !pathExists(path) else { return }
         try folder.write(text, to: path)
         if !plan.sources.isEmpty {
             try folder.write(bidsIgnoredFiles, to: joined(request.output, ".bidsignore"))

@@ -16,6 +16,8 @@ public final class ProgressDisplay: Sendable {
         case quiet
         /// One JSON object for each scan on the standard output and nothing else.
         case json
+        /// Events for a log.
+        case events
 
         /// The live line where the standard error is a terminal, plain lines elsewhere.
         public static var automatic: Mode {
@@ -36,6 +38,8 @@ public final class ProgressDisplay: Sendable {
         var finished = 0
         var skipped = 0
         var lastDrawing: Duration?
+        /// When the pace was told last.
+        var lastPace = Duration.zero
         var isLineShown = false
     }
 
@@ -47,13 +51,17 @@ public final class ProgressDisplay: Sendable {
     private let elapsed: @Sendable () -> Duration
     private let writeError: @Sendable (String) -> Void
     private let writeOutput: @Sendable (String) throws -> Void
+    private let log: @Sendable (ProgressEvent) -> Void
 
     /// Makes a display for a run that begins now.
     ///
     /// - Parameters:
     ///   - mode: What is shown.
     ///   - total: How many scans the run has, those that will be left out included.
-    public convenience init(mode: Mode, total: Int) {
+    ///   - log: Takes the events, where the mode is ``Mode/events``.
+    public convenience init(
+        mode: Mode, total: Int, log: @escaping @Sendable (ProgressEvent) -> Void = { _ in }
+    ) {
         let start = ContinuousClock.now
         self.init(
             mode: mode, total: total, columns: { terminalColumns(ofFileDescriptor: 2) },
@@ -62,7 +70,8 @@ public final class ProgressDisplay: Sendable {
                 // A closed standard error leaves nobody to tell.
                 try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
             },
-            writeOutput: { try FileHandle.standardOutput.write(contentsOf: Data($0.utf8)) })
+            writeOutput: { try FileHandle.standardOutput.write(contentsOf: Data($0.utf8)) },
+            log: log)
     }
 
     /// Makes a display with its own clock and outputs.
@@ -70,7 +79,8 @@ public final class ProgressDisplay: Sendable {
         mode: Mode, total: Int, columns: @escaping @Sendable () -> Int?,
         elapsed: @escaping @Sendable () -> Duration,
         writeError: @escaping @Sendable (String) -> Void,
-        writeOutput: @escaping @Sendable (String) throws -> Void
+        writeOutput: @escaping @Sendable (String) throws -> Void,
+        log: @escaping @Sendable (ProgressEvent) -> Void = { _ in }
     ) {
         self.mode = mode
         self.total = total
@@ -78,6 +88,7 @@ public final class ProgressDisplay: Sendable {
         self.elapsed = elapsed
         self.writeError = writeError
         self.writeOutput = writeOutput
+        self.log = log
     }
 
     /// Tells that a scan is under way.
@@ -86,6 +97,7 @@ public final class ProgressDisplay: Sendable {
     public func begin(_ name: String) {
         state.withLock { state in
             state.scans.append(Scan(name: name, stage: "", fraction: 0))
+            if mode == .events { log(event(.begin, name, "\(name): begun", state)) }
             draw(&state)
         }
     }
@@ -114,7 +126,7 @@ public final class ProgressDisplay: Sendable {
     ///   - name: The scan's name.
     ///   - note: What else a plain line says, such as `12.3 s`.
     public func finish(_ name: String, note: String = "") {
-        end(name, outcome: note.isEmpty ? "done" : "done, \(note)", isFailure: false)
+        end(name, .done, outcome: note.isEmpty ? "done" : "done, \(note)")
     }
 
     /// Tells that a scan failed; on a terminal the reason stays on the screen.
@@ -123,7 +135,7 @@ public final class ProgressDisplay: Sendable {
     ///   - name: The scan's name.
     ///   - reason: One sentence with the next step.
     public func fail(_ name: String, reason: String) {
-        end(name, outcome: "failed: \(reason)", isFailure: true)
+        end(name, .failed, outcome: "failed: \(reason)")
     }
 
     /// Tells that a scan is left out; it does not count for the time left.
@@ -133,7 +145,7 @@ public final class ProgressDisplay: Sendable {
     ///   - reason: Why, such as `done before`.
     public func skip(_ name: String, reason: String) {
         state.withLock { $0.skipped += 1 }
-        end(name, outcome: "skipped, \(reason)", isFailure: false)
+        end(name, .skipped, outcome: "skipped, \(reason)")
     }
 
     /// Writes a line that stays on the screen, above a live line.
@@ -143,6 +155,7 @@ public final class ProgressDisplay: Sendable {
         state.withLock { state in
             switch mode {
             case .live, .lines: write(line: visibleText(text), &state)
+            case .events: log(event(.note, nil, text, state))
             case .quiet, .json: break
             }
         }
@@ -169,7 +182,8 @@ public final class ProgressDisplay: Sendable {
 
     // MARK: - Drawing, under the lock
 
-    private func end(_ name: String, outcome: String, isFailure: Bool) {
+    private func end(_ name: String, _ kind: ProgressEvent.Kind, outcome: String) {
+        let isFailure = kind == .failed
         state.withLock { state in
             if let position = state.scans.firstIndex(where: { $0.name == name }) {
                 state.scans.remove(at: position)
@@ -184,8 +198,46 @@ public final class ProgressDisplay: Sendable {
                 write(line: style.colored("\(name): \(outcome)", .red), &state)
                 draw(&state)
             case .live: draw(&state)
+            case .events: log(event(kind, name, "\(name): \(outcome)", state))
             case .quiet, .json: break
             }
+            tellPace(&state)
+        }
+    }
+
+    private func event(
+        _ kind: ProgressEvent.Kind, _ scan: String?, _ text: String, _ state: State
+    ) -> ProgressEvent {
+        let pace = pace(state)
+        return ProgressEvent(
+            kind: kind, scan: scan, text: text, finished: state.finished, total: total,
+            scansPerHour: pace?.scansPerHour, secondsLeft: pace?.secondsLeft)
+    }
+
+    /// Scans that were not left out, in an hour, and the seconds until all are done at this pace;
+    /// `nil` in the first second and before the first scan.
+    private func pace(_ state: State) -> (scansPerHour: Double, secondsLeft: Int)? {
+        let seconds = elapsed() / .seconds(1)
+        let done = Double(state.finished - state.skipped)
+        guard seconds >= 1, done > 0 else { return nil }
+        let left = seconds / done * Double(max(0, total - state.finished))
+        return (done / seconds * 3600, Int(left.rounded(.up)))
+    }
+
+    /// Tells the pace once a minute, where lines are written one after the other.
+    private func tellPace(_ state: inout State) {
+        guard mode == .lines || mode == .events, elapsed() - state.lastPace >= .seconds(60),
+            state.finished < total, let pace = pace(state)
+        else { return }
+        state.lastPace = elapsed()
+        let (hours, minutes) = (pace.secondsLeft / 3600, pace.secondsLeft / 60 % 60)
+        let text =
+            "\(state.finished) of \(total) scans, \(Int(pace.scansPerHour.rounded())) an hour, "
+            + "\(hours) h \(minutes) min left"
+        if mode == .events {
+            log(event(.pace, nil, text, state))
+        } else {
+            write(line: text, &state)
         }
     }
 
