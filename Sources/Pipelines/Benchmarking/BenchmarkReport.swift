@@ -51,6 +51,11 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         public var repetitions: [Double]
         /// Their median, 10¹² operations a second.
         public var teraflops: Double
+
+        fileprivate var text: String {
+            "LibTorch's convolution of 64 channels to 64, 5x5, 256x256, bf16, \(threads) "
+                + (threads == 1 ? "thread" : "threads") + ": \(decimals(teraflops, 3)) TFLOP/s"
+        }
     }
 
     /// The model and its plane, or `random weights`.
@@ -67,8 +72,8 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
     public var slicesPerScan: Int
     /// Where it was measured.
     public var machine: Machine
-    /// How fast the machine convolves.
-    public var reference: ReferenceConvolution
+    /// How fast the machine convolves; `nil` where there is no LibTorch.
+    public var reference: ReferenceConvolution?
     /// What was found.
     public var measurements: [Measurement]
     /// What was left out, and why.
@@ -108,10 +113,7 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
             \(machine.processor), \(machine.cores) \(machine.cores == 1 ? "core" : "cores"), \
             \(machine.instructions); \(machine.device); \(machine.engine); \
             SliceSeg \(machine.version)
-            LibTorch's convolution of 64 channels to 64, 5x5, 256x256, bf16, \
-            \(reference.threads) \(reference.threads == 1 ? "thread" : "threads"): \
-            \(decimals(reference.teraflops, 3)) TFLOP/s
-
+            \(reference.map { $0.text + "\n" } ?? "")
             """
     }
 
