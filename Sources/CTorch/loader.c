@@ -51,7 +51,7 @@ static const CTorchAPI *open_library(const char *found, CPlanKernels most) {
     if (entry == NULL) {
         snprintf(
             message, sizeof message,
-            "the network engine '%s' cannot be loaded (%s); run 'make setup' again", found,
+            "the network engine '%s' cannot be loaded (%s); run 'make torch' again", found,
             dlerror());
         return NULL;
     }
@@ -60,7 +60,7 @@ static const CTorchAPI *open_library(const char *found, CPlanKernels most) {
         snprintf(
             message, sizeof message,
             "the network engine '%s' was built for another version of this program; run "
-            "'make setup' again",
+            "'make torch' again",
             found);
     } else if (api->bound_kernels(most) != CTORCH_OK) {
         snprintf(
@@ -90,7 +90,7 @@ const CTorchAPI *ctorch_load(const char *path, const char **error) {
                 message, sizeof message,
                 "training, GPUs and networks without a compiled plan need LibTorch, and "
                 "libCTorch.so was not "
-                "found beside the program or in .deps/lib; run 'make setup', or name it in "
+                "found beside the program or in .deps/lib; run 'make torch', or name it in "
                 "SLICESEG_CTORCH");
         } else if (!cplan_bound(&most, &wrong)) {
             snprintf(message, sizeof message, "%s", wrong);

@@ -17,7 +17,7 @@ private func load(_ path: String?) -> (version: Int32?, message: String) {
             let missing = load("/nonexistent/libCTorch.so")
             #expect(missing.version == nil)
             #expect(missing.message.contains("'/nonexistent/libCTorch.so'"))
-            #expect(missing.message.contains("make setup"))
+            #expect(missing.message.contains("make torch"))
             #expect(!missing.message.contains("\n"))
         }
     }

@@ -211,7 +211,7 @@ private func close(_ tensor: Tensor, _ expected: [Float], _ shape: [Int]? = nil)
             let error = #expect(throws: TensorError.self) { try Tensor.randomNormal([1]) }
             #expect(error?.code == .engineUnavailable)
             let text = "\(try #require(error))"
-            #expect(text.contains("make setup"))
+            #expect(text.contains("make torch"))
             #expect(throws: TensorError.self) { try Engine.load() }
             #expect(throws: TensorError.self) { try withAutocast(to: .bfloat16, on: .cpu) {} }
             #expect(throws: TensorError.self) { try withoutGradients {} }

@@ -18,6 +18,9 @@
 #include <mutex>
 #include <vector>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #ifdef __x86_64__
 #include <xmmintrin.h>
 #endif
@@ -513,6 +516,15 @@ private:
     }
 };
 
+// A large block goes back to the system as it is freed. By default ever larger ones are put among the small
+// that stay, which then hold on to what is freed around them.
+void keep_large_blocks_apart() {
+#ifdef __GLIBC__
+    static const int done = mallopt(M_MMAP_THRESHOLD, 256 << 10);
+    static_cast<void>(done);
+#endif
+}
+
 Plan &plan_of(CPlan handle) { return *reinterpret_cast<Plan *>(handle); }
 
 }  // namespace
@@ -520,6 +532,7 @@ Plan &plan_of(CPlan handle) { return *reinterpret_cast<Plan *>(handle); }
 CPlanStatus plan_make(
     const CPlanBuffer *buffers, int32_t buffer_count, const CPlanStep *steps, int32_t step_count,
     bool is_bfloat16, CPlanKernels kernels, const CPlanConvolutions *others, CPlan *result) {
+    keep_large_blocks_apart();
     return plan_guarded([&] {
         *result = reinterpret_cast<CPlan>(
             new Plan(buffers, buffer_count, steps, step_count, is_bfloat16, kernels, others));
