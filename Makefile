@@ -102,6 +102,8 @@ CTORCH_KERNELS += $(call kernels_for,avx2 avx512,$(TRAINING) training/gradient+w
 endif
 KERNEL_FLAGS_avx2 := -march=x86-64-v3
 KERNEL_FLAGS_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
+# The same bits on every processor, whether or not it multiplies and adds at once.
+FLAGS_OF_direct_convolution := -ffp-contract=off
 KERNEL_FLAGS_avx512vnni := $(KERNEL_FLAGS_avx512) -mavx512vnni
 
 sources_of = $(foreach folder,$(2),$(patsubst $(1)/%.cpp,%,$(wildcard $(1)/$(folder)/*.cpp)))
@@ -140,7 +142,7 @@ $(foreach source,$(CTORCH_SOURCES),$(eval \
 define kernel_object
 $(call object_of,$(2),$(3)+$(4)+$(5)): $(1)/$(3).cpp
 	@mkdir -p $(2)
-	g++ $(CXX_FLAGS) -I $(1) -O3 -fopenmp-simd -Wno-psabi $(KERNEL_FLAGS_$(5)) \
+	g++ $(CXX_FLAGS) -I $(1) -O3 -fopenmp-simd -Wno-psabi $(KERNEL_FLAGS_$(5)) $(FLAGS_OF_$(4)) \
 	    -D$(shell echo $(4) | tr a-z A-Z)=$(4)_$(5) -MMD -MP -c $$< -o $$@
 endef
 parts = $(subst +, ,$(1))

@@ -155,7 +155,8 @@ let package = Package(
             dependencies: ["SegmentationMetrics", "Volumes", "TestSupport"],
             swiftSettings: strict),
         .testTarget(name: "CPlanTests", dependencies: ["CPlan"], swiftSettings: strict),
-        .testTarget(name: "CTorchTests", dependencies: ["CTorch"], swiftSettings: strict),
+        .testTarget(
+            name: "CTorchTests", dependencies: ["CPlan", "CTorch"], swiftSettings: strict),
         .testTarget(
             name: "TensorsTests", dependencies: ["Tensors", "TensorTestSupport"],
             swiftSettings: strict),
