@@ -177,6 +177,8 @@ package enum PlanConvolutions {
 @safe package final class SlicePlan {
     private let plan: CPlan
     private let plans: PlanFunctions
+    /// Of the last images; used again where nobody holds them any more.
+    private var logits: HostStorage?
 
     /// Packs weights and lays memory out.
     ///
@@ -228,8 +230,13 @@ package enum PlanConvolutions {
     package func callAsFunction(_ images: Tensor) throws(TensorError) -> Tensor {
         let shape = try Self.shape(of: images)
         let classes = Int(unsafe plans.table.pointee.plan_class_count(plan))
-        let logits = try HostStorage(
-            count: shape[0] * shape[2] * shape[3] * classes, type: .float32)
+        let count = shape[0] * shape[2] * shape[3] * classes
+        if logits?.count != count || !(logits?.isPlain ?? false)
+            || !isKnownUniquelyReferenced(&logits)
+        {
+            logits = try HostStorage(count: count, type: .float32)
+        }
+        guard let logits else { preconditionFailure("logits without room") }
         var status = CPLAN_OK
         try unsafe images.contiguous().withDenseBytes { bytes in
             unsafe status = plans.table.pointee.plan_run(
