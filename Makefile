@@ -2,14 +2,17 @@
 
 TORCH_VERSION := 2.13.0
 LIBTORCH ?= $(CURDIR)/.deps/libtorch
-PACKAGES := libnifti-dev zlib1g-dev libdeflate-dev libpng-dev libssl-dev libsqlite3-dev g++ python3 python3-pip
+PACKAGES := libnifti-dev zlib1g-dev libdeflate-dev libpng-dev libssl-dev libsqlite3-dev g++
+PLAN_LIBRARY := .deps/lib/libSliceSegPlan.so
+TORCH_LIBRARY := .deps/lib/libCTorch.so
 
 BUILD := swift build -c release --explicit-target-dependency-import-check error
 TEST := swift test -c release --disable-testable-imports --explicit-target-dependency-import-check error
 BIN := .build/release
 DEMO := demo
 
-.PHONY: demo test test-kernels build commands library packages browser checkers format lint lint-tools clean
+.PHONY: demo test test-kernels build commands setup library torch packages browser checkers format \
+    lint lint-tools clean
 
 demo: build
 	$(BIN)/sliceseg phantom --output $(DEMO)/scans --references $(DEMO)/references --count 4 --seed 2024 --overwrite
@@ -19,17 +22,17 @@ demo: build
 
 # One thread an operation: tests run side by side. No testable imports: with them the two commands
 # would compile everything anew for each other.
-test: build browser checkers
+test: build torch browser checkers
 	OMP_NUM_THREADS=1 sh scripts/test-kernels.sh $(TEST)
 	@sh scripts/test-emulated.sh $(BIN)
 # Last, so that the output ends with the summary of all tests.
 	OMP_NUM_THREADS=1 $(TEST)
 
-test-kernels: build
+test-kernels: build torch
 	OMP_NUM_THREADS=1 sh scripts/test-kernels.sh $(TEST)
 
-# The library's objects, fetched and compiled side by side, and meanwhile the commands: neither needs
-# the other before it runs.
+# The library's objects are compiled side by side, and meanwhile the commands: neither needs the other
+# before it runs.
 build: packages
 	@$(MAKE) --no-print-directory -j$(shell nproc) commands library
 
@@ -37,7 +40,16 @@ commands:
 	$(BUILD) --product segment-brain
 	$(BUILD) --product sliceseg
 
-library: .deps/lib/libCTorch.so
+# What segments: no LibTorch.
+library: $(PLAN_LIBRARY)
+
+setup: packages
+	@$(MAKE) --no-print-directory -j$(shell nproc) library
+
+# What trains, and runs on GPUs.
+torch: packages
+	@sh scripts/install-packages.sh python3 python3-pip
+	@$(MAKE) --no-print-directory -j$(shell nproc) $(TORCH_LIBRARY)
 
 packages:
 	@sh scripts/install-packages.sh $(PACKAGES)
@@ -64,58 +76,86 @@ endif
 
 CUDA_LIBRARIES := $(if $(wildcard $(LIBTORCH)/lib/libtorch_cuda.so),-ltorch_cuda -lc10_cuda)
 
+# Each library's own folder of objects.
+CPLAN := Sources/CPlan/library
+CTORCH := Sources/CTorch/library
+CPLAN_OBJECTS := .deps/cplan
+CTORCH_OBJECTS := .deps/ctorch
+CXX_FLAGS := -std=c++20 -fPIC -fvisibility=hidden -Wall -Werror -I Sources/CPlan/include -I $(CPLAN)
 # OpenMP must be on: without it LibTorch's inlined parallel loops run on one thread in silence.
 # Its runtime is the one that LibTorch brings.
-CTORCH := Sources/CTorch/library
-CTORCH_OBJECTS := .deps/ctorch
-CXX_FLAGS := -std=c++20 -fPIC -fvisibility=hidden -Wall -Werror -I Sources/CTorch/include -I $(CTORCH)
-LIBTORCH_FLAGS := -fopenmp -isystem $(LIBTORCH)/include -isystem $(LIBTORCH)/include/torch/csrc/api/include
+LIBTORCH_FLAGS := -I Sources/CTorch/include -I $(CTORCH) -fopenmp -isystem $(LIBTORCH)/include \
+    -isystem $(LIBTORCH)/include/torch/csrc/api/include
 
 # A file of kernels is compiled once for each instruction set, which names the table that it defines:
-# FILE+TABLE+INSTRUCTIONS. Which of them run is decided in kernels/dispatch.cpp.
-KERNELS := kernels/row_kernels+row_kernels+baseline kernels/view_kernels+view_kernels+baseline \
-    kernels/direct_convolution+direct_convolution+baseline training/training_kernels+training_kernels+baseline
+# FILE+TABLE+INSTRUCTIONS. Which of them run is decided in kernels/dispatch.cpp and training/dispatch.cpp.
+kernels_for = $(foreach set,$(1),$(foreach kernel,$(2),$(kernel)+$(set)))
+ROWS := kernels/row_kernels+row_kernels kernels/view_kernels+view_kernels \
+    kernels/float_convolution+float_convolution
+INTEGERS := kernels/direct_convolution+direct_convolution
+TRAINING := training/training_kernels+training_kernels
+CPLAN_KERNELS := $(call kernels_for,baseline,$(ROWS) $(INTEGERS))
+CTORCH_KERNELS := $(call kernels_for,baseline,$(TRAINING))
 ifeq ($(shell uname -m),x86_64)
-KERNELS += $(foreach set,avx2 avx512,kernels/row_kernels+row_kernels+$(set) \
-    kernels/view_kernels+view_kernels+$(set) training/training_kernels+training_kernels+$(set) \
-    winograd/gradient+winograd_gradient+$(set)) $(foreach set,avx2 avx512 avx512vnni, \
-    winograd/convolution+winograd+$(set) kernels/direct_convolution+direct_convolution+$(set))
+CPLAN_KERNELS += $(call kernels_for,avx2 avx512,$(ROWS)) \
+    $(call kernels_for,avx2 avx512 avx512vnni,$(INTEGERS) winograd/convolution+winograd)
+CTORCH_KERNELS += $(call kernels_for,avx2 avx512,$(TRAINING) training/gradient+winograd_gradient)
 endif
 KERNEL_FLAGS_avx2 := -march=x86-64-v3
 KERNEL_FLAGS_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
+# The same bits on every processor, whether or not it multiplies and adds at once.
+FLAGS_OF_direct_convolution := -ffp-contract=off
 KERNEL_FLAGS_avx512vnni := $(KERNEL_FLAGS_avx512) -mavx512vnni
 
-CTORCH_SOURCES := kernels/dispatch $(foreach folder,abi plan training, \
-    $(filter-out training/training_kernels,$(patsubst $(CTORCH)/%.cpp,%,$(wildcard $(CTORCH)/$(folder)/*.cpp))))
-CTORCH_LINKED := $(foreach object,$(CTORCH_SOURCES) $(KERNELS),$(CTORCH_OBJECTS)/$(subst /,.,$(object)).o)
+sources_of = $(foreach folder,$(2),$(patsubst $(1)/%.cpp,%,$(wildcard $(1)/$(folder)/*.cpp)))
+CPLAN_SOURCES := kernels/dispatch $(call sources_of,$(CPLAN),abi plan)
+CTORCH_SOURCES := $(filter-out training/training_kernels training/gradient, \
+    $(call sources_of,$(CTORCH),abi plan training))
+object_of = $(foreach source,$(2),$(1)/$(subst /,.,$(source)).o)
+CPLAN_LINKED := $(call object_of,$(CPLAN_OBJECTS),$(CPLAN_SOURCES) $(CPLAN_KERNELS))
+# Training has copies of the kernels of its own.
+CTORCH_LINKED := $(call object_of,$(CTORCH_OBJECTS),$(CTORCH_SOURCES) $(CTORCH_KERNELS)) \
+    $(call object_of,$(CPLAN_OBJECTS),kernels/dispatch $(CPLAN_KERNELS))
 
-.deps/lib/libCTorch.so: $(CTORCH_LINKED)
+$(PLAN_LIBRARY): $(CPLAN_LINKED)
 	@mkdir -p .deps/lib
-	g++ -shared -fopenmp $^ -o $@.tmp \
+	g++ -shared -pthread $^ -o $@.tmp
+	mv $@.tmp $@
+
+$(TORCH_LIBRARY): $(CTORCH_LINKED) | $(PLAN_LIBRARY)
+	@mkdir -p .deps/lib
+	g++ -shared -fopenmp $(CTORCH_LINKED) -o $@.tmp \
 	    -L $(LIBTORCH)/lib -Wl,-rpath,$(abspath $(LIBTORCH))/lib \
 	    -Wl,--no-as-needed -ltorch -ltorch_cpu -lc10 $(CUDA_LIBRARIES) -Wl,--as-needed
 	mv $@.tmp $@
 
-define ctorch_object
-$(CTORCH_OBJECTS)/$(subst /,.,$(1)).o: $(CTORCH)/$(1).cpp $(LIBTORCH_READY)
-	@mkdir -p $(CTORCH_OBJECTS)
-	g++ $(CXX_FLAGS) -O2 $(LIBTORCH_FLAGS) -MMD -MP -c $$< -o $$@
+# Of a library's folder of sources and of objects, flags, what must be there first, and a source.
+define plain_object
+$(call object_of,$(2),$(5)): $(1)/$(5).cpp $(4)
+	@mkdir -p $(2)
+	g++ $(CXX_FLAGS) -O2 $(3) -MMD -MP -c $$< -o $$@
 endef
-$(foreach source,$(CTORCH_SOURCES),$(eval $(call ctorch_object,$(source))))
+$(foreach source,$(CPLAN_SOURCES),$(eval $(call plain_object,$(CPLAN),$(CPLAN_OBJECTS),,,$(source))))
+$(foreach source,$(CTORCH_SOURCES),$(eval \
+    $(call plain_object,$(CTORCH),$(CTORCH_OBJECTS),$(LIBTORCH_FLAGS),$(LIBTORCH_READY),$(source))))
 
 # How vectors are passed differs between the instruction sets, but none is passed between them.
 define kernel_object
-$(CTORCH_OBJECTS)/$(subst /,.,$(1)+$(2)+$(3)).o: $(CTORCH)/$(1).cpp
-	@mkdir -p $(CTORCH_OBJECTS)
-	g++ $(CXX_FLAGS) -O3 -fopenmp-simd -Wno-psabi $(KERNEL_FLAGS_$(3)) \
-	    -D$(shell echo $(2) | tr a-z A-Z)=$(2)_$(3) -MMD -MP -c $$< -o $$@
+$(call object_of,$(2),$(3)+$(4)+$(5)): $(1)/$(3).cpp
+	@mkdir -p $(2)
+	g++ $(CXX_FLAGS) -I $(1) -O3 -fopenmp-simd -Wno-psabi $(KERNEL_FLAGS_$(5)) $(FLAGS_OF_$(4)) \
+	    -D$(shell echo $(4) | tr a-z A-Z)=$(4)_$(5) -MMD -MP -c $$< -o $$@
 endef
-$(foreach kernel,$(KERNELS),$(eval $(call kernel_object,$(word 1,$(subst +, ,$(kernel))),$(word 2,$(subst +, ,$(kernel))),$(word 3,$(subst +, ,$(kernel))))))
+parts = $(subst +, ,$(1))
+$(foreach kernel,$(CPLAN_KERNELS),$(eval $(call kernel_object,$(CPLAN),$(CPLAN_OBJECTS),$(word \
+    1,$(call parts,$(kernel))),$(word 2,$(call parts,$(kernel))),$(word 3,$(call parts,$(kernel))))))
+$(foreach kernel,$(CTORCH_KERNELS),$(eval $(call kernel_object,$(CTORCH),$(CTORCH_OBJECTS),$(word \
+    1,$(call parts,$(kernel))),$(word 2,$(call parts,$(kernel))),$(word 3,$(call parts,$(kernel))))))
 
--include $(wildcard $(CTORCH_OBJECTS)/*.d)
+-include $(wildcard $(CPLAN_OBJECTS)/*.d $(CTORCH_OBJECTS)/*.d)
 
 CLANG_FORMAT := clang-format
-C_FILES = $(shell git ls-files '*.c' '*.cpp' '*.h' ':!Sources/CTorch/library')
+C_FILES = $(shell git ls-files '*.c' '*.cpp' '*.h' ':!Sources/CPlan/library' ':!Sources/CTorch/library')
 
 format: lint-tools
 	swift format --in-place --recursive Sources Tests Snippets Package.swift

@@ -46,10 +46,15 @@ let package = Package(
         ),
         .target(name: "CInterpolation"),
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("deflate")]),
-        // Only the C header and the loader are built here; `library/` is C++ over LibTorch, built
-        // by the Makefile into a shared library that the loader opens at run time.
+        // Only the C headers and the loaders are built here. `CPlan/library` is C++ that is compiled for
+        // several instruction sets, `CTorch/library` C++ over LibTorch; the Makefile builds each into
+        // a shared library that its loader opens at run time.
         .target(
-            name: "CTorch", exclude: ["library"],
+            name: "CPlan", exclude: ["library"],
+            linkerSettings: [.linkedLibrary("dl")]
+        ),
+        .target(
+            name: "CTorch", dependencies: ["CPlan"], exclude: ["library"],
             linkerSettings: [.linkedLibrary("dl")]
         ),
 
@@ -67,7 +72,7 @@ let package = Package(
         .target(
             name: "SegmentationMetrics", dependencies: ["Volumes", "Parallel"],
             swiftSettings: strict),
-        .target(name: "Tensors", dependencies: ["CTorch"], swiftSettings: boundary),
+        .target(name: "Tensors", dependencies: ["CPlan", "CTorch"], swiftSettings: boundary),
         .target(name: "NeuralNetworks", dependencies: ["Tensors"], swiftSettings: strict),
         .target(
             name: "SegmentationModels", dependencies: ["NeuralNetworks", "Tensors"],
@@ -159,7 +164,9 @@ let package = Package(
             name: "SegmentationMetricsTests",
             dependencies: ["SegmentationMetrics", "Volumes", "TestSupport"],
             swiftSettings: strict),
-        .testTarget(name: "CTorchTests", dependencies: ["CTorch"], swiftSettings: strict),
+        .testTarget(name: "CPlanTests", dependencies: ["CPlan"], swiftSettings: strict),
+        .testTarget(
+            name: "CTorchTests", dependencies: ["CPlan", "CTorch"], swiftSettings: strict),
         .testTarget(
             name: "TensorsTests", dependencies: ["Tensors", "TensorTestSupport"],
             swiftSettings: strict),

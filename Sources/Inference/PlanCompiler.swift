@@ -441,10 +441,7 @@ struct PlanCompiler {
         if let normalization {
             let affine = try affine(of: normalization)
             foldedCount += 1
-            weights = PlanWeights(
-                weight: try weights.weight
-                    * affine.scale.reshaped([affine.scale.count, 1, 1, 1]),
-                bias: try weights.bias * affine.scale + affine.shift)
+            weights = try scaled(weights, by: affine)
         }
         done.formUnion(followers)
         let target = step(
@@ -594,35 +591,50 @@ private func slope(of rectifier: NetworkGraph.Node) throws -> Double {
     return 0
 }
 
+/// A convolution's weights with a factor and a summand for each of its output channels.
+private func scaled(_ weights: PlanWeights, by affine: PlanAffine) throws -> PlanWeights {
+    let shape = weights.weight.shape
+    var weight = try weights.weight.elements(as: Float.self)
+    var bias = try weights.bias.elements(as: Float.self)
+    let scale = try affine.scale.elements(as: Float.self)
+    let shift = try affine.shift.elements(as: Float.self)
+    let size = weight.count / max(1, shape[0])
+    for output in 0..<shape[0] {
+        for position in output * size..<(output + 1) * size { weight[position] *= scale[output] }
+        bias[output] = bias[output] * scale[output] + shift[output]
+    }
+    return PlanWeights(weight: try Tensor(weight, shape: shape), bias: try vector(bias))
+}
+
 /// A convolution's weights as one of all channels and without gaps between its taps: those that it
 /// leaves out are zeros.
 private func dense(_ layer: Conv2d, _ name: String) throws -> PlanWeights {
-    var weight = try exact(layer.weight)
+    let weight = try exact(layer.weight)
     let shape = weight.shape
     let bias = try layer.bias.map { try exact($0) } ?? Tensor.zeros([shape[0]])
     guard layer.padding == layer.dilation * (shape[2] - 1) / 2, shape[2] % 2 == 1 else {
         throw PlanError(
             description: "plans have no convolution that changes the size, as '\(name)'")
     }
-    if layer.groups > 1 {
-        let (outputs, inputs) = (shape[0] / layer.groups, shape[1])
-        weight = try .concatenated(
-            (0..<layer.groups).map { group in
-                // (before, after) of kernel columns, kernel rows, input channels.
-                try weight.narrowed(dimension: 0, start: group * outputs, length: outputs)
-                    .padded([0, 0, 0, 0, group * inputs, (layer.groups - 1 - group) * inputs])
-            }, dimension: 0)
+    guard layer.groups > 1 || layer.dilation > 1 else {
+        return PlanWeights(weight: weight, bias: bias)
     }
-    if layer.dilation > 1 {
-        let (outputs, inputs, kernel) = (shape[0], shape[1] * layer.groups, shape[2])
-        let gap = layer.dilation - 1
-        // Each tap with the zeros after it, the last without them.
-        weight = try weight.reshaped([outputs, inputs, kernel, 1, kernel, 1])
-            .padded([0, gap, 0, 0, 0, gap])
-            .reshaped([outputs, inputs, kernel * layer.dilation, kernel * layer.dilation])
-            .padded([0, -gap, 0, -gap]).contiguous()
+    let given = try weight.elements(as: Float.self)
+    let (outputs, part, kernel) = (shape[0], shape[1], shape[2])
+    let (inputs, wide) = (part * layer.groups, layer.dilation * (kernel - 1) + 1)
+    var values = [Float](repeating: 0, count: outputs * inputs * wide * wide)
+    for output in 0..<outputs {
+        let first = output / (outputs / layer.groups) * part
+        for input in 0..<part {
+            for tap in 0..<kernel * kernel {
+                let (y, x) = (tap / kernel * layer.dilation, tap % kernel * layer.dilation)
+                values[((output * inputs + first + input) * wide + y) * wide + x] =
+                    given[(output * part + input) * kernel * kernel + tap]
+            }
+        }
     }
-    return PlanWeights(weight: weight, bias: bias)
+    return PlanWeights(
+        weight: try Tensor(values, shape: [outputs, inputs, wide, wide]), bias: bias)
 }
 
 /// The convolution that adds the halves of its channels.

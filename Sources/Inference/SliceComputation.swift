@@ -46,8 +46,10 @@ package struct SliceComputation {
         let layers = precision == .int8 ? Precision.auto.resolved(on: device) : precision
         description = "layer by layer (\(layers.rawValue)\(reason))"
         logits = { images in
-            try withAutocast(to: layers.autocastType, on: device) {
-                try network(images, mode: samples ? .sampling : .inference)
+            try withoutGradients {
+                try withAutocast(to: layers.autocastType, on: device) {
+                    try network(images, mode: samples ? .sampling : .inference)
+                }
             }
         }
     }

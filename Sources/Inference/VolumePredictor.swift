@@ -153,6 +153,12 @@ public final class VolumePredictor {
         stageSeconds = stages + stageSeconds
         guard let own = prediction.scores, let mirror = other.scores else { return prediction }
         // Scores are stored [z, y, x, class].
+        if device == .cpu {
+            try own.averageInPlace(
+                withMirrored: mirror, dimension: 2 - axis, mirroredClass: mirrored.classes)
+            prediction.classes = try own.elected()
+            return prediction
+        }
         let turned = try mirror.flipped(dimension: 2 - axis)
             .selected(dimension: 3, indices: mirrored.classes)
         let mean = try (own + turned) * 0.5
@@ -214,80 +220,78 @@ public final class VolumePredictor {
         let clock = ContinuousClock()
         var aggregationTime = Duration.zero
         stageSeconds = []
-        return try withoutGradients {
-            let decidesAtOnce =
-                networks.count == 1 && !keepsScores
-                && networks[0].outputOfClass == Array(0..<networks[0].network.architecture.classes)
-            let keepsOpinions = measuresDisagreement && networks.count > 1
-            // Votes in two bytes, opinions in one, the volume itself in four.
-            let perVoxel =
-                (decidesAtOnce ? 1 : 2 * classCount) + (keepsOpinions ? networks.count : 0)
-            try memory?.reserve((perVoxel + 4) * size.count, for: "a volume of \(size) voxels")
-            let view: any VolumeView =
-                isResident
-                ? try ResidentVolume(
-                    volume, on: device, classCount: classCount, keepsSums: !decidesAtOnce)
-                : try HostVolume(volume, classCount: classCount, keepsSums: !decidesAtOnce)
-            let totalWeight = networks.reduce(0) { $0 + $1.weight }
-            // What memory once ran out for is not tried again.
-            var largestBatch = Int.max
-            for (network, layout) in zip(networks, layouts) {
-                let begun = clock.now
-                // What earlier work left behind would add to the most that is needed at once.
-                try Engine.releaseMemory(of: device)
-                let compute = SliceComputation(
-                    of: network.network, precision: precision, device: device, compiles: compiles,
-                    height: layout.height, width: layout.width, inputRanges: network.inputRanges,
-                    samples: samples)
-                computation = compute.description
-                try Engine.releaseMemory(of: device)
-                if keepsOpinions { try view.beginPlaneLabels() }
-                let wanted =
-                    try batchSize.map(SliceBatches.init(size:))
-                    ?? SliceBatches(
-                        freeMemory: Engine.freeMemory(of: device), network: network.network,
-                        height: layout.height, width: layout.width)
-                var batches = SliceBatches(size: min(wanted.size, largestBatch))
-                if let memory, device == .cpu {
-                    batches = try SliceBatches(
-                        size: batches.size, within: memory, network: network.network,
-                        height: layout.height, width: layout.width)
-                }
-                var networkTime = clock.now - begun
-                try batches.forEach(
-                    of: layout.sliceCount, release: { try Engine.releaseMemory(of: device) },
-                    exceeds: { memory.map { $0.freeBytes < 0 } ?? false }
-                ) { slices in
-                    try progress(
-                        network.plane,
-                        Double(slicesDone + slices.lowerBound) / Double(sliceTotal))
-                    try beforeBatch(slices.count)
-                    let started = clock.now
-                    let logits = try compute(
-                        view.images(
-                            slices, layout, context: network.network.architecture.contextSlices))
-                    let computed = clock.now
-                    networkTime += computed - started
-                    try view.add(
-                        logits, slices, layout, outputOfClass: network.outputOfClass,
-                        weight: network.weight / totalWeight)
-                    aggregationTime += clock.now - computed
-                }
-                if batches.size < wanted.size { largestBatch = batches.size }
-                slicesDone += layout.sliceCount
-                stageSeconds.append((.network(network.plane), networkTime / .seconds(1)))
-                try progress(network.plane, Double(slicesDone) / Double(sliceTotal))
+        let decidesAtOnce =
+            networks.count == 1 && !keepsScores
+            && networks[0].outputOfClass == Array(0..<networks[0].network.architecture.classes)
+        let keepsPlaneLabels = measuresDisagreement && networks.count > 1
+        // Votes in two bytes, labels of planes in one, the volume itself in four.
+        let perVoxel =
+            (decidesAtOnce ? 1 : 2 * classCount) + (keepsPlaneLabels ? networks.count : 0)
+        try memory?.reserve((perVoxel + 4) * size.count, for: "a volume of \(size) voxels")
+        let view: any VolumeView =
+            isResident
+            ? try ResidentVolume(
+                volume, on: device, classCount: classCount, keepsSums: !decidesAtOnce)
+            : try HostVolume(volume, classCount: classCount, keepsSums: !decidesAtOnce)
+        let totalWeight = networks.reduce(0) { $0 + $1.weight }
+        // What memory once ran out for is not tried again.
+        var largestBatch = Int.max
+        for (network, layout) in zip(networks, layouts) {
+            let begun = clock.now
+            // What earlier work left behind would add to the most that is needed at once.
+            try Engine.releaseMemory(of: device)
+            let compute = SliceComputation(
+                of: network.network, precision: precision, device: device, compiles: compiles,
+                height: layout.height, width: layout.width, inputRanges: network.inputRanges,
+                samples: samples)
+            computation = compute.description
+            try Engine.releaseMemory(of: device)
+            if keepsPlaneLabels { try view.beginPlaneLabels() }
+            let wanted =
+                try batchSize.map(SliceBatches.init(size:))
+                ?? SliceBatches(
+                    freeMemory: Engine.freeMemory(of: device), network: network.network,
+                    height: layout.height, width: layout.width)
+            var batches = SliceBatches(size: min(wanted.size, largestBatch))
+            if let memory, device == .cpu {
+                batches = try SliceBatches(
+                    size: batches.size, within: memory, network: network.network,
+                    height: layout.height, width: layout.width)
             }
-            let added = clock.now
-            let planeLabels = PlaneLabels(
-                outputs: try view.planeLabels(), outputOfClass: networks.map(\.outputOfClass))
-            let prediction = VolumePrediction(
-                classes: try view.classes(), planeDisagreement: planeLabels.disagreement(),
-                scores: view.sums)
-            aggregationTime += clock.now - added
-            stageSeconds.append((.aggregate, aggregationTime / .seconds(1)))
-            return prediction
+            var networkTime = clock.now - begun
+            try batches.forEach(
+                of: layout.sliceCount, release: { try Engine.releaseMemory(of: device) },
+                exceeds: { memory.map { $0.freeBytes < 0 } ?? false }
+            ) { slices in
+                try progress(
+                    network.plane,
+                    Double(slicesDone + slices.lowerBound) / Double(sliceTotal))
+                try beforeBatch(slices.count)
+                let started = clock.now
+                let logits = try compute(
+                    view.images(
+                        slices, layout, context: network.network.architecture.contextSlices))
+                let computed = clock.now
+                networkTime += computed - started
+                try view.add(
+                    logits, slices, layout, outputOfClass: network.outputOfClass,
+                    weight: network.weight / totalWeight)
+                aggregationTime += clock.now - computed
+            }
+            if batches.size < wanted.size { largestBatch = batches.size }
+            slicesDone += layout.sliceCount
+            stageSeconds.append((.network(network.plane), networkTime / .seconds(1)))
+            try progress(network.plane, Double(slicesDone) / Double(sliceTotal))
         }
+        let added = clock.now
+        let planeLabels = PlaneLabels(
+            outputs: try view.planeLabels(), outputOfClass: networks.map(\.outputOfClass))
+        let prediction = VolumePrediction(
+            classes: try view.classes(), planeDisagreement: planeLabels.disagreement(),
+            scores: view.sums)
+        aggregationTime += clock.now - added
+        stageSeconds.append((.aggregate, aggregationTime / .seconds(1)))
+        return prediction
     }
 }
 

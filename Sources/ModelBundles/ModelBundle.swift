@@ -69,7 +69,7 @@ public struct ModelBundle: Sendable {
                     "holds numbers in '\(name)' that are not finite; train or fetch the model again"
                 )
             }
-            try withoutGradients { try parameter.value.copyInPlace(from: values) }
+            parameter.value = try values.requiresGradient(parameter.isTrainable)
         }
         try network.move(to: device)
         return network

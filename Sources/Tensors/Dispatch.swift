@@ -34,7 +34,9 @@ func dispatch(
         switch argument {
         case .integers(let list): integers += list.map { Int64($0) }
         case .reals(let list): reals += list
-        case .tensors(let list): unsafe handles += list.map { unsafe $0.handle }
+        case .tensor(let tensor): unsafe try tensor.resident()
+        case .tensors(let list):
+            for tensor in list { unsafe handles.append(try tensor.resident()) }
         default: break
         }
     }

@@ -1,4 +1,10 @@
+internal import CPlan
 internal import CTorch
+internal import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// What went wrong in the network engine.
 public struct TensorError: Error, CustomStringConvertible {
@@ -40,13 +46,33 @@ public struct TensorError: Error, CustomStringConvertible {
     }
 }
 
-/// The process-wide state of LibTorch: threads, seeds, and what it was built with.
+/// The process-wide state of what computes: threads, seeds, memory.
+///
+/// Compiled networks need no LibTorch. It is loaded where something else is asked for: training, GPUs, layers
+/// that are called one after another.
 public enum Engine {
-    /// The table of functions, or the reason why there is none.
+    private static let isLoaded = Atomic(false)
+
+    /// LibTorch's table of functions, or the reason why there is none.
     @safe private static let loaded: Result<EngineFunctions, TensorError> = {
         var message: UnsafePointer<CChar>?
         if let table = unsafe ctorch_load(nil, &message) {
-            return .success(unsafe EngineFunctions(table: table))
+            let engine = unsafe EngineFunctions(table: table)
+            if let plans = try? plans() {
+                _ = unsafe table.pointee.set_thread_count(plans.table.pointee.thread_count())
+            }
+            isLoaded.store(true, ordering: .releasing)
+            return .success(engine)
+        }
+        let text = unsafe message.map { unsafe String(cString: $0) } ?? "unknown reason"
+        return .failure(TensorError(code: .engineUnavailable, operation: "", message: text))
+    }()
+
+    /// The table of functions of compiled networks, or the reason why there is none.
+    @safe private static let loadedPlans: Result<PlanFunctions, TensorError> = {
+        var message: UnsafePointer<CChar>?
+        if let table = unsafe cplan_load(&message) {
+            return .success(unsafe PlanFunctions(table: table))
         }
         let text = unsafe message.map { unsafe String(cString: $0) } ?? "unknown reason"
         return .failure(TensorError(code: .engineUnavailable, operation: "", message: text))
@@ -54,20 +80,34 @@ public enum Engine {
 
     static func functions() throws(TensorError) -> EngineFunctions { try loaded.get() }
 
-    /// Loads the engine now rather than at the first tensor.
+    static func plans() throws(TensorError) -> PlanFunctions { try loadedPlans.get() }
+
+    /// LibTorch's functions, where something has loaded it.
+    private static var loadedFunctions: EngineFunctions? {
+        isLoaded.load(ordering: .acquiring) ? try? functions() : nil
+    }
+
+    /// Loads LibTorch now rather than at the first tensor that needs it.
     ///
     /// - Throws: ``TensorError`` where its library is missing or does not fit.
     public static func load() throws(TensorError) { _ = try functions() }
 
-    /// Sets how many threads one operation may use.
+    /// Loads what compiled networks need.
+    ///
+    /// - Throws: ``TensorError`` where its library is missing or does not fit.
+    public static func loadPlans() throws(TensorError) { _ = try plans() }
+
+    /// Sets how many threads are computed on.
     public static func setThreadCount(_ count: Int) throws(TensorError) {
-        let engine = try functions()
+        let plans = try plans()
+        try plans.check(unsafe plans.table.pointee.set_thread_count(Int32(count)), "threads")
+        guard let engine = loadedFunctions else { return }
         try engine.check(unsafe engine.table.pointee.set_thread_count(Int32(count)), "threads")
     }
 
-    /// How many threads one operation may use.
+    /// The number of threads that are computed on; at first `$OMP_NUM_THREADS`, or the machine's cores.
     public static func threadCount() throws(TensorError) -> Int {
-        Int(unsafe try functions().table.pointee.thread_count())
+        Int(unsafe try plans().table.pointee.thread_count())
     }
 
     /// Has the allocator keep memory that is freed for the next tensors, for as long as the process
@@ -102,28 +142,42 @@ public enum Engine {
         let engine = try functions()
         try engine.check(
             unsafe engine.table.pointee.set_random_state(
-                device.type, device.index, state.handle), "random state")
+                device.type, device.index, state.resident()), "random state")
     }
 
     /// How many CUDA devices this machine and this LibTorch offer.
+    ///
+    /// Without a driver for one there is none, and LibTorch is not asked.
     public static func cudaDeviceCount() throws(TensorError) -> Int {
-        Int(unsafe try functions().table.pointee.cuda_device_count())
+        let drivers = ["/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg"]
+        guard loadedFunctions != nil || drivers.contains(where: { unsafe access($0, F_OK) == 0 })
+        else { return 0 }
+        return Int(unsafe try functions().table.pointee.cuda_device_count())
     }
 
     /// Bytes that are free on a device for tensors; `nil` where it does not tell, as processors.
     public static func freeMemory(of device: Device) throws(TensorError) -> Int? {
+        if device == .cpu { return nil }
         let bytes = unsafe try functions().table.pointee.free_memory(device.type, device.index)
         return bytes > 0 ? Int(bytes) : nil
     }
 
     /// Gives back the memory that a device keeps for later tensors.
     public static func releaseMemory(of device: Device) throws(TensorError) {
-        unsafe try functions().table.pointee.release_memory(device.type)
+        if device == .cpu { unsafe try plans().table.pointee.release_memory() }
+        unsafe loadedFunctions?.table.pointee.release_memory(device.type)
     }
 
     /// How many tensors are alive in this process.
     public static func liveTensorCount() throws(TensorError) -> Int {
-        Int(unsafe try functions().table.pointee.tensor_live_count())
+        Tensor.liveCount.load(ordering: .relaxed)
+    }
+
+    /// What computes: LibTorch with its version where it has been loaded, and the instruction sets.
+    public static func name() throws(TensorError) -> String {
+        if loadedFunctions != nil { return "LibTorch " + (try versionDescription()) }
+        let capability = try convolutionCapability()
+        return "compiled plans" + (capability.isEmpty ? "" : " " + capability)
     }
 
     /// LibTorch's version and the instruction set that its kernels use: `2.13.0 AVX512`.
@@ -134,7 +188,29 @@ public enum Engine {
     }
 }
 
-/// The loaded table of functions.
+/// The loaded table of functions of compiled networks.
+///
+/// `@unchecked Sendable`: the table is constant after loading, and its functions may be called from any
+/// thread.
+@safe struct PlanFunctions: @unchecked Sendable {
+    let table: UnsafePointer<CPlanAPI>
+
+    /// Throws what the library says where a status is not success.
+    func check(_ status: CPlanStatus, _ operation: String) throws(TensorError) {
+        guard status != CPLAN_OK else { return }
+        let code: TensorError.Code =
+            switch status {
+            case CPLAN_ERROR_ARGUMENT: .invalidCall
+            case CPLAN_ERROR_MEMORY: .outOfMemory
+            default: .other
+            }
+        throw TensorError(
+            code: code, operation: operation,
+            message: unsafe String(cString: table.pointee.last_error()))
+    }
+}
+
+/// LibTorch's table of functions.
 ///
 /// `@unchecked Sendable`: the table is constant after loading, and LibTorch's functions may be
 /// called from any thread.

@@ -1,3 +1,4 @@
+internal import CPlan
 internal import CTorch
 
 /// Scratch memory of a plan for one image, the channels of a pixel side by side.
@@ -105,7 +106,7 @@ package enum PlanCombination: Int {
     case concatenation
 }
 
-/// A step of a plan; see `CTorchStepKind`.
+/// A step of a plan; see `CPlanStepKind`.
 package enum PlanStep {
     /// The image, with zeros below and to the right of it.
     case input(target: PlanPlace)
@@ -114,6 +115,10 @@ package enum PlanStep {
     /// With an input range it is computed in 8-bit integers, where the processor can.
     case convolve(
         source: Int, target: Int, PlanWeights, slope: Double, inputRange: ClosedRange<Double>?)
+    /// A convolution of any kind, with `padding` zeros around its input.
+    case convolveFreely(
+        source: PlanPlace, target: PlanPlace, PlanWeights, stride: Int, dilation: Int,
+        padding: Int, groups: Int, slope: Double)
     /// Sources side by side, scaled, shifted, rectified.
     case join([PlanSource], target: PlanPlace, PlanAffine?, slope: Double, PlanPooling?)
     /// Twice the size, linearly between pixel centres.
@@ -145,24 +150,35 @@ package enum PlanKernels: CaseIterable {
 
     /// Whether this processor can run it, and `SLICESEG_KERNELS` lets it.
     package var isAvailable: Bool {
-        get throws(TensorError) { unsafe try Engine.functions().table.pointee.has_kernels(code) }
+        get throws(TensorError) { unsafe try Engine.plans().table.pointee.has_kernels(code) }
     }
 
-    fileprivate var code: CTorchKernels {
+    fileprivate var code: CPlanKernels {
         switch self {
-        case .best: CTORCH_KERNELS_BEST
-        case .baseline: CTORCH_KERNELS_BASELINE
-        case .avx2: CTORCH_KERNELS_AVX2
-        case .avx512: CTORCH_KERNELS_AVX512
-        case .avx512vnni: CTORCH_KERNELS_AVX512VNNI
+        case .best: CPLAN_KERNELS_BEST
+        case .baseline: CPLAN_KERNELS_BASELINE
+        case .avx2: CPLAN_KERNELS_AVX2
+        case .avx512: CPLAN_KERNELS_AVX512
+        case .avx512vnni: CPLAN_KERNELS_AVX512VNNI
         }
     }
 }
 
+/// Whose convolutions a plan uses.
+package enum PlanConvolutions {
+    /// LibTorch's in bfloat16 where the processor multiplies matrices and LibTorch is there; else the plan's
+    /// own.
+    case best
+    /// LibTorch's for all that it has.
+    case libTorch
+}
+
 /// The steps of a network over packed weights and scratch memory that is laid out once.
 @safe package final class SlicePlan {
-    private let plan: CTorchPlan
-    private let engine: EngineFunctions
+    private let plan: CPlan
+    private let plans: PlanFunctions
+    /// Of the last images; used again where nobody holds them any more.
+    private var logits: HostStorage?
 
     /// Packs weights and lays memory out.
     ///
@@ -171,41 +187,64 @@ package enum PlanKernels: CaseIterable {
     ///   - steps: What is done, from `input` to `classify`.
     ///   - type: `.float32` or `.bfloat16`.
     ///   - kernels: Which of the plan's own loops.
+    ///   - convolutions: Whose convolutions.
     /// - Throws: `TensorError` where the steps do not fit or the processor lacks the kernels.
     package init(
-        buffers: [PlanBuffer], steps: [PlanStep], type: ElementType, kernels: PlanKernels
+        buffers: [PlanBuffer], steps: [PlanStep], type: ElementType, kernels: PlanKernels,
+        convolutions: PlanConvolutions = .best
     ) throws(TensorError) {
-        let engine = try Engine.functions()
+        guard type == .float32 || type == .bfloat16 else {
+            throw TensorError(
+                code: .invalidCall, operation: "plan",
+                message: "plans compute in float32 or bfloat16, not in \(type)")
+        }
+        let plans = try Engine.plans()
+        let others = unsafe try convolutions.functions(type)
         let descriptions = buffers.map {
-            CTorchPlanBuffer(
+            CPlanBuffer(
                 channels: Int32($0.channels), height: Int32($0.height), width: Int32($0.width),
                 holds_indices: $0.holdsIndices)
         }
-        var made: CTorchPlan?
-        let status = withExtendedLifetime(steps) {
-            let steps = unsafe steps.map { unsafe $0.described }
-            return unsafe engine.table.pointee.plan_make(
-                descriptions, Int32(descriptions.count), steps, Int32(steps.count), type.code,
-                kernels.code, &made)
+        let weights = PlanNumbers()
+        var described: [CPlanStep] = unsafe []
+        for step in steps { unsafe described.append(try step.described(weights)) }
+        var made: CPlan?
+        let status = withExtendedLifetime(weights) {
+            unsafe plans.table.pointee.plan_make(
+                descriptions, Int32(descriptions.count), described, Int32(described.count),
+                type == .bfloat16, kernels.code, others, &made)
         }
-        try engine.check(status, "plan")
+        try plans.check(status, "plan")
         guard let plan = unsafe made else {
             throw TensorError(code: .other, operation: "plan", message: "no plan was returned")
         }
         unsafe self.plan = plan
-        self.engine = engine
+        self.plans = plans
     }
 
-    deinit { unsafe engine.table.pointee.plan_release(plan) }
+    deinit { unsafe plans.table.pointee.plan_release(plan) }
 
     /// Computes images `[N, channels, height, width]`, single precision on the CPU.
     ///
     /// - Returns: Their logits `[N, height, width, classes]`.
     package func callAsFunction(_ images: Tensor) throws(TensorError) -> Tensor {
-        var result: CTorchTensor?
-        try engine.check(
-            unsafe engine.table.pointee.plan_run(plan, images.handle, &result), "plan")
-        return try unsafe Tensor(adopting: result, engine)
+        let shape = try Self.shape(of: images)
+        let classes = Int(unsafe plans.table.pointee.plan_class_count(plan))
+        let count = shape[0] * shape[2] * shape[3] * classes
+        if logits?.count != count || !(logits?.isPlain ?? false)
+            || !isKnownUniquelyReferenced(&logits)
+        {
+            logits = try HostStorage(count: count, type: .float32)
+        }
+        guard let logits else { preconditionFailure("logits without room") }
+        var status = CPLAN_OK
+        try unsafe images.contiguous().withDenseBytes { bytes in
+            unsafe status = plans.table.pointee.plan_run(
+                plan, Self.floats(bytes), Int64(shape[0]), Int32(shape[1]), Int32(shape[2]),
+                Int32(shape[3]), logits.start.assumingMemoryBound(to: Float.self))
+        }
+        try plans.check(status, "plan")
+        return Tensor(logits, shape: [shape[0], shape[2], shape[3], classes])
     }
 
     /// Counts how often each bfloat16 number, by its bits, stands in the input of each convolution.
@@ -215,66 +254,122 @@ package enum PlanKernels: CaseIterable {
     ///   - counts: 65,536 numbers for each convolution, to which is added.
     /// - Throws: `TensorError` where the images do not fit.
     package func observe(_ images: Tensor, counts: inout [Int64]) throws(TensorError) {
-        try engine.check(
-            unsafe engine.table.pointee.plan_observe(plan, images.handle, &counts), "plan")
+        let shape = try Self.shape(of: images)
+        var status = CPLAN_OK
+        try unsafe images.contiguous().withDenseBytes { bytes in
+            unsafe status = plans.table.pointee.plan_observe(
+                plan, Self.floats(bytes), Int64(shape[0]), Int32(shape[1]), Int32(shape[2]),
+                Int32(shape[3]), &counts)
+        }
+        try plans.check(status, "plan")
+    }
+
+    private static func floats(_ bytes: UnsafeMutableRawBufferPointer) -> UnsafePointer<Float> {
+        guard let start = bytes.baseAddress else { preconditionFailure("no images") }
+        return unsafe UnsafePointer(start.assumingMemoryBound(to: Float.self))
+    }
+
+    private static func shape(of images: Tensor) throws(TensorError) -> [Int] {
+        let shape = images.shape
+        guard shape.count == 4, images.elementType == .float32, images.device == .cpu else {
+            throw TensorError(
+                code: .invalidCall, operation: "plan",
+                message: "images must be float32 [N, C, H, W] on the CPU")
+        }
+        return shape
     }
 
     /// The instruction set of the plan's own loops.
     package var kernels: String {
-        unsafe String(cString: engine.table.pointee.plan_kernels(plan))
+        unsafe String(cString: plans.table.pointee.plan_kernels(plan))
     }
 
     /// How many convolutions run in 8-bit integers.
-    package var integerCount: Int { Int(unsafe engine.table.pointee.plan_integer_count(plan)) }
+    package var integerCount: Int { Int(unsafe plans.table.pointee.plan_integer_count(plan)) }
 
     /// How many convolutions run on packed weights.
-    package var packedCount: Int { Int(unsafe engine.table.pointee.plan_packed_count(plan)) }
+    package var packedCount: Int { Int(unsafe plans.table.pointee.plan_packed_count(plan)) }
 
     /// How many convolutions run by Winograd's algorithm.
-    package var winogradCount: Int { Int(unsafe engine.table.pointee.plan_winograd_count(plan)) }
+    package var winogradCount: Int { Int(unsafe plans.table.pointee.plan_winograd_count(plan)) }
 
     /// Scratch memory of each thread.
-    package var byteCount: Int { Int(unsafe engine.table.pointee.plan_byte_count(plan)) }
+    package var byteCount: Int { Int(unsafe plans.table.pointee.plan_byte_count(plan)) }
 }
 
 extension Engine {
     /// The instruction set that convolutions find on this processor: `AMX`, `AVX512_BF16`,
     /// `AVX512`, `AVX2` or nothing.
     public static func convolutionCapability() throws(TensorError) -> String {
-        unsafe String(cString: try functions().table.pointee.convolution_capability())
+        unsafe String(cString: try plans().table.pointee.convolution_capability())
     }
 
     /// Whether this processor multiplies bfloat16 in hardware.
     public static func hasBfloat16() throws(TensorError) -> Bool {
-        unsafe try functions().table.pointee.has_bfloat16()
+        unsafe try plans().table.pointee.has_bfloat16()
+    }
+}
+
+extension PlanConvolutions {
+    fileprivate func functions(
+        _ type: ElementType
+    ) throws(TensorError) -> UnsafePointer<CPlanConvolutions>? {
+        switch self {
+        case .libTorch:
+            return unsafe try Engine.functions().table.pointee.plan_convolutions()
+        case .best:
+            guard type == .bfloat16, try Engine.convolutionCapability() == "AMX",
+                let engine = try? Engine.functions()
+            else { return nil }
+            return unsafe engine.table.pointee.plan_convolutions()
+        }
+    }
+}
+
+/// The weights of steps in single precision, where they stay until the plan has its own.
+@safe private final class PlanNumbers {
+    private var tensors: [Tensor] = []
+
+    func callAsFunction(_ tensor: Tensor?) throws(TensorError) -> UnsafePointer<Float>? {
+        guard let tensor else { return nil }
+        let dense = try tensor.converted(to: .float32, on: .cpu).contiguous()
+        tensors.append(dense)
+        var start: UnsafePointer<Float>?
+        try unsafe dense.withDenseBytes { bytes in
+            unsafe start = UnsafePointer(bytes.bindMemory(to: Float.self).baseAddress)
+        }
+        return unsafe start
     }
 }
 
 extension PlanPlace {
-    fileprivate var described: CTorchPlanPlace {
-        CTorchPlanPlace(
+    fileprivate var described: CPlanPlace {
+        CPlanPlace(
             buffer: Int32(buffer), channel: Int32(channel), channels: Int32(channels))
     }
 }
 
 extension PlanStep {
-    /// The step in C; valid while the tensors of this one live.
-    fileprivate var described: CTorchPlanStep {
-        let none = CTorchPlanPlace(buffer: -1, channel: 0, channels: 0)
-        var step = unsafe CTorchPlanStep()
+    /// The step in C; valid while `numbers` lives.
+    fileprivate func described(_ numbers: PlanNumbers) throws(TensorError) -> CPlanStep {
+        let none = CPlanPlace(buffer: -1, channel: 0, channels: 0)
+        var step = unsafe CPlanStep()
         unsafe step.sources = (none, none, none, none)
         unsafe step.source_indices = (-1, -1, -1, -1)
         unsafe step.target = none
         unsafe step.pooled = none
         unsafe step.indices = -1
         unsafe step.slope = 1
+        unsafe step.stride = 1
+        unsafe step.dilation = 1
+        unsafe step.groups = 1
         func setSource(_ place: PlanPlace) {
             unsafe step.sources.0 = place.described
             unsafe step.source_count = 1
         }
-        func setAffine(_ affine: PlanAffine?) {
-            unsafe step.scale = affine?.scale.handle
-            unsafe step.shift = affine?.shift.handle
+        func setAffine(_ affine: PlanAffine?) throws(TensorError) {
+            unsafe step.scale = try numbers(affine?.scale)
+            unsafe step.shift = try numbers(affine?.shift)
         }
         func setPooling(_ pooling: PlanPooling?) {
             guard let pooling else { return }
@@ -283,23 +378,39 @@ extension PlanStep {
         }
         switch self {
         case .input(let target):
-            unsafe step.kind = CTORCH_STEP_INPUT
+            unsafe step.kind = CPLAN_STEP_INPUT
             unsafe step.target = target.described
         case .convolve(let source, let target, let weights, let slope, let inputRange):
-            unsafe step.kind = CTORCH_STEP_CONVOLVE
+            unsafe step.kind = CPLAN_STEP_CONVOLVE
             setSource(PlanPlace(buffer: source, channel: 0, channels: weights.weight.shape[1]))
-            unsafe step.target = CTorchPlanPlace(
+            unsafe step.target = CPlanPlace(
                 buffer: Int32(target), channel: 0, channels: Int32(weights.weight.shape[0]))
-            unsafe step.weight = weights.weight.handle
-            unsafe step.bias = weights.bias.handle
+            unsafe step.weight = try numbers(weights.weight)
+            unsafe step.bias = try numbers(weights.bias)
+            unsafe step.kernel = Int32(weights.weight.shape[2])
+            unsafe step.padding = Int32(weights.weight.shape[2] / 2)
             unsafe step.slope = slope
             unsafe step.low = inputRange?.lowerBound ?? 0
             unsafe step.high = inputRange?.upperBound ?? 0
+        case .convolveFreely(
+            let source, let target, let weights, let stride, let dilation, let padding, let groups,
+            let slope):
+            unsafe step.kind = CPLAN_STEP_CONVOLVE
+            setSource(source)
+            unsafe step.target = target.described
+            unsafe step.weight = try numbers(weights.weight)
+            unsafe step.bias = try numbers(weights.bias)
+            unsafe step.kernel = Int32(weights.weight.shape[2])
+            unsafe step.stride = Int32(stride)
+            unsafe step.dilation = Int32(dilation)
+            unsafe step.padding = Int32(padding)
+            unsafe step.groups = Int32(groups)
+            unsafe step.slope = slope
         case .join(let sources, let target, let affine, let slope, let pooling):
             precondition(
-                (1...Int(CTORCH_STEP_SOURCES)).contains(sources.count),
+                (1...Int(CPLAN_STEP_SOURCES)).contains(sources.count),
                 "\(sources.count) sources to join")
-            unsafe step.kind = CTORCH_STEP_CONCATENATE
+            unsafe step.kind = CPLAN_STEP_CONCATENATE
             let places = sources.map(\.place.described)
             let indices = sources.map { Int32($0.indices ?? -1) }
             unsafe step.sources.0 = places[0]
@@ -319,40 +430,42 @@ extension PlanStep {
             unsafe step.source_count = Int32(places.count)
             unsafe step.target = target.described
             unsafe step.slope = slope
-            setAffine(affine)
+            try setAffine(affine)
             setPooling(pooling)
         case .interpolate(let source, let target):
-            unsafe step.kind = CTORCH_STEP_UPSAMPLE_BILINEAR
+            unsafe step.kind = CPLAN_STEP_UPSAMPLE_BILINEAR
             setSource(source)
             unsafe step.target = target.described
         case .repeat(let source, let target):
-            unsafe step.kind = CTORCH_STEP_UPSAMPLE_NEAREST
+            unsafe step.kind = CPLAN_STEP_UPSAMPLE_NEAREST
             setSource(source)
             unsafe step.target = target.described
         case .spread(let source, let target):
-            unsafe step.kind = CTORCH_STEP_DEPTH_TO_SPACE
+            unsafe step.kind = CPLAN_STEP_DEPTH_TO_SPACE
             setSource(source)
             unsafe step.target = target.described
         case .recalibrate(
             let source, let target, let affine, let reduce, let expand, let spatial,
             let combination, let pooling):
-            unsafe step.kind = CTORCH_STEP_RECALIBRATE
+            unsafe step.kind = CPLAN_STEP_RECALIBRATE
             setSource(source)
             unsafe step.target = target.described
-            setAffine(affine)
-            unsafe step.reduce_weight = reduce?.weight.handle
-            unsafe step.reduce_bias = reduce?.bias.handle
-            unsafe step.expand_weight = expand?.weight.handle
-            unsafe step.expand_bias = expand?.bias.handle
-            unsafe step.spatial_weight = spatial?.weight.handle
-            unsafe step.spatial_bias = spatial?.bias.handle
-            unsafe step.combination = CTorchCombination(UInt32(combination.rawValue))
+            try setAffine(affine)
+            unsafe step.reduce_weight = try numbers(reduce?.weight)
+            unsafe step.reduce_bias = try numbers(reduce?.bias)
+            unsafe step.expand_weight = try numbers(expand?.weight)
+            unsafe step.expand_bias = try numbers(expand?.bias)
+            unsafe step.spatial_weight = try numbers(spatial?.weight)
+            unsafe step.spatial_bias = try numbers(spatial?.bias)
+            unsafe step.hidden = Int32(reduce?.weight.shape[0] ?? 0)
+            unsafe step.combination = CPlanCombination(UInt32(combination.rawValue))
             setPooling(pooling)
         case .classify(let source, let weights):
-            unsafe step.kind = CTORCH_STEP_CLASSIFY
+            unsafe step.kind = CPLAN_STEP_CLASSIFY
             setSource(source)
-            unsafe step.weight = weights.weight.handle
-            unsafe step.bias = weights.bias.handle
+            unsafe step.classes = Int32(weights.weight.shape[0])
+            unsafe step.weight = try numbers(weights.weight)
+            unsafe step.bias = try numbers(weights.bias)
         }
         return unsafe step
     }

@@ -13,15 +13,39 @@ extension Tensor {
     public static func full(
         _ value: Double, shape: [Int], type: ElementType = .float32, device: Device = .cpu
     ) throws(TensorError) -> Tensor {
-        try dispatchOne(
+        if device == .cpu, type == .float32 {
+            let storage = try HostStorage(count: try elementCount(of: shape), type: type)
+            let elements = unsafe storage.bytes.bindMemory(to: Float.self)
+            for position in 0..<storage.count { unsafe elements[position] = Float(value) }
+            return Tensor(storage, shape: shape)
+        }
+        return try dispatchOne(
             "full", "", .integers(shape), .real(value), type.number, .none, .device(device))
+    }
+
+    /// How many elements a shape holds.
+    private static func elementCount(of shape: [Int]) throws(TensorError) -> Int {
+        var count = 1
+        for extent in shape {
+            let (product, overflows) = count.multipliedReportingOverflow(by: extent)
+            guard !overflows, extent >= 0 else {
+                throw TensorError(
+                    code: .invalidCall, operation: "tensor", message: "no shape is \(shape)")
+            }
+            count = product
+        }
+        return count
     }
 
     /// A tensor of zeros.
     public static func zeros(
         _ shape: [Int], type: ElementType = .float32, device: Device = .cpu
     ) throws(TensorError) -> Tensor {
-        try full(0, shape: shape, type: type, device: device)
+        if device == .cpu {
+            return Tensor(
+                try HostStorage(count: try elementCount(of: shape), type: type), shape: shape)
+        }
+        return try full(0, shape: shape, type: type, device: device)
     }
 
     /// A tensor of ones.
@@ -41,12 +65,20 @@ extension Tensor {
 
     /// A copy that shares nothing with this tensor.
     public func clone() throws(TensorError) -> Tensor {
-        try dispatchOne("clone", "", .tensor(self))
+        if let host {
+            let copy = try HostStorage(count: host.count, type: host.type)
+            unsafe copy.bytes.copyMemory(from: UnsafeRawBufferPointer(host.bytes))
+            return Tensor(copy, shape: shape)
+        }
+        return try dispatchOne("clone", "", .tensor(self))
     }
 
     /// The same values, cut off from the graph of gradients.
     public func detached() throws(TensorError) -> Tensor {
-        try dispatchOne("detach", "", .tensor(self))
+        if let (storage, strides) = hostLayout {
+            return Tensor(storage, shape: shape, strides: strides)
+        }
+        return try dispatchOne("detach", "", .tensor(self))
     }
 
     /// The tensor in another element type and on another device; itself where both agree already.
@@ -54,6 +86,11 @@ extension Tensor {
         to type: ElementType, on device: Device? = nil
     ) throws(TensorError) -> Tensor {
         let target = device ?? self.device
+        if target == .cpu, type != elementType, hostLayout != nil,
+            let converted = try contiguous().host?.converted(to: type)
+        {
+            return Tensor(converted, shape: shape)
+        }
         if target == self.device {
             return type == elementType
                 ? self : try dispatchOne("to", "dtype", .tensor(self), type.number)
@@ -63,7 +100,12 @@ extension Tensor {
 
     /// The tensor with its elements laid out densely.
     public func contiguous(_ layout: MemoryLayout4D = .rowMajor) throws(TensorError) -> Tensor {
-        try dispatchOne("contiguous", "", .tensor(self), .integer(layout.rawValue))
+        if layout == .rowMajor, let (storage, strides) = hostLayout {
+            return Tensor(
+                host == nil ? try storage.gathered(shape: shape, strides: strides) : storage,
+                shape: shape)
+        }
+        return try dispatchOne("contiguous", "", .tensor(self), .integer(layout.rawValue))
     }
 }
 
@@ -72,12 +114,20 @@ extension Tensor {
 extension Tensor {
     /// The same elements in another shape.
     public func reshaped(_ shape: [Int]) throws(TensorError) -> Tensor {
-        try dispatchOne("reshape", "", .tensor(self), .integers(shape))
+        if let host, shape.allSatisfy({ $0 >= 0 }), shape.reduce(1, *) == host.count {
+            return Tensor(host, shape: shape)
+        }
+        return try dispatchOne("reshape", "", .tensor(self), .integers(shape))
     }
 
     /// The dimensions in another order.
     public func permuted(_ order: [Int]) throws(TensorError) -> Tensor {
-        try dispatchOne("permute", "", .tensor(self), .integers(order))
+        if let (storage, strides) = hostLayout, order.sorted() == Array(strides.indices) {
+            let shape = shape
+            return Tensor(
+                storage, shape: order.map { shape[$0] }, strides: order.map { strides[$0] })
+        }
+        return try dispatchOne("permute", "", .tensor(self), .integers(order))
     }
 
     /// `length` entries along a dimension, from `start` on; shares storage.
@@ -172,6 +222,10 @@ extension Tensor {
 
     /// Overwrites this tensor's elements with another's, converting them.
     public func copyInPlace(from other: Tensor) throws(TensorError) {
+        if let host, let given = other.host, host.type == given.type, shape == other.shape {
+            unsafe host.bytes.copyMemory(from: UnsafeRawBufferPointer(given.bytes))
+            return
+        }
         _ = try dispatchOne("copy_", "", .tensor(self), .tensor(other))
     }
 
@@ -200,6 +254,7 @@ extension Tensor {
 
     /// Whether every element is a finite number.
     public func allFinite() throws(TensorError) -> Bool {
+        if let isFinite = host?.isFinite { return isFinite }
         let finite = try dispatchOne("isfinite", "", .tensor(self))
         return try dispatchOne("all", "", .tensor(finite)).item() != 0
     }

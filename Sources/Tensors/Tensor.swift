@@ -1,23 +1,125 @@
 internal import CTorch
 
+internal import Synchronization
+
 /// An n-dimensional array on a device, with gradients where they are asked for.
 ///
-/// A tensor is a reference to storage that LibTorch owns; operations return new tensors unless
-/// their name ends in `InPlace`. It is not `Sendable`: it stays with whoever owns the device.
+/// On the processor its elements lie in plain memory until an operation of LibTorch needs them; then,
+/// and on other devices, they are storage that LibTorch owns. Operations return new tensors unless their
+/// name ends in `InPlace`. It is not `Sendable`: it stays with whoever owns the device.
 @safe public final class Tensor {
-    let handle: CTorchTensor
-    let engine: EngineFunctions
+    /// How many there are in this process.
+    static let liveCount = Atomic(0)
+
+    private var adopted: CTorchTensor?
+    private var loaded: EngineFunctions?
+    /// Where the elements lie as long as LibTorch does not hold them, and how.
+    private var storage: HostStorage?
+    private var hostShape: [Int] = []
+    private var strides: [Int] = []
+    /// Whether gradients are wanted once LibTorch holds it.
+    private var wantsGradient = false
 
     /// Takes over a handle that the engine gave out.
     init(adopting handle: CTorchTensor?, _ engine: EngineFunctions) throws(TensorError) {
         guard let handle = unsafe handle else {
             throw TensorError(code: .other, operation: "", message: "no tensor was returned")
         }
-        unsafe self.handle = handle
-        self.engine = engine
+        unsafe adopted = handle
+        loaded = engine
+        Self.liveCount.add(1, ordering: .relaxed)
     }
 
-    deinit { unsafe engine.table.pointee.tensor_release(handle) }
+    /// Shares elements in plain memory.
+    init(_ storage: HostStorage, shape: [Int], strides: [Int]? = nil) {
+        self.storage = storage
+        hostShape = shape
+        self.strides = strides ?? shape.denseStrides
+        Self.liveCount.add(1, ordering: .relaxed)
+    }
+
+    deinit {
+        if let loaded { unsafe loaded.table.pointee.tensor_release(adopted) }
+        Self.liveCount.subtract(1, ordering: .relaxed)
+    }
+
+    /// The elements in plain memory, side by side and in order; `nil` where they do not lie so.
+    var host: HostStorage? {
+        guard let storage, storage.isPlain, storage.count == count, strides == shape.denseStrides
+        else { return nil }
+        return storage
+    }
+
+    /// The shape in which the elements lie in plain memory, and the dimensions in the order of that memory.
+    var hostLayout: (storage: HostStorage, strides: [Int])? {
+        guard let storage, storage.isPlain else { return nil }
+        return (storage, strides)
+    }
+
+    /// LibTorch's tensor, which is made of plain memory where there is none yet.
+    ///
+    /// - Throws: ``TensorError`` where there is no LibTorch.
+    @discardableResult
+    func resident() throws(TensorError) -> CTorchTensor {
+        if let adopted = unsafe adopted { return unsafe adopted }
+        let engine = try Engine.functions()
+        let made: CTorchTensor
+        // What nobody else shares needs no view of it.
+        if host != nil, isKnownUniquelyReferenced(&storage),
+            let copy = unsafe try storage?.copied(shape: hostShape, engine)
+        {
+            unsafe made = copy
+        } else if let all = unsafe try storage?.adopt(engine) {
+            let alias = unsafe try Tensor(adopting: alias(of: all, engine), engine)
+            let view = try dispatchOne(
+                "as_strided", "", .tensor(alias), .integers(hostShape), .integers(strides))
+            unsafe made = try view.yielded()
+        } else {
+            preconditionFailure("a tensor without elements")
+        }
+        unsafe adopted = made
+        loaded = engine
+        storage = nil
+        if wantsGradient {
+            try engine.check(
+                unsafe engine.table.pointee.set_requires_gradient(made, true), "requires gradient")
+        }
+        return unsafe made
+    }
+
+    /// Another handle of the same tensor.
+    private func alias(
+        of handle: CTorchTensor, _ engine: EngineFunctions
+    ) throws(TensorError) -> CTorchTensor? {
+        var argument = unsafe CTorchValue()
+        unsafe argument.kind = CTORCH_VALUE_TENSOR
+        unsafe argument.tensor = handle
+        var result = unsafe CTorchValue()
+        var count: Int32 = 0
+        try engine.check(
+            unsafe engine.table.pointee.call("aten::detach", "", &argument, 1, &result, 1, &count),
+            "aten::detach")
+        return unsafe result.tensor
+    }
+
+    /// Gives the handle away; this tensor is of no use any more.
+    private func yielded() throws(TensorError) -> CTorchTensor {
+        let handle = unsafe try resident()
+        unsafe adopted = nil
+        loaded = nil
+        return unsafe handle
+    }
+
+    /// LibTorch's tensor, where ``resident()`` has been called.
+    var handle: CTorchTensor {
+        guard let adopted = unsafe adopted else { preconditionFailure("a tensor in plain memory") }
+        return unsafe adopted
+    }
+
+    private var engine: EngineFunctions {
+        guard let loaded else { preconditionFailure("a tensor in plain memory") }
+        return loaded
+    }
 
     /// Makes a tensor of its elements, row by row (the last dimension is the fastest).
     ///
@@ -25,11 +127,10 @@ internal import CTorch
     public convenience init<Scalar: TensorScalar>(
         _ elements: [Scalar], shape: [Int], device: Device = .cpu
     ) throws(TensorError) {
-        let copied: Result<Tensor.Adopted, TensorError> = unsafe elements.withUnsafeBytes { bytes in
-            unsafe Tensor.make(bytes, Scalar.elementType, shape, device)
-        }
-        let adopted = try copied.get()
-        try unsafe self.init(adopting: adopted.handle, adopted.engine)
+        let type = Scalar.elementType
+        let storage = try HostStorage(count: shape.reduce(1, *), type: type)
+        unsafe elements.withUnsafeBytes { unsafe Self.copy($0, to: storage, shape) }
+        try self.init(storage, shape: shape, on: device)
     }
 
     /// Makes a tensor of the bytes of its elements.
@@ -38,11 +139,37 @@ internal import CTorch
     public convenience init(
         bytes: [UInt8], type: ElementType, shape: [Int], device: Device = .cpu
     ) throws(TensorError) {
-        let copied: Result<Tensor.Adopted, TensorError> = unsafe bytes.withUnsafeBytes { bytes in
-            unsafe Tensor.make(bytes, type, shape, device)
+        let storage = try HostStorage(count: shape.reduce(1, *), type: type)
+        unsafe bytes.withUnsafeBytes { unsafe Self.copy($0, to: storage, shape) }
+        try self.init(storage, shape: shape, on: device)
+    }
+
+    private convenience init(
+        _ storage: HostStorage, shape: [Int], on device: Device
+    ) throws(TensorError) {
+        if device == .cpu {
+            self.init(storage, shape: shape)
+            return
         }
-        let adopted = try copied.get()
-        try unsafe self.init(adopting: adopted.handle, adopted.engine)
+        let engine = try Engine.functions()
+        let dimensions = shape.map(Int64.init)
+        var result: CTorchTensor?
+        let status = withExtendedLifetime(storage) {
+            unsafe engine.table.pointee.tensor_make(
+                UnsafeRawPointer(storage.start), storage.type.code, dimensions,
+                Int32(shape.count), device.type, device.index, &result)
+        }
+        try engine.check(status, "tensor")
+        try unsafe self.init(adopting: result, engine)
+    }
+
+    private static func copy(
+        _ bytes: UnsafeRawBufferPointer, to storage: HostStorage, _ shape: [Int]
+    ) {
+        precondition(
+            bytes.count == storage.count * storage.type.byteCount,
+            "\(bytes.count) bytes for shape \(shape) of \(storage.type)")
+        unsafe storage.bytes.copyMemory(from: bytes)
     }
 
     /// Makes a one-element tensor without dimensions.
@@ -50,35 +177,9 @@ internal import CTorch
         try Tensor([value], shape: [], device: device)
     }
 
-    @safe private struct Adopted {
-        let handle: CTorchTensor?
-        let engine: EngineFunctions
-    }
-
-    private static func make(
-        _ bytes: UnsafeRawBufferPointer, _ type: ElementType, _ shape: [Int], _ device: Device
-    ) -> Result<Adopted, TensorError> {
-        let needed = shape.reduce(type.byteCount, *)
-        precondition(bytes.count == needed, "\(bytes.count) bytes for shape \(shape) of \(type)")
-        do throws(TensorError) {
-            let engine = try Engine.functions()
-            var result: CTorchTensor?
-            var empty: UInt8 = 0
-            let dimensions = shape.map(Int64.init)
-            let status = unsafe withUnsafePointer(to: &empty) { nothing in
-                unsafe engine.table.pointee.tensor_make(
-                    bytes.baseAddress ?? UnsafeRawPointer(nothing), type.code, dimensions,
-                    Int32(shape.count), device.type, device.index, &result)
-            }
-            try engine.check(status, "tensor")
-            return .success(unsafe Adopted(handle: result, engine: engine))
-        } catch {
-            return .failure(error)
-        }
-    }
-
     /// The extent of each dimension.
     public var shape: [Int] {
+        if storage != nil { return hostShape }
         let table = unsafe engine.table
         let rank = unsafe table.pointee.tensor_rank(handle)
         return (0..<rank).map { Int(unsafe table.pointee.tensor_size(handle, $0)) }
@@ -89,6 +190,7 @@ internal import CTorch
 
     /// The type of the elements.
     public var elementType: ElementType {
+        if let storage { return storage.type }
         let code = unsafe engine.table.pointee.tensor_type(handle)
         guard let type = ElementType.allCases.first(where: { $0.code == code }) else {
             preconditionFailure("a tensor of element type \(code)")
@@ -98,6 +200,7 @@ internal import CTorch
 
     /// Where the tensor lives.
     public var device: Device {
+        if storage != nil { return .cpu }
         var index: Int32 = 0
         let type = unsafe engine.table.pointee.tensor_device(handle, &index)
         return type == CTORCH_CUDA ? .cuda(Int(index)) : .cpu
@@ -110,7 +213,7 @@ internal import CTorch
         let dense = try converted(to: Scalar.elementType, on: .cpu).contiguous()
         var elements: [Scalar] = []
         try unsafe dense.withDenseBytes { bytes in
-            elements = unsafe [Scalar](bytes.bindMemory(to: Scalar.self))
+            unsafe elements = [Scalar](bytes.bindMemory(to: Scalar.self))
         }
         return elements
     }
@@ -144,19 +247,24 @@ internal import CTorch
     ) throws(TensorError) -> Result {
         let dense = try converted(to: elementType, on: .cpu).contiguous()
         var result: Result?
-        try unsafe dense.withDenseBytes { result = unsafe body($0) }
+        try unsafe dense.withDenseBytes { result = unsafe body(UnsafeRawBufferPointer($0)) }
         guard let result else { preconditionFailure("the bytes of a tensor were not looked at") }
         return result
     }
 
-    private func withDenseBytes(
-        _ body: (UnsafeRawBufferPointer) -> Void
+    func withDenseBytes(
+        _ body: (UnsafeMutableRawBufferPointer) -> Void
     ) throws(TensorError) {
+        if let host {
+            withExtendedLifetime(host) { unsafe body(host.bytes) }
+            return
+        }
         var data: UnsafeMutableRawPointer?
         var byteCount: Int64 = 0
+        let handle = unsafe try resident()
         try engine.check(
             unsafe engine.table.pointee.tensor_data(handle, &data, &byteCount), "data")
-        unsafe body(UnsafeRawBufferPointer(start: data, count: Int(byteCount)))
+        unsafe body(UnsafeMutableRawBufferPointer(start: data, count: Int(byteCount)))
     }
 
     // MARK: Gradients
@@ -164,6 +272,10 @@ internal import CTorch
     /// Asks for gradients with respect to this tensor, or no longer.
     @discardableResult
     public func requiresGradient(_ required: Bool = true) throws(TensorError) -> Tensor {
+        if storage != nil {
+            wantsGradient = required
+            return self
+        }
         try engine.check(
             unsafe engine.table.pointee.set_requires_gradient(handle, required),
             "requires gradient")
@@ -172,6 +284,7 @@ internal import CTorch
 
     /// The gradient that ``backward()`` has added up here, if any.
     public func gradient() throws(TensorError) -> Tensor? {
+        if storage != nil { return nil }
         var result: CTorchTensor?
         try engine.check(unsafe engine.table.pointee.gradient(handle, &result), "gradient")
         guard unsafe result != nil else { return nil }
@@ -180,11 +293,13 @@ internal import CTorch
 
     /// Forgets the gradient.
     public func clearGradient() throws(TensorError) {
+        if storage != nil { return }
         try engine.check(unsafe engine.table.pointee.clear_gradient(handle), "clear gradient")
     }
 
     /// Adds the gradient of this scalar with respect to every leaf that requires one.
     public func backward() throws(TensorError) {
+        _ = unsafe try resident()
         try engine.check(unsafe engine.table.pointee.backward(handle), "backward")
     }
 }

@@ -1,4 +1,4 @@
-internal import CTorch
+internal import CPlan
 
 /// The distances in a volume's storage from a voxel to its neighbours, in voxels.
 package struct SliceStrides {
@@ -38,30 +38,113 @@ extension Tensor {
         firstSlice: Int, outputOfClass: [Int], weight: Double
     ) throws(TensorError) {
         precondition(likeliest.isEmpty || likeliest.count == voxelCount, "votes of a volume")
-        let engine = try Engine.functions()
-        var places = CTorchSliceStrides(
+        let plans = try Engine.plans()
+        let logits = try channelsLast()
+        let shape = logits.shape
+        let voxels = sums.map { $0.count / max(1, outputOfClass.count) } ?? voxelCount
+        guard sums?.elementType ?? .float16 == .float16, voxels == voxelCount else {
+            throw TensorError(
+                code: .invalidCall, operation: "votes",
+                message: "sums of shape \(sums?.shape ?? []) for \(voxelCount) voxels")
+        }
+        var places = CPlanSliceStrides(
             slice: Int64(strides.slice), row: Int64(strides.row), column: Int64(strides.column))
         let outputs = outputOfClass.map { Int32($0) }
         let isAsked = !likeliest.isEmpty
-        let status = unsafe likeliest.withUnsafeMutableBufferPointer { likeliest in
-            unsafe engine.table.pointee.accumulate_views(
-                handle, sums?.handle, &places, Int64(firstSlice), outputs, Int32(outputs.count),
-                weight, isAsked ? likeliest.baseAddress : nil, Int64(voxelCount))
+        var status = CPLAN_OK
+        func add(to sums: UnsafeMutablePointer<UInt16>?) throws(TensorError) {
+            try unsafe logits.withDenseBytes { numbers in
+                unsafe likeliest.withUnsafeMutableBufferPointer { likeliest in
+                    guard let numbers = unsafe numbers.bindMemory(to: Float.self).baseAddress else {
+                        return
+                    }
+                    unsafe status = plans.table.pointee.accumulate_views(
+                        numbers, Int64(shape[0]), Int64(shape[1]), Int64(shape[2]),
+                        Int64(shape[3]), sums, &places, Int64(firstSlice), outputs,
+                        Int32(outputs.count), weight, isAsked ? likeliest.baseAddress : nil,
+                        Int64(voxelCount))
+                }
+            }
         }
-        try engine.check(status, "votes")
+        guard let sums else {
+            try add(to: nil)
+            try plans.check(status, "votes")
+            return
+        }
+        var failure: TensorError?
+        try unsafe sums.withDenseBytes { bytes in
+            do throws(TensorError) {
+                try unsafe add(to: bytes.bindMemory(to: UInt16.self).baseAddress)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        try plans.check(status, "votes")
+    }
+
+    /// Logits `[N, outputs, height, width]` as single-precision numbers `[N, height, width, outputs]`, one
+    /// after another.
+    private func channelsLast() throws(TensorError) -> Tensor {
+        guard shape.count == 4, device == .cpu else {
+            throw TensorError(
+                code: .invalidCall, operation: "votes",
+                message: "logits of shape \(shape) on \(device), not [N, K, H, W] on the processor")
+        }
+        return try permuted([0, 2, 3, 1]).converted(to: .float32).contiguous()
     }
 
     /// The class with the most votes at each voxel, of equals the first, where these are a volume's
     /// sums `[.., classes]` in half precision on the CPU.
     package func elected() throws(TensorError) -> [UInt8] {
-        let engine = try Engine.functions()
-        let voxelCount = count / max(1, shape.last ?? 1)
+        let plans = try Engine.plans()
+        let classCount = shape.last ?? 1
+        let voxelCount = count / max(1, classCount)
         var classes = [UInt8](repeating: 0, count: voxelCount)
-        let status = unsafe classes.withUnsafeMutableBufferPointer { classes -> CTorchStatus in
-            guard let start = classes.baseAddress else { return CTORCH_OK }
-            return unsafe engine.table.pointee.argmax_views(handle, start, Int64(voxelCount))
+        var status = CPLAN_OK
+        let dense = try contiguous()
+        try unsafe dense.withDenseBytes { bytes in
+            unsafe classes.withUnsafeMutableBufferPointer { classes in
+                guard let start = classes.baseAddress,
+                    let sums = unsafe bytes.bindMemory(to: UInt16.self).baseAddress
+                else { return }
+                unsafe status = plans.table.pointee.argmax_views(
+                    sums, Int32(classCount), start, Int64(voxelCount))
+            }
         }
-        try engine.check(status, "votes")
+        try plans.check(status, "votes")
         return classes
+    }
+
+    /// Makes a volume's sums `[z, y, x, classes]` in half precision the mean of themselves and of those of
+    /// its mirror image.
+    ///
+    /// - Parameters:
+    ///   - mirrored: The sums of the volume that is mirrored along a dimension.
+    ///   - dimension: That dimension.
+    ///   - mirroredClass: For each class the one of its mirror image.
+    /// - Throws: `TensorError` where there is no such class.
+    package func averageInPlace(
+        withMirrored mirrored: Tensor, dimension: Int, mirroredClass: [Int]
+    ) throws(TensorError) {
+        precondition(
+            shape == mirrored.shape && shape.count == 4 && shape[3] == mirroredClass.count
+                && elementType == .float16 && mirrored.elementType == .float16,
+            "sums of shape \(shape) and \(mirrored.shape)")
+        let plans = try Engine.plans()
+        let size = shape.prefix(3).map(Int64.init)
+        let classes = mirroredClass.map { Int32($0) }
+        let other = try mirrored.bytes()
+        var status = CPLAN_OK
+        try unsafe withDenseBytes { bytes in
+            unsafe other.withUnsafeBytes { other in
+                guard let sums = unsafe bytes.bindMemory(to: UInt16.self).baseAddress,
+                    let given = unsafe other.bindMemory(to: UInt16.self).baseAddress
+                else { return }
+                unsafe status = plans.table.pointee.average_mirrored(
+                    sums, given, size, Int32(dimension), classes, Int32(classes.count))
+            }
+        }
+        try plans.check(status, "votes")
     }
 }

@@ -281,7 +281,7 @@ struct SegmentBrain: ParsableCommand {
             report = try summarizeParticipants(
                 in: request.output, model: model == "brain-mri" ? nil : model,
                 arguments: request.arguments
-            ) { complain($0) }
+            ) { printError($0) }
         }
         for participant in report.participants where request.shows != .json {
             try printChecked(participant.line + "\n")

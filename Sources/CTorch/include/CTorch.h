@@ -10,6 +10,8 @@
 #ifndef CTORCH_H
 #define CTORCH_H
 
+#include "CPlan.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,7 +29,7 @@ extern "C" {
 #endif
 
 // A change of this table's layout or meaning changes this number; loading checks it.
-#define CTORCH_API_VERSION 7
+#define CTORCH_API_VERSION 8
 
 typedef struct CTorchTensorStorage *CTorchTensor;
 
@@ -66,99 +68,6 @@ typedef enum {
     CTORCH_VALUE_TENSORS,
     CTORCH_VALUE_DEVICE,  // `integer` is the device type, `count` its index
 } CTorchValueKind;
-
-// A network compiled for one size of image; see plan_make.
-typedef struct CTorchPlanStorage *CTorchPlan;
-
-// Scratch memory of a plan for one image: height x width pixels of `channels` elements each, the
-// channels of a pixel side by side. Where `holds_indices` is set the elements are bytes that say
-// which of the four pixels of a pooling window was the largest; otherwise they are of the plan's
-// type. Buffers whose times of use do not overlap share memory.
-typedef struct {
-    int32_t channels;
-    int32_t height;
-    int32_t width;
-    bool holds_indices;
-} CTorchPlanBuffer;
-
-// Some neighbouring channels of a buffer; `buffer` is -1 for none.
-typedef struct {
-    int32_t buffer;
-    int32_t channel;
-    int32_t channels;
-} CTorchPlanPlace;
-
-typedef enum {
-    // The image, converted, with zeros below and to the right of it -> target.
-    CTORCH_STEP_INPUT = 0,
-    // sources[0], a whole buffer -> target, a whole buffer that no other step writes. Stride 1,
-    // padded to keep the size; `weight` [out, in, k, k], `bias`; then `slope`.
-    CTORCH_STEP_CONVOLVE,
-    // The sources side by side, each unpooled where it has indices -> target, each value scaled,
-    // shifted, and multiplied by `slope` where it is negative; and pooled where `pooled` is given.
-    CTORCH_STEP_CONCATENATE,
-    // sources[0] at twice the size, by linear interpolation between pixel centres, or each pixel four
-    // times -> target.
-    CTORCH_STEP_UPSAMPLE_BILINEAR,
-    CTORCH_STEP_UPSAMPLE_NEAREST,
-    // sources[0], whose four quarters of channels are the pixels of a 2x2 square -> target.
-    CTORCH_STEP_DEPTH_TO_SPACE,
-    // Squeeze & excitation of the scaled and shifted sources[0] -> target; pooled where `pooled`
-    // is given. `reduce_…` and `expand_…` for the channels, `spatial_…` for the pixels, both or
-    // one of them.
-    CTORCH_STEP_RECALIBRATE,
-    // A 1x1 convolution of sources[0], in single precision -> the logits. `weight`, `bias`.
-    CTORCH_STEP_CLASSIFY,
-} CTorchStepKind;
-
-typedef enum {
-    CTORCH_COMBINE_ADDITION = 0,
-    CTORCH_COMBINE_MAXIMUM,
-    CTORCH_COMBINE_PRODUCT,
-    CTORCH_COMBINE_CONCATENATION,  // the target has twice the channels
-} CTorchCombination;
-
-#define CTORCH_STEP_SOURCES 4
-
-// A step of a plan. Tensors are float32 on the CPU and may be released after plan_make.
-typedef struct {
-    CTorchStepKind kind;
-    CTorchPlanPlace sources[CTORCH_STEP_SOURCES];
-    int32_t source_indices[CTORCH_STEP_SOURCES];  // buffers to unpool by, or -1
-    int32_t source_count;
-    CTorchPlanPlace target;
-    CTorchPlanPlace pooled;  // 2x2 maxima of the target
-    int32_t indices;         // a buffer for where they were, or -1
-    double slope;            // 1 for none, 0 for ReLU
-    // Of a convolution in 8-bit integers: what its input is cut off at and rounded between. Equal for
-    // one in the plan's own type.
-    double low, high;
-    CTorchCombination combination;
-    CTorchTensor CTORCH_NULLABLE weight;
-    CTorchTensor CTORCH_NULLABLE bias;
-    CTorchTensor CTORCH_NULLABLE scale;
-    CTorchTensor CTORCH_NULLABLE shift;
-    CTorchTensor CTORCH_NULLABLE reduce_weight;
-    CTorchTensor CTORCH_NULLABLE reduce_bias;
-    CTorchTensor CTORCH_NULLABLE expand_weight;
-    CTorchTensor CTORCH_NULLABLE expand_bias;
-    CTorchTensor CTORCH_NULLABLE spatial_weight;
-    CTorchTensor CTORCH_NULLABLE spatial_bias;
-} CTorchPlanStep;
-
-// The distances in a volume's storage, in voxels, from a voxel to the next slice's, row's and column's.
-typedef struct CTorchSliceStrides {
-    int64_t slice, row, column;
-} CTorchSliceStrides;
-
-// Which compilation of the plans' own loops is used.
-typedef enum {
-    CTORCH_KERNELS_BEST = -1,  // of those that this processor can run
-    CTORCH_KERNELS_BASELINE = 0,
-    CTORCH_KERNELS_AVX2 = 1,
-    CTORCH_KERNELS_AVX512 = 2,
-    CTORCH_KERNELS_AVX512VNNI = 3,
-} CTorchKernels;
 
 // An argument or a result of an operator.
 typedef struct {
@@ -231,48 +140,11 @@ typedef struct {
     const char *CTORCH_NONNULL (*CTORCH_NONNULL torch_version)(void);
     const char *CTORCH_NONNULL (*CTORCH_NONNULL cpu_capability)(void);
 
-    // Packs the weights of a network for images of one size. `type` is BFLOAT16 or FLOAT32.
-    CTorchStatus (*plan_make)(
-        const CTorchPlanBuffer *buffers, int32_t buffer_count, const CTorchPlanStep *steps,
-        int32_t step_count, CTorchElementType type, CTorchKernels kernels,
-        CTorchPlan CTORCH_NULLABLE *CTORCH_NONNULL result);
-    void (*plan_release)(CTorchPlan CTORCH_NULLABLE plan);
-    // Computes the logits [N, height, width, classes] of images [N, channels, height, width], both
-    // float32. Images are dealt to the threads one by one and each is computed by a single thread:
-    // the result does not depend on how many of either there are.
-    CTorchStatus (*plan_run)(
-        CTorchPlan plan, CTorchTensor images, CTorchTensor CTORCH_NULLABLE *CTORCH_NONNULL logits);
-    // Computes images on the calling thread and adds to `counts` [convolutions][65536] how often each
-    // bfloat16 number, by its bits, stands in the input of each convolution.
-    CTorchStatus (*plan_observe)(CTorchPlan plan, CTorchTensor images, int64_t *counts);
-    // The instruction set of the plan's own loops; how many of its convolutions run in 8-bit integers,
-    // on packed weights and by Winograd's algorithm; and the bytes of scratch memory for each thread.
-    const char *CTORCH_NONNULL (*CTORCH_NONNULL plan_kernels)(CTorchPlan plan);
-    int32_t (*plan_integer_count)(CTorchPlan plan);
-    int32_t (*plan_packed_count)(CTorchPlan plan);
-    int32_t (*plan_winograd_count)(CTorchPlan plan);
-    int64_t (*plan_byte_count)(CTorchPlan plan);
-    // Adds `weight` times the softmax of the logits [N, K, H, W] of slices from `first_slice` on to the
-    // volume's sums, float16 with `classes` numbers a voxel (where not NULL), and writes each voxel's
-    // argmax over the outputs to `labels` (where not NULL; ties: the lowest index). Class c gets what
-    // output `output_of_class[c]` has. On the CPU.
-    CTorchStatus (*accumulate_views)(
-        CTorchTensor logits, CTorchTensor CTORCH_NULLABLE sums,
-        const CTorchSliceStrides *CTORCH_NONNULL strides, int64_t first_slice,
-        const int32_t *CTORCH_NONNULL output_of_class, int32_t classes, double weight,
-        uint8_t *CTORCH_NULLABLE labels, int64_t voxel_count);
-    // The argmax over the classes of each voxel's sums (ties: the lowest index).
-    CTorchStatus (*argmax_views)(
-        CTorchTensor sums, uint8_t *CTORCH_NONNULL labels, int64_t voxel_count);
-    // What LibTorch's convolutions find: "AMX", "AVX512_BF16", "AVX512", "AVX2" or "".
-    const char *CTORCH_NONNULL (*CTORCH_NONNULL convolution_capability)(void);
-    // Whether bfloat16 is multiplied in hardware.
-    bool (*has_bfloat16)(void);
-    // Whether plans can be made with such kernels.
-    bool (*has_kernels)(CTorchKernels kernels);
+    // LibTorch's convolutions for plans; they live as long as the process.
+    const CPlanConvolutions *CTORCH_NONNULL (*CTORCH_NONNULL plan_convolutions)(void);
     // The highest kernels that are used from now on; `ctorch_load` calls it with what SLICESEG_KERNELS
     // names. An error where the processor cannot run them.
-    CTorchStatus (*bound_kernels)(CTorchKernels most);
+    CTorchStatus (*bound_kernels)(CPlanKernels most);
 } CTorchAPI;
 
 // Opens libCTorch and returns its functions, or NULL; then `*error` is one sentence that lives
@@ -280,8 +152,7 @@ typedef struct {
 // the running program, in ../lib of it, and in `.deps/lib` of each folder above it.
 // The first success is kept; later calls return it.
 //
-// $SLICESEG_KERNELS may be `baseline`, `avx2`, `avx512` or `avx512vnni`: no higher instruction set is
-// used then, in the kernels of this package and in LibTorch's, as on a processor that has none.
+// What `cplan_bound` finds bounds LibTorch's kernels as well.
 const CTorchAPI *CTORCH_NULLABLE
 ctorch_load(const char *CTORCH_NULLABLE path, const char *CTORCH_NULLABLE *CTORCH_NULLABLE error);
 

@@ -52,6 +52,11 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         public var repetitions: [Double]
         /// Their median, 10¹² operations a second.
         public var teraflops: Double
+
+        fileprivate var text: String {
+            "LibTorch's convolution of 64 channels to 64, 5x5, 256x256, bf16, \(threads) "
+                + (threads == 1 ? "thread" : "threads") + ": \(decimals(teraflops, 3)) TFLOP/s"
+        }
     }
 
     /// The model and its plane, or `random weights`.
@@ -68,8 +73,8 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
     public var slicesPerScan: Int
     /// The machine of the measurement.
     public var machine: Machine
-    /// The machine's convolution speed.
-    public var reference: ReferenceConvolution
+    /// The machine's convolution speed; `nil` where there is no LibTorch.
+    public var reference: ReferenceConvolution?
     /// The measurements.
     public var measurements: [Measurement]
     /// Notes on omitted measurements, with reasons.
@@ -109,10 +114,7 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
             \(machine.processor), \(machine.cores) \(machine.cores == 1 ? "core" : "cores"), \
             \(machine.instructions); \(machine.device); \(machine.engine); \
             SliceSeg \(machine.version)
-            LibTorch's convolution of 64 channels to 64, 5x5, 256x256, bf16, \
-            \(reference.threads) \(reference.threads == 1 ? "thread" : "threads"): \
-            \(decimals(reference.teraflops, 3)) TFLOP/s
-
+            \(reference.map { $0.text + "\n" } ?? "")
             """
     }
 

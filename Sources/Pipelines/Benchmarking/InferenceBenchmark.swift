@@ -16,13 +16,12 @@ import Volumes
 /// - Returns: Medians, and all repetitions.
 /// - Throws: ``UsageError`` where the request cannot be met; errors of the model and the engine.
 public func benchmark(_ request: BenchmarkRequest) throws -> BenchmarkReport {
-    try Engine.load()
     let cores = try Engine.threadCount()
     let device = try resolveDevice(request.device)
     let subject = try BenchmarkSubject(request, on: device)
     let benchmark = try InferenceBenchmark(request, subject, device: device, cores: cores)
     defer { try? Engine.setThreadCount(cores) }
-    return try withoutGradients { try benchmark.report() }
+    return try benchmark.report()
 }
 
 /// The network that is measured.
@@ -58,11 +57,9 @@ private struct BenchmarkSubject {
     ) throws -> [String: ClosedRange<Double>] {
         var calibration = Calibration(of: network)
         try calibration.observe(
-            .randomNormal(
-                [
-                    1, network.architecture.contextSlices, request.slices.height,
-                    request.slices.width,
-                ]))
+            noise([
+                1, network.architecture.contextSlices, request.slices.height, request.slices.width,
+            ]))
         return calibration.inputRanges()
     }
 }
@@ -82,7 +79,8 @@ private final class InferenceBenchmark {
     private let subject: BenchmarkSubject
     private let device: Device
     private let cores: Int
-    private let convolution: ReferenceConvolution
+    /// `nil` where there is no LibTorch.
+    private let convolution: ReferenceConvolution?
     private let clock = ContinuousClock()
     private var notes: [String] = []
 
@@ -93,7 +91,7 @@ private final class InferenceBenchmark {
         self.subject = subject
         self.device = device
         self.cores = cores
-        convolution = try ReferenceConvolution(slices: max(2, cores), device: device)
+        convolution = try? ReferenceConvolution(slices: max(2, cores), device: device)
     }
 
     func report() throws -> BenchmarkReport {
@@ -117,7 +115,7 @@ private final class InferenceBenchmark {
                 contenders[index].rates.append(try rate(of: contenders[index]))
             }
             try Engine.setThreadCount(cores)
-            convolutionRates.append(try convolution.rate())
+            if let convolution { convolutionRates.append(try convolution.rate()) }
         }
         return try report(contenders, convolutionRates)
     }
@@ -169,11 +167,10 @@ private final class InferenceBenchmark {
     }
 
     private func images(threads: Int) throws -> Tensor {
-        try .randomNormal(
-            [
-                2 * threads, subject.network.architecture.contextSlices, request.slices.height,
-                request.slices.width,
-            ], device: device)
+        try noise([
+            2 * threads, subject.network.architecture.contextSlices, request.slices.height,
+            request.slices.width,
+        ]).converted(to: .float32, on: device)
     }
 
     private func rate(of contender: BenchmarkVariant) throws -> Double {
@@ -204,9 +201,10 @@ private final class InferenceBenchmark {
             subject: subject.name, architecture: architecture, slices: request.slices,
             operationsPerSlice: operations, planes: subject.planes, slicesPerScan: slicesPerScan,
             machine: try machine(),
-            reference: BenchmarkReport.ReferenceConvolution(
-                threads: cores, repetitions: convolutionRates,
-                teraflops: median(of: convolutionRates) ?? .nan),
+            reference: median(of: convolutionRates).map {
+                BenchmarkReport.ReferenceConvolution(
+                    threads: cores, repetitions: convolutionRates, teraflops: $0)
+            },
             measurements: measurements, notes: notes)
     }
 
@@ -214,9 +212,19 @@ private final class InferenceBenchmark {
         BenchmarkReport.Machine(
             processor: processorName(), cores: cores,
             instructions: instructionSetName(try Engine.convolutionCapability()),
-            device: "\(device)", engine: "LibTorch \(try Engine.versionDescription())",
+            device: "\(device)", engine: try Engine.name(),
             version: softwareVersion)
     }
+}
+
+/// Numbers between -2 and 2 without order, the same every time.
+private func noise(_ shape: [Int]) throws -> Tensor {
+    var state: UInt64 = 1
+    let numbers = (0..<shape.reduce(1, *)).map { _ -> Float in
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return Float(state >> 40) / Float(1 << 22) - 2
+    }
+    return try Tensor(numbers, shape: shape)
 }
 
 /// LibTorch's own convolution of 64 channels to 64 by 5x5 kernels on slices of 256x256 in bf16: by
@@ -240,15 +248,19 @@ struct ReferenceConvolution {
     /// The second of two convolutions counts, whose result lies in memory that is there already.
     func rate() throws -> Double {
         let clock = ContinuousClock()
-        try finish(images.convolved(weight: weight, bias: nil, padding: 2))
-        let started = clock.now
-        try finish(images.convolved(weight: weight, bias: nil, padding: 2))
+        let started = try withoutGradients {
+            try finish(images.convolved(weight: weight, bias: nil, padding: 2))
+            let started = clock.now
+            try finish(images.convolved(weight: weight, bias: nil, padding: 2))
+            return started
+        }
         return operations / ((clock.now - started) / .seconds(1)) / 1e12
     }
 }
 
 /// Waits until a result is there, which on a GPU comes later than the call returns.
 func finish(_ result: Tensor) throws {
+    guard result.device != .cpu else { return }
     var corner = result
     for dimension in result.shape.indices {
         corner = try corner.narrowed(dimension: dimension, start: 0, length: 1)

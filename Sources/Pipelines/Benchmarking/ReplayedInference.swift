@@ -25,11 +25,10 @@ public func benchmarkInference(
     compiles: Bool, nextCount: () -> Int?, report: (String) -> Void
 ) throws {
     let precision = try parsePrecision(precision)
-    try Engine.load()
     if let threads { try Engine.setThreadCount(threads) }
     let device = try resolveDevice(device)
     let stored = try StoredNetwork(at: path, on: device)
-    try withoutGradients {
+    do {
         let images = try stored.tensor("images")
         var calibration = Calibration(of: stored.network)
         if precision == .int8 { try calibration.observe(images) }

@@ -4,11 +4,13 @@ import Tensors
 ///
 /// - Parameter name: `auto` (CUDA where there is one), `cpu`, `cuda`, or `cuda:1`.
 /// - Returns: The device.
-/// - Throws: ``UsageError`` where the name is unknown, and `TensorError` where there is no engine.
+/// - Throws: ``UsageError`` where the name is unknown.
 func resolveDevice(_ name: String) throws -> Device {
     switch name {
     case "cpu": return .cpu
-    case "auto": return try Engine.cudaDeviceCount() > 0 ? .cuda(0) : .cpu
+    case "auto":
+        // Without LibTorch the processor serves.
+        return ((try? Engine.cudaDeviceCount()) ?? 0) > 0 ? .cuda(0) : .cpu
     default:
         let parts = name.split(separator: ":", omittingEmptySubsequences: false)
         let index = parts.count == 1 ? 0 : parts.count == 2 ? Int(parts[1]) : nil

@@ -201,7 +201,7 @@ final class LoadedNetworks {
         Provenance.Computation(
             device: loaded?.device.description ?? request.device,
             precision: segmentation.precision.rawValue,
-            engine: "LibTorch " + (try Engine.versionDescription()),
+            engine: try Engine.name(),
             threads: try Engine.threadCount(), path: segmentation.computation)
     }
 }

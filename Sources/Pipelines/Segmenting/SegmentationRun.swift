@@ -139,7 +139,7 @@ private struct SegmentationRun {
             ) {
                 // The engine is loaded while the first scan is read. What is wrong with it is told
                 // when the networks are made.
-                DispatchQueue.global(qos: .userInitiated).async { try? Engine.load() }
+                DispatchQueue.global(qos: .userInitiated).async { try? Engine.loadPlans() }
             },
             writer: CaseWriter(
                 output: folder, store: store, space: request.space,
@@ -190,7 +190,7 @@ private struct SegmentationRun {
             return nil
         }
         var record = plan.record(of: summary, started: started, seconds: seconds())
-        if networks.areLoaded { record.engine = "LibTorch " + (try Engine.versionDescription()) }
+        if networks.areLoaded { record.engine = try Engine.name() }
         return try plan.writeRunFiles(
             summary, record: record, to: folder, pictures: pictures.all, display: display,
             seconds: seconds)

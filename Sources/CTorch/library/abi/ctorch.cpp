@@ -6,8 +6,7 @@
 #include "abi/internal.h"
 #include "abi/memory.h"
 #include "kernels/dispatch.h"
-#include "plan/plan.h"
-#include "plan/view_aggregation.h"
+#include "plan/plan_convolutions.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -245,7 +244,7 @@ CTorchStatus set_thread_count(int32_t count) {
 
 int32_t thread_count() { return at::get_num_threads(); }
 
-CTorchStatus bound_kernels(CTorchKernels most) {
+CTorchStatus bound_kernels(CPlanKernels most) {
     return guarded([&] { bound_instruction_sets(most); });
 }
 
@@ -288,20 +287,7 @@ extern "C" __attribute__((visibility("default"))) const CTorchAPI *ctorch_api(in
         .release_memory = release_memory,
         .torch_version = torch_version,
         .cpu_capability = cpu_capability,
-        .plan_make = plan_make,
-        .plan_release = plan_release,
-        .plan_run = plan_run,
-        .plan_observe = plan_observe,
-        .plan_kernels = plan_kernels,
-        .plan_integer_count = plan_integer_count,
-        .plan_packed_count = plan_packed_count,
-        .plan_winograd_count = plan_winograd_count,
-        .plan_byte_count = plan_byte_count,
-        .accumulate_views = accumulate_views,
-        .argmax_views = argmax_views,
-        .convolution_capability = convolution_capability,
-        .has_bfloat16 = has_bfloat16,
-        .has_kernels = has_instruction_set,
+        .plan_convolutions = plan_convolutions,
         .bound_kernels = bound_kernels,
     };
     return version == CTORCH_API_VERSION ? &table : nullptr;

@@ -2,7 +2,6 @@
 
 #include <ATen/core/dispatch/Dispatcher.h>
 
-#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -18,12 +17,6 @@ c10::IValue value(const std::optional<at::Tensor> &tensor) {
 }
 
 }  // namespace
-
-Quantization Quantization::between(double low, double high) {
-    low = std::min(low, 0.0);
-    const double step = (std::max(high, 0.0) - low) / 255;
-    return {static_cast<float>(step), static_cast<int>(std::lround(-low / step))};
-}
 
 PackedConvolution::PackedConvolution(
     const at::Tensor &given, const std::optional<at::Tensor> &bias, double slope,

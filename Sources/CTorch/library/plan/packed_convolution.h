@@ -10,12 +10,10 @@
 #include <optional>
 #include <vector>
 
-// Numbers as integers of 0...255: scale * (integer - zero). 0 is one of them.
+// Numbers as integers of 0...255: scale * (integer - zero).
 struct Quantization {
     float scale = 1;
     int zero = 0;
-
-    static Quantization between(double low, double high);
 };
 
 struct PackedConvolution {
@@ -33,6 +31,11 @@ struct PackedConvolution {
 
     // Of images [N, in, H, W], channels-last.
     at::Tensor operator()(const at::Tensor &images) const;
+
+    int64_t in_channels() const { return channels[1]; }
+
+    // Of the images.
+    at::ScalarType image_type() const { return input ? at::kByte : type; }
 
     // Whether oneDNN runs it, rather than LibTorch's general convolution.
     bool is_packed = false;

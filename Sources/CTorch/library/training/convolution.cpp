@@ -1,7 +1,7 @@
 // Trainable convolutions, with their gradients, by Winograd's algorithm where the processor is faster
 // that way: sliceseg::convolve. Images are float32 or bfloat16 on the CPU, channels-last.
 
-#include "kernels/dispatch.h"
+#include "training/dispatch.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -20,7 +20,7 @@ using torch::autograd::tensor_list;
 // Winograd's algorithm for such an image as this processor runs it, or null.
 const WinogradKernels *winograd_for(at::ScalarType type) {
     if (type != at::kFloat && type != at::kBFloat16) return nullptr;
-    return instruction_set().trainable[type == at::kBFloat16];
+    return training_set().winograd[type == at::kBFloat16];
 }
 
 bool serves_winograd(const Tensor &image, const Tensor &weight) {
@@ -115,7 +115,7 @@ struct WinogradConvolution : torch::autograd::Function<WinogradConvolution> {
                 at::zeros({shape.in_channels}, at::kFloat));
         }
         // Joined in the order of the images, whatever threads there are.
-        const WinogradGradient &kernels = *instruction_set().gradient;
+        const WinogradGradient &kernels = *training_set().gradient;
         const int64_t numbers =
             int64_t{winograd_elements(shape.kernel)} * shape.in_channels * shape.out_channels;
         const int height = static_cast<int>(x.size(2)), width = static_cast<int>(x.size(3));

@@ -5,7 +5,7 @@
 #ifndef IMAGE_ROWS_H
 #define IMAGE_ROWS_H
 
-#include "kernels/dispatch.h"
+#include "training/dispatch.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
@@ -21,7 +21,7 @@ constexpr int64_t pixels_of_block = 256;
 
 template <typename Number>
 const TrainingKernels<Number> &training_kernels() {
-    const AllTrainingKernels &all = *instruction_set().training;
+    const AllTrainingKernels &all = *training_set().kernels;
     if constexpr (std::is_same_v<Number, float>) {
         return all.float32;
     } else {

@@ -3,11 +3,9 @@
 
 #include "plan/view_aggregation.h"
 
+#include "abi/barrier.h"
 #include "kernels/dispatch.h"
-#include "abi/internal.h"
-
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
+#include "plan/parallel.h"
 
 #include <algorithm>
 #include <vector>
@@ -17,44 +15,29 @@ namespace {
 // Places that are fetched before their turn, where neighbours lie far apart.
 constexpr int64_t lines_ahead = 6;
 
-uint16_t *fp16_of(const at::Tensor &sums, int64_t classes, int64_t voxel_count) {
-    TORCH_CHECK(
-        sums.is_cpu() && sums.scalar_type() == at::kHalf && sums.is_contiguous() &&
-            sums.numel() == voxel_count * classes,
-        "sums of shape ", sums.sizes(), " for ", voxel_count, " voxels of ", classes, " classes");
-    return static_cast<uint16_t *>(sums.data_ptr());
-}
-
 }  // namespace
 
-CTorchStatus accumulate_views(
-    CTorchTensor logits, CTorchTensor sums, const CTorchSliceStrides *strides, int64_t first_slice,
+CPlanStatus accumulate_views(
+    const float *logits, int64_t count, int64_t height, int64_t width, int64_t outputs,
+    uint16_t *sums, const CPlanSliceStrides *strides, int64_t first_slice,
     const int32_t *output_of_class, int32_t classes, double weight, uint8_t *labels,
     int64_t voxel_count) {
-    return guarded([&] {
-        const at::Tensor given = tensor_of(logits);
-        TORCH_CHECK(given.dim() == 4 && given.is_cpu(), "logits must be [N, K, H, W] on the CPU");
-        const at::Tensor dense = given.permute({0, 2, 3, 1}).to(at::kFloat).contiguous();
-        const int64_t count = dense.size(0), height = dense.size(1), width = dense.size(2);
-        const int64_t outputs = dense.size(3);
-        TORCH_CHECK(
+    return plan_guarded([&] {
+        require(
             outputs <= 256 && classes <= 256, "at most 256 classes can be aggregated, not ",
             std::max<int64_t>(outputs, classes));
         for (int32_t c = 0; c < classes; c++) {
-            TORCH_CHECK(
+            require(
                 output_of_class[c] >= 0 && output_of_class[c] < outputs, "no output ",
                 output_of_class[c]);
         }
-        if (dense.numel() == 0) return;
+        if (count * height * width * outputs == 0) return;
         const auto [slice, row, column] = *strides;
-        TORCH_CHECK(
+        require(
             first_slice >= 0 && slice > 0 && row > 0 && column > 0 &&
                 (first_slice + count - 1) * slice + (height - 1) * row + (width - 1) * column <
                     voxel_count,
             "slices that leave the volume");
-        uint16_t *const fp16 =
-            sums == nullptr ? nullptr : fp16_of(tensor_of(sums), classes, voxel_count);
-        const float *const numbers = dense.const_data_ptr<float>();
         const ViewKernels &kernels = *instruction_set().views;
         std::vector<int32_t> outputs_of_classes(output_of_class, output_of_class + classes);
         outputs_of_classes.resize((classes + 15) / 16 * 16);
@@ -72,32 +55,56 @@ CTorchStatus accumulate_views(
                 const int64_t x = line % across, y = line / across % height;
                 const int64_t first = line / across / height;
                 const int64_t voxel = (first_slice + first) * slice + y * row + x * column;
-                if (!is_by_row && fp16 != nullptr && x + lines_ahead < width) {
-                    const uint16_t *const later = fp16 + (voxel + lines_ahead * column) * classes;
+                if (!is_by_row && sums != nullptr && x + lines_ahead < width) {
+                    const uint16_t *const later = sums + (voxel + lines_ahead * column) * classes;
                     for (int64_t c = 0; c < length * classes; c += 32) __builtin_prefetch(later + c, 1);
                 }
                 kernels.accumulate(
-                    numbers + ((first * height + y) * width + x) * outputs, logits_step,
+                    logits + ((first * height + y) * width + x) * outputs, logits_step,
                     static_cast<int>(outputs), static_cast<int>(length),
                     outputs_of_classes.data(), classes,
                     static_cast<float>(weight),
-                    fp16 == nullptr ? nullptr : fp16 + voxel * classes, step * classes,
+                    sums == nullptr ? nullptr : sums + voxel * classes, step * classes,
                     labels == nullptr ? nullptr : labels + voxel, step);
             }
         };
-        at::parallel_for(0, lines, 16, take);
+        in_parallel(0, lines, 16, take);
     });
 }
 
-CTorchStatus argmax_views(CTorchTensor sums, uint8_t *labels, int64_t voxel_count) {
-    return guarded([&] {
-        const int64_t classes = tensor_of(sums).size(-1);
-        TORCH_CHECK(classes <= 256, "at most 256 classes can be aggregated, not ", classes);
-        const uint16_t *const fp16 = fp16_of(tensor_of(sums), classes, voxel_count);
+CPlanStatus argmax_views(
+    const uint16_t *sums, int32_t classes, uint8_t *labels, int64_t voxel_count) {
+    return plan_guarded([&] {
+        require(classes <= 256, "at most 256 classes can be aggregated, not ", classes);
         const ViewKernels &kernels = *instruction_set().views;
-        at::parallel_for(0, voxel_count, 1 << 14, [&](int64_t begin, int64_t end) {
-            kernels.argmax(
-                fp16 + begin * classes, static_cast<int>(classes), end - begin, labels + begin);
+        in_parallel(0, voxel_count, 1 << 14, [&](int64_t begin, int64_t end) {
+            kernels.argmax(sums + begin * classes, classes, end - begin, labels + begin);
+        });
+    });
+}
+
+CPlanStatus average_mirrored(
+    uint16_t *sums, const uint16_t *mirrored, const int64_t *size, int32_t axis,
+    const int32_t *mirrored_class, int32_t classes) {
+    return plan_guarded([&] {
+        require(axis >= 0 && axis < 3, "no axis ", axis, " to mirror along");
+        for (int32_t c = 0; c < classes; c++) {
+            require(
+                mirrored_class[c] >= 0 && mirrored_class[c] < classes, "no class ",
+                mirrored_class[c]);
+        }
+        const ViewKernels &kernels = *instruction_set().views;
+        in_parallel(0, size[0] * size[1], 16, [&](int64_t begin, int64_t end) {
+            for (int64_t line = begin; line < end; line++) {
+                for (int64_t x = 0; x < size[2]; x++) {
+                    int64_t at[3] = {line / size[1], line % size[1], x};
+                    at[axis] = size[axis] - 1 - at[axis];
+                    const int64_t other = (at[0] * size[1] + at[1]) * size[2] + at[2];
+                    kernels.average(
+                        sums + (line * size[2] + x) * classes, mirrored + other * classes,
+                        mirrored_class, classes);
+                }
+            }
         });
     });
 }

@@ -1,5 +1,4 @@
-// Convolutions of 8-bit integers as the sums that they are, exact in 32 bits whatever the processor:
-// without VNNI, LibTorch's saturate products of pairs in 16 bits.
+// Convolutions of 8-bit integers as the sums that they are, exact in 32 bits whatever the processor.
 
 #ifndef DIRECT_CONVOLUTION_H
 #define DIRECT_CONVOLUTION_H
@@ -19,7 +18,8 @@ static constexpr int direct_padded(int out_channels) { return (out_channels + 15
 typedef struct {
     int kernel;  // odd; stride 1, padded to keep the size
     int in_channels, out_channels;
-    const int16_t *weights;  // as `pack` left them
+    const void *weights;     // as `pack` left them
+    const int32_t *starts;   // of direct_padded(out_channels) channels, likewise
     // Of direct_padded(out_channels) channels: what a sum is multiplied by, and what is added then.
     const float *factors, *bias;
     float slope;  // factor of negative results: 1 for none, 0 for a rectifier
@@ -30,10 +30,11 @@ typedef struct {
 } DirectLayer;
 
 typedef struct {
-    // How many numbers `pack` writes.
+    // How many bytes of weights `pack` writes.
     int64_t (*packed_count)(int kernel, int in, int out);
-    // Weights [out][in][kernel][kernel] of -127...127.
-    void (*pack)(const int8_t *weights, int kernel, int in, int out, int16_t *packed);
+    // Weights [out][in][kernel][kernel] of -127...127, and `zero` as in the layer.
+    void (*pack)(
+        const int8_t *weights, int kernel, int in, int out, int zero, void *packed, int32_t *starts);
     // How many bytes `convolve` needs to work in.
     int64_t (*scratch)(const DirectLayer *layer, int width);
     // To float32, bfloat16 and bytes: convolves an image of bytes, the channels of a pixel side by side

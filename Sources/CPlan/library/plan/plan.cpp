@@ -1,20 +1,15 @@
 // Plans: a network's steps over scratch memory that is laid out once (plan_layout.cpp).
 //
-// Convolutions are Winograd's (winograd.cpp) or LibTorch's (packed_convolution.cpp); everything else is
-// in plan_kernels.cpp. A thread computes an image from beginning to end, so that no
+// Convolutions are sums (float_convolution.cpp, direct_convolution.cpp), Winograd's, or another library's;
+// everything else is in row_kernels.cpp. A thread computes an image from beginning to end, so that no
 // result depends on the other threads.
 
 #include "plan/plan.h"
 
-#include "abi/internal.h"
-#include "plan/output_pool.h"
+#include "abi/barrier.h"
+#include "kernels/bfloat16.h"
+#include "plan/parallel.h"
 #include "plan/plan_layout.h"
-
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <c10/core/InferenceMode.h>
-
-#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -23,22 +18,29 @@
 #include <mutex>
 #include <vector>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #ifdef __x86_64__
 #include <xmmintrin.h>
 #endif
 
 namespace {
 
+// A result that another library owns.
+struct OtherResult {
+    std::shared_ptr<void> owner;
+    void *data = nullptr;
+};
+
 // What one thread needs.
 struct Workspace {
     Block<char> block;
-    Block<float> winograd;
+    Block<char> convolution;
     Block<uint8_t> integers;
-    Block<char> direct;
     Block<char> concatenated;
-    std::vector<at::Tensor> outputs;  // by buffer, of convolutions
+    std::vector<OtherResult> outputs;  // by buffer
     Floats sums, means, hidden, factors, row;
-    std::shared_ptr<OutputPool> pool = make_output_pool();
 };
 
 // Very small numbers count as 0 on this thread while it lives: on many processors they take a
@@ -63,70 +65,76 @@ private:
     [[maybe_unused]] unsigned before = 0;
 };
 
+// Images side by side, planes of channels one after another.
+struct Images {
+    const float *numbers;
+    int64_t count;
+    int channels, height, width;
+
+    int64_t size() const { return static_cast<int64_t>(channels) * height * width; }
+    const float *operator[](int64_t i) const { return numbers + i * size(); }
+};
+
+// Around what a thread computes.
+class Scope {
+public:
+    explicit Scope(const CPlanConvolutions *others) : others(others) {
+        if (others != nullptr) scope = others->begin();
+    }
+    ~Scope() {
+        if (others != nullptr) others->end(scope);
+    }
+    Scope(const Scope &) = delete;
+    Scope &operator=(const Scope &) = delete;
+
+private:
+    const CPlanConvolutions *const others;
+    void *scope = nullptr;
+    const FlushDenormals flush;
+};
+
 class Plan : public PlanLayout {
 public:
     using PlanLayout::PlanLayout;
 
-    at::Tensor run(const at::Tensor &images) {
-        check(images);
-        const at::Tensor dense = images.contiguous();
-        const int64_t count = dense.size(0);
-        at::Tensor logits = at::empty(
-            {count, dense.size(2), dense.size(3), steps.back().classes}, at::kFloat);
+    int class_count() const { return steps.back().classes; }
 
+    void run(const Images &images, float *logits) {
+        check(images);
+        const int64_t size = static_cast<int64_t>(images.height) * images.width * class_count();
         const std::lock_guard guard(lock);
-        const int threads = static_cast<int>(
-            std::clamp<int64_t>(at::get_num_threads(), 1, std::max<int64_t>(count, 1)));
+        const int threads = static_cast<int>(std::min<int64_t>(thread_count(), images.count));
         while (static_cast<int>(workspaces.size()) < threads) workspaces.push_back(workspace());
+        std::atomic<int64_t> next{0};
         std::exception_ptr failure;
-        const int64_t image_size = dense.numel() / std::max<int64_t>(count, 1);
-        const int64_t logits_size = logits.numel() / std::max<int64_t>(count, 1);
-#pragma omp parallel num_threads(threads)
-        {
-            // The convolutions inside run on this thread alone.
-            const int before = omp_get_max_threads();
-            omp_set_num_threads(1);
-            {
-                const c10::InferenceMode inference;
-                const FlushDenormals flush;
-                Workspace &mine = workspaces[omp_get_thread_num()];
-                const PoolScope scope(mine.pool);
-#pragma omp for schedule(dynamic, 1)
-                for (int64_t i = 0; i < count; i++) {
-                    try {
-                        run_image(
-                            mine, dense.const_data_ptr<float>() + i * image_size,
-                            logits.data_ptr<float>() + i * logits_size,
-                            static_cast<int>(dense.size(2)), static_cast<int>(dense.size(3)));
-                    } catch (...) {
-#pragma omp critical
-                        if (!failure) failure = std::current_exception();
-                    }
+        std::mutex failure_lock;
+        if (images.count == 0) return;
+        on_threads(threads, [&](int thread) {
+            const Scope scope(others);
+            Workspace &mine = workspaces[thread];
+            for (int64_t i = next++; i < images.count; i = next++) {
+                try {
+                    run_image(mine, images, i, logits + i * size);
+                } catch (...) {
+                    const std::lock_guard guard(failure_lock);
+                    if (!failure) failure = std::current_exception();
                 }
-                for (at::Tensor &output : mine.outputs) output.reset();
             }
-            omp_set_num_threads(before);
-        }
+            for (OtherResult &output : mine.outputs) output = {};
+        });
         if (failure) std::rethrow_exception(failure);
-        return logits;
     }
 
     // How often each bfloat16 number stands in the input of each convolution is added to `counts`.
-    void observe(const at::Tensor &images, int64_t *counts) {
+    void observe(const Images &images, int64_t *counts) {
         check(images);
-        TORCH_CHECK(integer_count() == 0, "integers are not observed");
-        const at::Tensor dense = images.contiguous();
-        Floats logits(
-            static_cast<size_t>(dense.size(2)) * dense.size(3) * steps.back().classes);
+        require(integer_count() == 0, "integers are not observed");
+        Floats logits(static_cast<size_t>(images.height) * images.width * class_count());
         const std::lock_guard guard(lock);
         if (workspaces.empty()) workspaces.push_back(workspace());
-        const c10::InferenceMode inference;
-        const PoolScope scope(workspaces[0].pool);
-        for (int64_t i = 0; i < dense.size(0); i++) {
-            run_image(
-                workspaces[0],
-                dense.const_data_ptr<float>() + i * (dense.numel() / dense.size(0)), logits.data(),
-                static_cast<int>(dense.size(2)), static_cast<int>(dense.size(3)), counts);
+        const Scope scope(others);
+        for (int64_t i = 0; i < images.count; i++) {
+            run_image(workspaces[0], images, i, logits.data(), counts);
         }
     }
 
@@ -134,27 +142,23 @@ private:
     std::vector<Workspace> workspaces;
     std::mutex lock;
 
-    void check(const at::Tensor &images) const {
-        TORCH_CHECK(
-            images.dim() == 4 && images.scalar_type() == at::kFloat && images.is_cpu(),
-            "images must be float32 [N, C, H, W] on the CPU");
-        const CTorchPlanStep &first = steps.front().description;
-        const PlanBuffer &input = buffers[first.target.buffer];
-        TORCH_CHECK(
-            images.size(1) == first.target.channels && images.size(2) <= input.size.height &&
-                images.size(3) <= input.size.width,
-            "images of shape ", images.sizes(), " for a plan of ", first.target.channels, " x ",
-            input.size.height, " x ", input.size.width);
+    void check(const Images &images) const {
+        const CPlanStep &first = steps.front().description;
+        const CPlanBuffer &input = buffers[first.target.buffer].size;
+        require(
+            images.channels == first.target.channels && images.height <= input.height &&
+                images.width <= input.width && images.height > 0 && images.width > 0,
+            "images of ", images.channels, " x ", images.height, " x ", images.width,
+            " for a plan of ", first.target.channels, " x ", input.height, " x ", input.width);
     }
 
     Workspace workspace() const {
         Workspace made;
         made.block = aligned_block<char>(arena_size);
-        const int64_t numbers = winograd_scratch();
-        made.winograd = aligned_block<float>(numbers);
-        std::fill_n(made.winograd.get(), numbers, 0.0F);
+        const int64_t bytes = convolution_scratch();
+        made.convolution = aligned_block<char>(bytes);
+        std::fill_n(made.convolution.get(), bytes, 0);
         made.integers = aligned_block<uint8_t>(integer_scratch());
-        made.direct = aligned_block<char>(direct_scratch());
         made.concatenated = aligned_block<char>(concatenated_scratch());
         made.outputs.resize(buffers.size());
         return made;
@@ -164,7 +168,7 @@ private:
 
     char *data(Workspace &work, int buffer) const {
         if (buffers[buffer].from_convolution) {
-            return static_cast<char *>(work.outputs[buffer].data_ptr());
+            return static_cast<char *>(work.outputs[buffer].data);
         }
         return work.block.get() + buffers[buffer].offset;
     }
@@ -179,7 +183,7 @@ private:
         char *operator[](int y) const { return start + y * row_bytes; }
     };
 
-    Rows rows(Workspace &work, const CTorchPlanPlace &place) const {
+    Rows rows(Workspace &work, const CPlanPlace &place) const {
         const PlanBuffer &buffer = buffers[place.buffer];
         return {
             data(work, place.buffer) + place.channel * element_size,
@@ -192,12 +196,12 @@ private:
 
     // Where `counts` is not null the inputs of convolutions are counted.
     void run_image(
-        Workspace &work, const float *image, float *logits, int height, int width,
+        Workspace &work, const Images &images, int64_t image, float *logits,
         int64_t *counts = nullptr) const {
         for (size_t i = 0; i < steps.size(); i++) {
             const PlanStep &step = steps[i];
             if (is_concatenated_later(i)) continue;
-            if (counts != nullptr && step.description.kind == CTORCH_STEP_CONVOLVE) {
+            if (counts != nullptr && step.description.kind == CPLAN_STEP_CONVOLVE) {
                 if (step.concatenation < 0) {
                     const Rows source = rows(work, step.description.sources[0]);
                     count_numbers(source[0], source.height * source.width * source.channels, counts);
@@ -205,93 +209,123 @@ private:
                 counts += 1 << 16;
             }
             switch (step.description.kind) {
-            case CTORCH_STEP_INPUT: take_input(work, step, image, height, width); break;
-            case CTORCH_STEP_CONVOLVE:
+            case CPLAN_STEP_INPUT: take_input(work, step, images, image); break;
+            case CPLAN_STEP_CONVOLVE:
                 convolve(work, step, counts == nullptr ? nullptr : counts - (1 << 16));
                 break;
-            case CTORCH_STEP_CONCATENATE: concatenate(work, step); break;
-            case CTORCH_STEP_UPSAMPLE_BILINEAR:
-            case CTORCH_STEP_UPSAMPLE_NEAREST:
-            case CTORCH_STEP_DEPTH_TO_SPACE: upsample(work, step); break;
-            case CTORCH_STEP_RECALIBRATE: recalibrate(work, step); break;
-            case CTORCH_STEP_CLASSIFY: classify(work, step, logits, height, width); break;
+            case CPLAN_STEP_CONCATENATE: concatenate(work, step); break;
+            case CPLAN_STEP_UPSAMPLE_BILINEAR:
+            case CPLAN_STEP_UPSAMPLE_NEAREST:
+            case CPLAN_STEP_DEPTH_TO_SPACE: upsample(work, step); break;
+            case CPLAN_STEP_RECALIBRATE: recalibrate(work, step); break;
+            case CPLAN_STEP_CLASSIFY: classify(work, step, logits, images.height, images.width); break;
             }
-            for (const int buffer : step.released) work.outputs[buffer].reset();
+            for (const int buffer : step.released) work.outputs[buffer] = {};
         }
     }
 
     void take_input(
-        Workspace &work, const PlanStep &step, const float *image, int height, int width) const {
+        Workspace &work, const PlanStep &step, const Images &images, int64_t image) const {
         const Rows target = rows(work, step.description.target);
-        const int64_t plane = static_cast<int64_t>(height) * width;
+        const int64_t plane = static_cast<int64_t>(images.height) * images.width;
         for (int y = 0; y < target.height; y++) {
-            const bool inside = y < height;
+            const bool inside = y < images.height;
             kernels->input(
-                image + (inside ? static_cast<int64_t>(y) * width : 0), plane, target.channels,
-                inside ? width : 0, target.width, target[y], target.stride);
+                images[image] + (inside ? static_cast<int64_t>(y) * images.width : 0), plane,
+                target.channels, inside ? images.width : 0, target.width, target[y], target.stride);
         }
     }
 
     void count_numbers(const char *numbers, int64_t count, int64_t *counts) const {
         for (int64_t i = 0; i < count; i++) {
-            const c10::BFloat16 number = type == at::kFloat
-                ? c10::BFloat16(reinterpret_cast<const float *>(numbers)[i])
-                : reinterpret_cast<const c10::BFloat16 *>(numbers)[i];
-            counts[number.x]++;
+            counts
+                [is_bfloat16 ? reinterpret_cast<const uint16_t *>(numbers)[i]
+                             : bfloat16_bits(reinterpret_cast<const float *>(numbers)[i])]++;
         }
     }
 
     void convolve(Workspace &work, const PlanStep &step, int64_t *counts) const {
         const int source = step.description.sources[0].buffer;
-        const int64_t channels = buffers[source].size.channels;
-        const int64_t height = buffers[source].size.height;
-        const int64_t width = buffers[source].size.width;
-        if (step.winograd) {
+        const int target = step.description.target.buffer;
+        const int height = buffers[source].size.height, width = buffers[source].size.width;
+        const long stride = buffers[target].size.channels;
+        if (step.other) {
+            convolve_by_others(work, step, counts);
+        } else if (step.winograd) {
             if (step.concatenation >= 0) {
                 convolve_in_bands(work, step, counts);
             } else {
-                convolve_rows(work, step, data(work, source), 0, static_cast<int>(height));
+                convolve_rows(work, step, data(work, source), 0, height);
+            }
+        } else if (step.integer_sums) {
+            const int result = step.integer_sums->gives_integers ? 2 : is_bfloat16;
+            direct->convolve[result](
+                &step.integer_sums->layer, static_cast<const uint8_t *>(integers(work, step)),
+                height, width, data(work, target), stride, work.convolution.get());
+        } else if (step.concatenation >= 0) {
+            in_parts(work, step, counts, [&](const char *part, int first, int count) {
+                floats->convolve[is_bfloat16](
+                    &step.float_sums->layer, part, count, width,
+                    rows(work, step.description.target)[first], stride, numbers(work));
+            });
+        } else {
+            floats->convolve[is_bfloat16](
+                &step.float_sums->layer, data(work, source), height, width, data(work, target),
+                stride, numbers(work));
+        }
+    }
+
+    // What a convolution works in.
+    static float *numbers(Workspace &work) {
+        return reinterpret_cast<float *>(work.convolution.get());
+    }
+
+    OtherResult by_others(
+        const PlanStep &step, const void *image, int64_t height, int64_t width) const {
+        OtherResult result;
+        const char *error = nullptr;
+        void *const owner = others->run(
+            step.other->convolution.get(), image, static_cast<int32_t>(height),
+            static_cast<int32_t>(width), &result.data, &error);
+        if (owner == nullptr) throw std::runtime_error(error);
+        result.owner = {owner, others->release_result};
+        return result;
+    }
+
+    void convolve_by_others(Workspace &work, const PlanStep &step, int64_t *counts) const {
+        const int source = step.description.sources[0].buffer;
+        const CPlanBuffer &size = buffers[source].size;
+        if (step.concatenation < 0 || step.is_in_integers()) {
+            const void *const image = step.is_in_integers() ? integers(work, step) : data(work, source);
+            const int target = step.description.target.buffer;
+            OtherResult result = by_others(step, image, size.height, size.width);
+            if (buffers[target].from_convolution) {
+                work.outputs[target] = std::move(result);
+            } else {
+                std::memcpy(data(work, target), result.data, buffers[target].byte_count);
             }
             return;
         }
-        if (step.direct) {
-            const int target = step.description.target.buffer;
-            const int result = step.direct->gives_integers ? 2 : type == at::kBFloat16 ? 1 : 0;
-            direct->convolve[result](
-                &step.direct->layer, static_cast<const uint8_t *>(integers(work, step)),
-                static_cast<int>(height), static_cast<int>(width), data(work, target),
-                buffers[target].size.channels, work.direct.get());
-            return;
-        }
-        const auto image = [&](void *numbers, int64_t rows, at::ScalarType of) {
-            return at::from_blob(
-                numbers, {1, channels, rows, width},
-                {rows * width * channels, 1, width * channels, channels}, of);
-        };
-        if (step.concatenation >= 0 && !step.is_in_integers()) {
-            convolve_in_parts(work, step, image);
-            return;
-        }
-        const at::Tensor output = (*step.convolution)(
-            step.is_in_integers() ? image(integers(work, step), height, at::kByte)
-                                  : image(data(work, source), height, type));
-        work.outputs[step.description.target.buffer] =
-            output.contiguous(at::MemoryFormat::ChannelsLast);
+        const Rows target = rows(work, step.description.target);
+        in_parts(work, step, counts, [&](const char *part, int first, int count) {
+            const OtherResult result = by_others(step, part, count, size.width);
+            std::memcpy(target[first], result.data, count * target.row_bytes);
+        });
     }
 
     // Some rows of a convolution by Winograd's algorithm.
     void convolve_rows(
         Workspace &work, const PlanStep &step, const char *source, int first, int last) const {
-        const CTorchPlanBuffer &size = buffers[step.description.sources[0].buffer].size;
-        winograd->convolve[type == at::kBFloat16](
+        const CPlanBuffer &size = buffers[step.description.sources[0].buffer].size;
+        winograd->convolve[is_bfloat16](
             &*step.winograd, source, size.channels, size.height, size.width, first, last,
             data(work, step.description.target.buffer), step.winograd->out_channels,
-            work.winograd.get());
+            numbers(work));
     }
 
     // The rows that a band needs are concatenated once, and convolved while they are near.
     void convolve_in_bands(Workspace &work, const PlanStep &step, int64_t *counts) const {
-        const CTorchPlanBuffer &size = buffers[step.description.sources[0].buffer].size;
+        const CPlanBuffer &size = buffers[step.description.sources[0].buffer].size;
         const int64_t numbers = static_cast<int64_t>(size.width) * size.channels;
         const int64_t row_bytes = numbers * element_size;
         const int margin = step.winograd->kernel / 2, band = band_of(step);
@@ -317,7 +351,7 @@ private:
         const int source = step.description.sources[0].buffer;
         const PlanBuffer &buffer = buffers[source];
         if (buffer.holds_integers) return data(work, source);
-        const Quantization input = *step.integers();
+        const Quantization input = *step.quantization;
         const float factor = 1 / input.scale;
         uint8_t *const target = work.integers.get();
         const int64_t row = static_cast<int64_t>(buffer.size.width) * buffer.size.channels;
@@ -333,11 +367,10 @@ private:
         return target;
     }
 
-    // A convolution by pixels: some rows are concatenated, and convolved while they are near.
-    template <typename Image>
-    void convolve_in_parts(Workspace &work, const PlanStep &step, const Image &image) const {
+    // Of a convolution by pixels some rows are concatenated, and convolved by `use` while they are near.
+    template <typename Use>
+    void in_parts(Workspace &work, const PlanStep &step, int64_t *counts, const Use &use) const {
         const PlanBuffer &source = buffers[step.description.sources[0].buffer];
-        const Rows target = rows(work, step.description.target);
         const int64_t row = static_cast<int64_t>(source.size.width) * source.size.channels;
         const int64_t at_once = rows_at_once(source);
         for (int64_t first = 0; first < source.size.height; first += at_once) {
@@ -347,10 +380,8 @@ private:
                     work, steps[step.concatenation], static_cast<int>(first + y),
                     work.concatenated.get() + y * row * element_size, source.size.channels);
             }
-            const at::Tensor part = (*step.convolution)(image(work.concatenated.get(), count, type))
-                                        .contiguous(at::MemoryFormat::ChannelsLast);
-            std::memcpy(
-                target[static_cast<int>(first)], part.const_data_ptr(), count * target.row_bytes);
+            if (counts != nullptr) count_numbers(work.concatenated.get(), count * row, counts);
+            use(work.concatenated.get(), static_cast<int>(first), static_cast<int>(count));
         }
     }
 
@@ -369,8 +400,8 @@ private:
     }
 
     void concatenate_row(Workspace &work, const PlanStep &step, int y, void *target, long stride) const {
-        const CTorchPlanStep &description = step.description;
-        RowSource sources[CTORCH_STEP_SOURCES];
+        const CPlanStep &description = step.description;
+        RowSource sources[CPLAN_STEP_SOURCES];
         for (int s = 0; s < description.source_count; s++) {
             const Rows source = rows(work, description.sources[s]);
             const int indices = description.source_indices[s];
@@ -396,17 +427,17 @@ private:
     }
 
     void upsample(Workspace &work, const PlanStep &step) const {
-        const CTorchPlanStep &description = step.description;
+        const CPlanStep &description = step.description;
         const Rows source = rows(work, description.sources[0]);
         const Rows target = rows(work, description.target);
         work.row.resize(static_cast<size_t>(source.width) * source.channels);
         for (int y = 0; y < target.height; y++) {
             const int row = y / 2;
-            if (description.kind == CTORCH_STEP_UPSAMPLE_NEAREST) {
+            if (description.kind == CPLAN_STEP_UPSAMPLE_NEAREST) {
                 kernels->upsample_nearest(
                     source[row], source.stride, source.channels, source.width, target[y],
                     target.stride);
-            } else if (description.kind == CTORCH_STEP_DEPTH_TO_SPACE) {
+            } else if (description.kind == CPLAN_STEP_DEPTH_TO_SPACE) {
                 kernels->depth_to_space(
                     source[row], source.stride, target.channels, source.width, y % 2, target[y],
                     target.stride);
@@ -422,7 +453,7 @@ private:
     }
 
     void recalibrate(Workspace &work, const PlanStep &step) const {
-        const CTorchPlanStep &description = step.description;
+        const CPlanStep &description = step.description;
         const Rows source = rows(work, description.sources[0]);
         const Rows target = rows(work, description.target);
         const size_t channels = source.channels;
@@ -485,37 +516,55 @@ private:
     }
 };
 
-Plan &plan_of(CTorchPlan handle) { return *reinterpret_cast<Plan *>(handle); }
+// A large block goes back to the system as it is freed. By default ever larger ones are put among the small
+// that stay, which then hold on to what is freed around them.
+void keep_large_blocks_apart() {
+#ifdef __GLIBC__
+    static const int done = mallopt(M_MMAP_THRESHOLD, 256 << 10);
+    static_cast<void>(done);
+#endif
+}
+
+Plan &plan_of(CPlan handle) { return *reinterpret_cast<Plan *>(handle); }
 
 }  // namespace
 
-CTorchStatus plan_make(
-    const CTorchPlanBuffer *buffers, int32_t buffer_count, const CTorchPlanStep *steps,
-    int32_t step_count, CTorchElementType type, CTorchKernels kernels, CTorchPlan *result) {
-    return guarded([&] {
-        *result = reinterpret_cast<CTorchPlan>(
-            new Plan(buffers, buffer_count, steps, step_count, type, kernels));
+CPlanStatus plan_make(
+    const CPlanBuffer *buffers, int32_t buffer_count, const CPlanStep *steps, int32_t step_count,
+    bool is_bfloat16, CPlanKernels kernels, const CPlanConvolutions *others, CPlan *result) {
+    keep_large_blocks_apart();
+    return plan_guarded([&] {
+        *result = reinterpret_cast<CPlan>(
+            new Plan(buffers, buffer_count, steps, step_count, is_bfloat16, kernels, others));
     });
 }
 
-void plan_release(CTorchPlan plan) {
+void plan_release(CPlan plan) {
     if (plan != nullptr) delete &plan_of(plan);
 }
 
-CTorchStatus plan_run(CTorchPlan plan, CTorchTensor images, CTorchTensor *logits) {
-    return guarded([&] { *logits = handle(plan_of(plan).run(tensor_of(images))); });
+CPlanStatus plan_run(
+    CPlan plan, const float *images, int64_t count, int32_t channels, int32_t height, int32_t width,
+    float *logits) {
+    return plan_guarded(
+        [&] { plan_of(plan).run({images, count, channels, height, width}, logits); });
 }
 
-CTorchStatus plan_observe(CTorchPlan plan, CTorchTensor images, int64_t *counts) {
-    return guarded([&] { plan_of(plan).observe(tensor_of(images), counts); });
+CPlanStatus plan_observe(
+    CPlan plan, const float *images, int64_t count, int32_t channels, int32_t height, int32_t width,
+    int64_t *counts) {
+    return plan_guarded(
+        [&] { plan_of(plan).observe({images, count, channels, height, width}, counts); });
 }
 
-const char *plan_kernels(CTorchPlan plan) { return plan_of(plan).kernels_name; }
+int32_t plan_class_count(CPlan plan) { return plan_of(plan).class_count(); }
 
-int32_t plan_integer_count(CTorchPlan plan) { return plan_of(plan).integer_count(); }
+const char *plan_kernels(CPlan plan) { return plan_of(plan).kernels_name; }
 
-int32_t plan_packed_count(CTorchPlan plan) { return plan_of(plan).packed_count(); }
+int32_t plan_integer_count(CPlan plan) { return plan_of(plan).integer_count(); }
 
-int32_t plan_winograd_count(CTorchPlan plan) { return plan_of(plan).winograd_count(); }
+int32_t plan_packed_count(CPlan plan) { return plan_of(plan).packed_count(); }
 
-int64_t plan_byte_count(CTorchPlan plan) { return plan_of(plan).byte_count(); }
+int32_t plan_winograd_count(CPlan plan) { return plan_of(plan).winograd_count(); }
+
+int64_t plan_byte_count(CPlan plan) { return plan_of(plan).byte_count(); }

@@ -17,6 +17,11 @@ struct ViewKernels {
 
     // The argmax of each pixel's sums (ties: the lowest index).
     void (*argmax)(const uint16_t *sums, int classes, long count, uint8_t *labels);
+
+    // A pixel's sums become the mean of themselves and of another's, whose class c is
+    // `class_of_other[c]`.
+    void (*average)(
+        uint16_t *sums, const uint16_t *other, const int32_t *class_of_other, int classes);
 };
 
 extern const ViewKernels view_kernels_baseline;

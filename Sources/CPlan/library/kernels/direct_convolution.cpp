@@ -16,28 +16,51 @@ constexpr int pixels_of_block = 6;
 constexpr int pixels_of_block = 4;
 #endif
 
-// Input channels lie two by two.
-inline int depth_of(int in) { return (in + 1) / 2 * 2; }
+// Where the processor sums products of bytes, input channels lie four by four and pixels are the bytes that
+// they are; else they lie two by two, and pixels are 16-bit integers less what stands for 0.
+#ifdef __AVX512VNNI__
+typedef uint8_t Pixel;
+typedef int8_t Weight;
+constexpr int channels_of_product = 4;
+#else
+typedef int16_t Pixel;
+typedef int16_t Weight;
+constexpr int channels_of_product = 2;
+#endif
+
+inline int depth_of(int in) {
+    return (in + channels_of_product - 1) / channels_of_product * channels_of_product;
+}
 
 // MARK: Weights
 
 int64_t packed_count(int kernel, int in, int out) {
-    return static_cast<int64_t>(kernel) * kernel * depth_of(in) * direct_padded(out);
+    const int64_t weights = static_cast<int64_t>(kernel) * kernel * depth_of(in) * direct_padded(out);
+    return weights * static_cast<int64_t>(sizeof(Weight));
 }
 
-// To [blocks of output channels][kernel][kernel][pairs of input channels][channels of the block][2].
-void pack(const int8_t *weights, int kernel, int in, int out, int16_t *packed) {
+// To [blocks of output channels][kernel][kernel][groups of input channels][channels of the block][group].
+void pack(const int8_t *weights, int kernel, int in, int out, int zero, void *target, int32_t *starts) {
+    Weight *packed = static_cast<Weight *>(target);
+    for (int o = 0; o < direct_padded(out); o++) {
+        int32_t sum = 0;
+        for (long k = 0; o < out && k < static_cast<long>(in) * kernel * kernel; k++) {
+            sum += weights[static_cast<long>(o) * in * kernel * kernel + k];
+        }
+        // Of pixels as they are, all products have `zero` too many of the weight.
+        starts[o] = channels_of_product == 4 ? -zero * sum : 0;
+    }
     const int all = direct_padded(out), taps = kernel * kernel;
     for (int first = 0; first < all; first += vectors_of_block * lanes) {
         const int width = block_width(all - first);
         for (int tap = 0; tap < taps; tap++) {
-            for (int i = 0; i < depth_of(in); i += 2) {
+            for (int i = 0; i < depth_of(in); i += channels_of_product) {
                 for (int o = first; o < first + width; o++) {
-                    for (int half = 0; half < 2; half++) {
-                        const bool is_real = o < out && i + half < in;
+                    for (int part = 0; part < channels_of_product; part++) {
+                        const bool is_real = o < out && i + part < in;
                         *packed++ = is_real
-                            ? weights[(static_cast<long>(o) * in + i + half) * taps + tap]
-                            : int16_t{0};
+                            ? weights[(static_cast<long>(o) * in + i + part) * taps + tap]
+                            : Weight{0};
                     }
                 }
             }
@@ -47,15 +70,15 @@ void pack(const int8_t *weights, int kernel, int in, int out, int16_t *packed) {
 
 // MARK: Products
 
-// Adds the products of two channels' integers with each output channel's two weights.
-inline Sums sum_of(Sums sum, Sums weights, const int16_t *values) {
+// Adds the products of some channels' integers with each output channel's weights for them.
+inline Sums sum_of(Sums sum, Sums weights, const Pixel *values) {
 #if defined(__x86_64__)
     int both;
     memcpy(&both, values, sizeof both);
 #endif
 #if defined(__AVX512VNNI__)
-    return (Sums)_mm512_dpwssd_epi32(
-        (__m512i)sum, (__m512i)weights, _mm512_set1_epi32(both));
+    return (Sums)_mm512_dpbusd_epi32(
+        (__m512i)sum, _mm512_set1_epi32(both), (__m512i)weights);
 #elif defined(__AVX512BW__)
     return sum + (Sums)_mm512_madd_epi16((__m512i)weights, _mm512_set1_epi32(both));
 #elif defined(__AVX2__)
@@ -83,18 +106,23 @@ inline void put(Vector value, const DirectLayer &layer, uint8_t *target) {
 // `count` pixels are written. `rows` are those of the source under the kernel.
 template <int pixels, int vectors, typename Result>
 inline void convolve_block(
-    const DirectLayer &layer, const int16_t *const *rows, int depth, const int16_t *weights,
+    const DirectLayer &layer, const Pixel *const *rows, int depth, const Weight *weights,
     int first, int count, Result *target, long target_stride) {
-    Sums sums[pixels][vectors] = {};
+    Sums sums[pixels][vectors];
+    for (int v = 0; v < vectors; v++) {
+        Sums start;
+        memcpy(&start, layer.starts + first + v * lanes, sizeof start);
+        for (int p = 0; p < pixels; p++) sums[p][v] = start;
+    }
     const int taps = layer.kernel * depth;
     for (int y = 0; y < layer.kernel; y++) {
         // Neighbouring pixels lie side by side, and so do the taps of a row.
-        const int16_t *const row = rows[y];
-        for (int k = 0; k < taps; k += 2) {
+        const Pixel *const row = rows[y];
+        for (int k = 0; k < taps; k += channels_of_product) {
             Sums factors[vectors];
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++) {
-                memcpy(&factors[v], weights + v * lanes * 2, sizeof factors[v]);
+                memcpy(&factors[v], weights + v * lanes * channels_of_product, sizeof factors[v]);
             }
 #pragma GCC unroll 16
             for (int p = 0; p < pixels; p++) {
@@ -103,7 +131,7 @@ inline void convolve_block(
                     sums[p][v] = sum_of(sums[p][v], factors[v], row + p * depth + k);
                 }
             }
-            weights += vectors * lanes * 2;
+            weights += vectors * lanes * channels_of_product;
         }
     }
     for (int v = 0; v < vectors; v++) {
@@ -129,7 +157,7 @@ inline void convolve_block(
 
 // MARK: Images
 
-// Rows of the source that are kept, each with a margin of zeros on both sides and what the last block of
+// Rows of the source that are kept, each with a margin of what stands for 0 on both sides and what the last block of
 // pixels reads beyond.
 inline long row_size(const DirectLayer &layer, int width) {
     return (static_cast<long>(width) + layer.kernel - 1 + pixels_of_block) *
@@ -137,17 +165,30 @@ inline long row_size(const DirectLayer &layer, int width) {
 }
 
 int64_t scratch(const DirectLayer *layer, int width) {
-    return layer->kernel * row_size(*layer, width) * static_cast<int64_t>(sizeof(int16_t));
+    return layer->kernel * row_size(*layer, width) * static_cast<int64_t>(sizeof(Pixel));
 }
 
-// Less what stands for 0, so that what lies outside of the image is 0.
-void take_row(const DirectLayer &layer, const uint8_t *source, int width, int16_t *row) {
+// What stands for 0 in a row that is kept.
+inline int zero_of_row(const DirectLayer &layer) { return channels_of_product == 4 ? layer.zero : 0; }
+
+void clear_row(const DirectLayer &layer, long size, Pixel *row) {
+    for (long i = 0; i < size; i++) row[i] = static_cast<Pixel>(zero_of_row(layer));
+}
+
+void take_row(const DirectLayer &layer, const uint8_t *source, int width, Pixel *row) {
     const int in = layer.in_channels, depth = depth_of(in);
+    const int difference = layer.zero - zero_of_row(layer);
     row += layer.kernel / 2 * depth;
+    if (depth == in) {
+        for (long i = 0; i < static_cast<long>(width) * in; i++) {
+            row[i] = static_cast<Pixel>(source[i] - difference);
+        }
+        return;
+    }
     for (int x = 0; x < width; x++) {
         for (int c = 0; c < in; c++) {
             row[static_cast<long>(x) * depth + c] =
-                static_cast<int16_t>(source[static_cast<long>(x) * in + c] - layer.zero);
+                static_cast<Pixel>(source[static_cast<long>(x) * in + c] - difference);
         }
     }
 }
@@ -160,27 +201,27 @@ void convolve(
     const int kernel = layer.kernel, margin = kernel / 2, depth = depth_of(layer.in_channels);
     const int all = direct_padded(layer.out_channels);
     const long size = row_size(layer, width);
-    int16_t *const kept = static_cast<int16_t *>(scratch);
-    memset(kept, 0, kernel * size * sizeof(int16_t));
-    const int16_t *rows[largest_direct_kernel];
+    Pixel *const kept = static_cast<Pixel *>(scratch);
+    clear_row(layer, kernel * size, kept);
+    const Pixel *rows[largest_direct_kernel];
     for (int y = -margin; y < height; y++) {
         // Row y + margin takes the place of the one that no later row needs.
-        int16_t *const newest = kept + (y + 2 * margin) % kernel * size;
+        Pixel *const newest = kept + (y + 2 * margin) % kernel * size;
         if (y + margin < height) {
             take_row(
                 layer, source + static_cast<long>(y + margin) * width * layer.in_channels, width,
                 newest);
         } else {
-            memset(newest, 0, size * sizeof(int16_t));
+            clear_row(layer, size, newest);
         }
         if (y < 0) continue;
         for (int k = 0; k < kernel; k++) rows[k] = kept + (y + k) % kernel * size;
-        // A row above the image is one that has not been taken yet, and still zeros.
-        const int16_t *weights = layer.weights;
+        // A row above the image is one that has not been taken yet, and stands for zeros still.
+        const Weight *weights = static_cast<const Weight *>(layer.weights);
         for (int first = 0; first < all; first += vectors_of_block * lanes) {
             const int block = block_width(all - first);
             for (int x = 0; x < width; x += pixels_of_block) {
-                const int16_t *starts[largest_direct_kernel];
+                const Pixel *starts[largest_direct_kernel];
                 for (int k = 0; k < kernel; k++) starts[k] = rows[k] + static_cast<long>(x) * depth;
                 Result *const results = static_cast<Result *>(target) +
                     (static_cast<long>(y) * width + x) * target_stride;

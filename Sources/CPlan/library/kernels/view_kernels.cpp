@@ -80,6 +80,8 @@ inline void store_some(Sixteen value, int count, uint16_t *target) {
 #endif
 }
 
+inline int smaller_of(int a, int b) { return a < b ? a : b; }
+
 inline Sixteen greater(Sixteen a, Sixteen b) { return a > b ? a : b; }
 
 inline float largest(Sixteen numbers) {
@@ -208,6 +210,16 @@ void argmax(const uint16_t *sums, int classes, long count, uint8_t *labels) {
     voxels(sums, classes, count, labels);
 }
 
+void average(uint16_t *sums, const uint16_t *other, const int32_t *class_of_other, int classes) {
+    for (int c = 0; c < classes; c += 16) {
+        const int left = smaller_of(16, classes - c);
+        uint16_t chosen_sums[16] = {};
+        for (int k = 0; k < left; k++) chosen_sums[k] = other[class_of_other[c + k]];
+        store_some(
+            (load_some(sums + c, left) + load_some(chosen_sums, left)) * 0.5f, left, sums + c);
+    }
+}
+
 }  // namespace
 
-extern const ViewKernels VIEW_KERNELS = {accumulate, argmax};
+extern const ViewKernels VIEW_KERNELS = {accumulate, argmax, average};

@@ -1,44 +1,41 @@
 #include "plan/plan_layout.h"
 
-#include "abi/internal.h"
-
-#include <ATen/Parallel.h>
-#include <c10/core/InferenceMode.h>
+#include "abi/barrier.h"
+#include "plan/parallel.h"
 
 #include <cmath>
 
 namespace {
 
-Floats floats_of(CTorchTensor handle) {
-    if (handle == nullptr) return {};
-    const at::Tensor dense = tensor_of(handle).detach().to(at::kCPU, at::kFloat).contiguous();
-    const float *data = dense.const_data_ptr<float>();
-    return {data, data + dense.numel()};
+Floats floats_of(const float *numbers, int64_t count) {
+    return numbers == nullptr ? Floats() : Floats(numbers, numbers + count);
 }
 
 }  // namespace
 
+Quantization Quantization::between(double low, double high) {
+    low = std::min(low, 0.0);
+    const double step = (std::max(high, 0.0) - low) / 255;
+    return {static_cast<float>(step), static_cast<int>(std::lround(-low / step))};
+}
+
 PlanLayout::PlanLayout(
-    const CTorchPlanBuffer *given_buffers, int32_t buffer_count,
-    const CTorchPlanStep *given_steps, int32_t step_count, CTorchElementType element,
-    CTorchKernels kind)
-    : type(static_cast<at::ScalarType>(element)) {
-    TORCH_CHECK(
-        type == at::kFloat || type == at::kBFloat16, "plans compute in float32 or bfloat16");
+    const CPlanBuffer *given_buffers, int32_t buffer_count, const CPlanStep *given_steps,
+    int32_t step_count, bool is_bfloat16, CPlanKernels kind, const CPlanConvolutions *others)
+    : is_bfloat16(is_bfloat16), others(others) {
     const InstructionSet &set = instruction_set(kind);
-    const bool is_bfloat16 = type == at::kBFloat16;
     kernels_name = set.names[is_bfloat16];
     kernels = set.kernels[is_bfloat16];
     winograd = set.winograd[is_bfloat16];
+    floats = set.floats;
     direct = set.direct;
-    element_size = type == at::kFloat ? 4 : 2;
+    element_size = is_bfloat16 ? 2 : 4;
     for (int32_t i = 0; i < buffer_count; i++) {
         PlanBuffer buffer{.size = given_buffers[i]};
         buffer.byte_count = buffer.pixels() * buffer.size.channels *
             (buffer.size.holds_indices ? 1 : element_size);
         buffers.push_back(buffer);
     }
-    const c10::InferenceMode inference;
     for (int32_t i = 0; i < step_count; i++) {
         const bool concatenates = i > 0 && only_concatenates_for(given_steps, step_count, i);
         steps.push_back(prepared(given_steps[i], concatenates));
@@ -49,10 +46,10 @@ PlanLayout::PlanLayout(
 }
 
 // Whether the step before a convolution does nothing but concatenate its input.
-bool PlanLayout::only_concatenates_for(const CTorchPlanStep *given, int count, int position) const {
-    const CTorchPlanStep &convolution = given[position], &concatenation = given[position - 1];
+bool PlanLayout::only_concatenates_for(const CPlanStep *given, int count, int position) const {
+    const CPlanStep &convolution = given[position], &concatenation = given[position - 1];
     const int input = convolution.sources[0].buffer;
-    if (convolution.kind != CTORCH_STEP_CONVOLVE || concatenation.kind != CTORCH_STEP_CONCATENATE ||
+    if (convolution.kind != CPLAN_STEP_CONVOLVE || concatenation.kind != CPLAN_STEP_CONCATENATE ||
         concatenation.pooled.buffer >= 0 || concatenation.target.buffer != input ||
         concatenation.target.channels != buffers[input].size.channels) {
         return false;
@@ -64,12 +61,13 @@ bool PlanLayout::only_concatenates_for(const CTorchPlanStep *given, int count, i
     return uses == 2;
 }
 
-PlanStep PlanLayout::prepared(const CTorchPlanStep &description, bool concatenates) {
+PlanStep PlanLayout::prepared(const CPlanStep &description, bool concatenates) {
     PlanStep step{.description = description};
     switch (description.kind) {
-    case CTORCH_STEP_CONVOLVE:
+    case CPLAN_STEP_CONVOLVE:
         // A pixel's own channels are needed for it, or some rows, or of all pixels the integers.
-        if (concatenates && tensor_of(description.weight).size(2) == 1) {
+        if (concatenates && description.kernel == 1 && description.stride == 1 &&
+            description.groups == 1) {
             step.concatenation = static_cast<int>(steps.size()) - 1;
         }
         pack(step);
@@ -77,11 +75,11 @@ PlanStep PlanLayout::prepared(const CTorchPlanStep &description, bool concatenat
             step.concatenation = static_cast<int>(steps.size()) - 1;
         }
         break;
-    case CTORCH_STEP_CLASSIFY: {
-        const Floats weight = floats_of(description.weight);
-        const Floats bias = floats_of(description.bias);
+    case CPLAN_STEP_CLASSIFY: {
         const int channels = description.sources[0].channels;
-        step.classes = static_cast<int>(weight.size()) / channels;
+        step.classes = description.classes;
+        const Floats weight = floats_of(description.weight, int64_t{step.classes} * channels);
+        const Floats bias = floats_of(description.bias, step.classes);
         step.padded_classes = (step.classes + 15) / 16 * 16;
         step.weights.assign(static_cast<size_t>(channels) * step.padded_classes, 0);
         step.biases.assign(step.padded_classes, 0);
@@ -94,17 +92,18 @@ PlanStep PlanLayout::prepared(const CTorchPlanStep &description, bool concatenat
         }
         break;
     }
-    default:
-        step.scale = floats_of(description.scale);
-        step.shift = floats_of(description.shift);
-        step.reduce_weight = floats_of(description.reduce_weight);
-        step.reduce_bias = floats_of(description.reduce_bias);
-        step.expand_weight = floats_of(description.expand_weight);
-        step.expand_bias = floats_of(description.expand_bias);
-        step.spatial_weight = floats_of(description.spatial_weight);
-        if (description.spatial_bias != nullptr) {
-            step.spatial_bias = floats_of(description.spatial_bias)[0];
-        }
+    default: {
+        int channels = 0;
+        for (int i = 0; i < description.source_count; i++) channels += description.sources[i].channels;
+        const int hidden = description.hidden;
+        step.scale = floats_of(description.scale, channels);
+        step.shift = floats_of(description.shift, channels);
+        step.reduce_weight = floats_of(description.reduce_weight, int64_t{hidden} * channels);
+        step.reduce_bias = floats_of(description.reduce_bias, hidden);
+        step.expand_weight = floats_of(description.expand_weight, int64_t{channels} * hidden);
+        step.expand_bias = floats_of(description.expand_bias, channels);
+        step.spatial_weight = floats_of(description.spatial_weight, channels);
+        if (description.spatial_bias != nullptr) step.spatial_bias = *description.spatial_bias;
         // The gate sees the scaled and shifted pixel, and so can take it in.
         if (!step.spatial_weight.empty() && !step.scale.empty()) {
             for (size_t c = 0; c < step.scale.size(); c++) {
@@ -112,9 +111,11 @@ PlanStep PlanLayout::prepared(const CTorchPlanStep &description, bool concatenat
                 step.spatial_weight[c] *= step.scale[c];
             }
         }
+        break;
     }
-    // The handles may be released once the plan is made.
-    CTorchPlanStep &kept = step.description;
+    }
+    // The weights may be released once the plan is made.
+    CPlanStep &kept = step.description;
     kept.weight = kept.bias = kept.scale = kept.shift = nullptr;
     kept.reduce_weight = kept.reduce_bias = kept.expand_weight = kept.expand_bias = nullptr;
     kept.spatial_weight = kept.spatial_bias = nullptr;
@@ -122,32 +123,95 @@ PlanStep PlanLayout::prepared(const CTorchPlanStep &description, bool concatenat
 }
 
 void PlanLayout::pack(PlanStep &step) {
-    const CTorchPlanStep &description = step.description;
-    const at::Tensor weight = tensor_of(description.weight).detach().to(at::kFloat);
-    const PlanBuffer &source = buffers[description.sources[0].buffer];
+    const CPlanStep &description = step.description;
+    const CPlanBuffer &source = buffers[description.sources[0].buffer].size;
     PlanBuffer &target = buffers[description.target.buffer];
-    TORCH_CHECK(
-        weight.dim() == 4 && weight.size(1) == source.size.channels &&
-            weight.size(0) == target.size.channels && weight.size(2) % 2 == 1,
-        "a convolution by ", weight.sizes(), " of ", source.size.channels, " channels to ",
-        target.size.channels);
-    std::optional<at::Tensor> bias;
-    if (description.bias != nullptr) {
-        bias = tensor_of(description.bias).detach().to(at::kFloat).clone();
+    const int kernel = description.kernel, groups = description.groups;
+    const FloatLayer layer = {
+        .kernel = kernel,
+        .stride = description.stride,
+        .dilation = description.dilation,
+        .padding = description.padding,
+        .groups = groups,
+        .in_channels = source.channels,
+        .out_channels = target.size.channels,
+        .weights = nullptr,
+        .bias = nullptr,
+        .slope = static_cast<float>(description.slope)};
+    require(
+        float_convolution_serves(kernel) && description.stride > 0 && description.dilation > 0 &&
+            groups > 0 && source.channels % groups == 0 && target.size.channels % groups == 0 &&
+            float_result_size(&layer, source.height) == target.size.height &&
+            float_result_size(&layer, source.width) == target.size.width,
+        "a convolution by ", kernel, "x", kernel, " of ", source.channels, "x", source.height, "x",
+        source.width, " to ", target.size.channels, "x", target.size.height, "x",
+        target.size.width);
+    const bool is_plain = description.stride == 1 && description.dilation == 1 && groups == 1 &&
+        kernel % 2 == 1 && description.padding == kernel / 2;
+    const bool may_be_integers = is_plain && description.low < description.high &&
+        direct_convolution_serves(kernel, source.channels);
+    if (may_be_integers) {
+        step.quantization = Quantization::between(description.low, description.high);
     }
-    const int64_t rows = step.concatenation >= 0 ? rows_at_once(source) : source.size.height;
-    if (description.low < description.high) {
-        const Quantization input = Quantization::between(description.low, description.high);
-        step.convolution = PackedConvolution::in_integers(
-            weight, bias, description.slope, type, input, rows, source.size.width);
-        if (!step.convolution && packed_directly(step, weight, input)) return;
+    if (is_plain && packed_for_others(step)) {
+        target.from_convolution = step.concatenation < 0;
+    } else if (may_be_integers) {
+        pack_integers(step);
+    } else if (!is_plain || !packed_for_winograd(step)) {
+        pack_floats(step);
     }
-    if (!step.convolution && packed_for_winograd(step, weight)) return;
-    if (!step.convolution) {
-        step.convolution =
-            PackedConvolution(weight, bias, description.slope, type, rows, source.size.width);
+}
+
+bool PlanLayout::packed_for_others(PlanStep &step) const {
+    if (others == nullptr) return false;
+    const CPlanStep &description = step.description;
+    const CPlanBuffer &source = buffers[description.sources[0].buffer].size;
+    const CPlanConvolutionLayer layer = {
+        .weight = description.weight,
+        .bias = description.bias,
+        .out_channels = buffers[description.target.buffer].size.channels,
+        .in_channels = source.channels,
+        .kernel = description.kernel,
+        .slope = description.slope,
+        .is_bfloat16 = is_bfloat16,
+        .is_in_integers = step.is_in_integers(),
+        .scale = step.quantization ? step.quantization->scale : 1,
+        .zero = step.quantization ? step.quantization->zero : 0,
+        .height = step.concatenation >= 0
+            ? static_cast<int32_t>(rows_at_once(buffers[description.sources[0].buffer]))
+            : source.height,
+        .width = source.width};
+    CPlanConvolution made = others->make(&layer);
+    if (made == nullptr) return false;
+    step.other = OtherConvolution{{made, others->release}, step.is_in_integers()};
+    return true;
+}
+
+void PlanLayout::pack_floats(PlanStep &step) const {
+    const CPlanStep &description = step.description;
+    const int in = buffers[description.sources[0].buffer].size.channels;
+    const int out = buffers[description.target.buffer].size.channels;
+    const int groups = description.groups, group_out = out / groups;
+    FloatSums made;
+    made.bias.assign(static_cast<size_t>(groups) * float_padded(group_out), 0);
+    for (int o = 0; o < out && description.bias != nullptr; o++) {
+        made.bias[o / group_out * float_padded(group_out) + o % group_out] = description.bias[o];
     }
-    target.from_convolution = step.concatenation < 0;
+    made.layer = FloatLayer{
+        .kernel = description.kernel,
+        .stride = description.stride,
+        .dilation = description.dilation,
+        .padding = description.padding,
+        .groups = groups,
+        .in_channels = in,
+        .out_channels = out,
+        .weights = nullptr,
+        .bias = made.bias.data(),
+        .slope = static_cast<float>(description.slope)};
+    made.weights = aligned_block<float>(floats->packed_count(&made.layer));
+    floats->pack(&made.layer, description.weight, made.weights.get());
+    made.layer.weights = made.weights.get();
+    step.float_sums = std::move(made);
 }
 
 // A convolution in integers writes integers where only another one reads them.
@@ -166,13 +230,13 @@ void PlanLayout::chain_integers() {
         }
         const double slope = step.description.slope;
         if (readers != 1 || !reader->is_in_integers() || (slope != 0 && slope != 1)) continue;
-        const Quantization integers = *reader->integers();
-        if (step.direct) {
-            step.direct->gives_integers = true;
-            step.direct->layer.result_factor = 1 / integers.scale;
-            step.direct->layer.result_zero = static_cast<float>(integers.zero);
+        const Quantization integers = *reader->quantization;
+        if (step.other) {
+            others->give_bytes(step.other->convolution.get(), integers.scale, integers.zero);
         } else {
-            step.convolution->output = integers;
+            step.integer_sums->gives_integers = true;
+            step.integer_sums->layer.result_factor = 1 / integers.scale;
+            step.integer_sums->layer.result_zero = static_cast<float>(integers.zero);
         }
         buffers[target].holds_integers = true;
         buffers[target].byte_count = buffers[target].pixels() * buffers[target].size.channels;
@@ -218,89 +282,88 @@ int64_t PlanLayout::integer_scratch() const {
     return most;
 }
 
-bool PlanLayout::packed_directly(
-    PlanStep &step, const at::Tensor &weight, Quantization input) const {
-    const int out = static_cast<int>(weight.size(0)), in = static_cast<int>(weight.size(1));
-    const int kernel = static_cast<int>(weight.size(2));
-    if (weight.size(3) != kernel || !direct_convolution_serves(kernel, in)) return false;
-    const Floats dense = floats_of(step.description.weight);
-    const Floats biases = floats_of(step.description.bias);
-    const size_t size = dense.size() / out;
-    DirectConvolution made{.input = input};
-    made.weights = aligned_block<int16_t>(direct->packed_count(kernel, in, out));
+// Each output channel's weights are integers of -127...127, the largest of them the latter.
+void PlanLayout::pack_integers(PlanStep &step) const {
+    const CPlanStep &description = step.description;
+    const int in = buffers[description.sources[0].buffer].size.channels;
+    const int out = buffers[description.target.buffer].size.channels;
+    const int kernel = description.kernel;
+    const size_t size = static_cast<size_t>(in) * kernel * kernel;
+    IntegerSums made;
+    made.weights = aligned_block<char>(direct->packed_count(kernel, in, out));
+    made.starts.resize(direct_padded(out));
     made.factors = aligned_block<float>(direct_padded(out));
     made.bias = aligned_block<float>(direct_padded(out));
-    std::vector<int8_t> integers(dense.size());
+    std::vector<int8_t> integers(out * size);
     for (int o = 0; o < direct_padded(out); o++) {
         made.factors.get()[o] = 0;
-        made.bias.get()[o] = o < out && !biases.empty() ? biases[o] : 0;
+        made.bias.get()[o] = o < out && description.bias != nullptr ? description.bias[o] : 0;
         if (o >= out) continue;
-        const float *const values = dense.data() + o * size;
+        const float *const values = description.weight + o * size;
         float largest = 0;
         for (size_t k = 0; k < size; k++) largest = std::max(largest, std::abs(values[k]));
         const float scale = largest > 0 ? largest / 127 : 1;
         for (size_t k = 0; k < size; k++) {
             integers[o * size + k] = static_cast<int8_t>(std::nearbyint(values[k] / scale));
         }
-        made.factors.get()[o] = scale * input.scale;
+        made.factors.get()[o] = scale * step.quantization->scale;
     }
-    direct->pack(integers.data(), kernel, in, out, made.weights.get());
+    direct->pack(
+        integers.data(), kernel, in, out, step.quantization->zero, made.weights.get(),
+        made.starts.data());
     made.layer = DirectLayer{
         .kernel = kernel,
         .in_channels = in,
         .out_channels = out,
         .weights = made.weights.get(),
+        .starts = made.starts.data(),
         .factors = made.factors.get(),
         .bias = made.bias.get(),
-        .slope = static_cast<float>(step.description.slope),
-        .zero = input.zero,
+        .slope = static_cast<float>(description.slope),
+        .zero = step.quantization->zero,
         .result_factor = 1,
         .result_zero = 0};
-    step.direct = std::move(made);
-    return true;
+    step.integer_sums = std::move(made);
 }
 
-// Whether the convolution is one for Winograd's algorithm, which then has its weights.
-bool PlanLayout::packed_for_winograd(PlanStep &step, const at::Tensor &weight) const {
-    const int64_t out = weight.size(0), in = weight.size(1), kernel = weight.size(2);
-    if (winograd == nullptr || !winograd_serves(kernel) || weight.size(3) != kernel || in < 16 ||
-        out % 16 != 0) {
-        return false;
-    }
-    const Floats dense = floats_of(step.description.weight);
-    step.winograd_weights = aligned_block<float>(winograd_elements(kernel) * in * out);
-    at::parallel_for(0, out / 16, 1, [&](int64_t begin, int64_t end) {
+bool PlanLayout::packed_for_winograd(PlanStep &step) const {
+    const CPlanStep &description = step.description;
+    const int in = buffers[description.sources[0].buffer].size.channels;
+    const int out = buffers[description.target.buffer].size.channels;
+    const int kernel = description.kernel;
+    if (winograd == nullptr || !winograd_serves(kernel) || in < 16 || out % 16 != 0) return false;
+    step.winograd_weights =
+        aligned_block<float>(static_cast<int64_t>(winograd_elements(kernel)) * in * out);
+    in_parallel(0, out / 16, 1, [&](int64_t begin, int64_t end) {
         winograd->pack(
-            dense.data(), static_cast<int>(kernel), static_cast<int>(in),
-            static_cast<int>(out), static_cast<int>(begin) * 16, static_cast<int>(end) * 16,
-            step.winograd_weights.get());
+            description.weight, kernel, in, out, static_cast<int>(begin) * 16,
+            static_cast<int>(end) * 16, step.winograd_weights.get());
     });
-    step.biases = floats_of(step.description.bias);
+    step.biases = floats_of(description.bias, out);
     step.biases.resize(out);
     step.winograd = WinogradLayer{
-        .kernel = static_cast<int>(kernel),
-        .in_channels = static_cast<int>(in),
-        .out_channels = static_cast<int>(out),
+        .kernel = kernel,
+        .in_channels = in,
+        .out_channels = out,
         .weights = step.winograd_weights.get(),
         .bias = step.biases.data(),
-        .slope = static_cast<float>(step.description.slope)};
+        .slope = static_cast<float>(description.slope)};
     return true;
 }
 
-int64_t PlanLayout::direct_scratch() const {
+int64_t PlanLayout::convolution_scratch() const {
     int64_t most = 0;
     for (const PlanStep &step : steps) {
-        if (!step.direct) continue;
-        const PlanBuffer &source = buffers[step.description.sources[0].buffer];
-        most = std::max(most, direct->scratch(&step.direct->layer, source.size.width));
-    }
-    return most;
-}
-
-int64_t PlanLayout::winograd_scratch() const {
-    int64_t most = 0;
-    for (const PlanStep &step : steps) {
-        if (step.winograd) most = std::max(most, winograd->scratch(&*step.winograd));
+        const int source = step.description.sources[0].buffer;
+        if (step.integer_sums) {
+            most = std::max(
+                most, direct->scratch(&step.integer_sums->layer, buffers[source].size.width));
+        } else if (step.float_sums) {
+            const int64_t numbers = floats->scratch(&step.float_sums->layer, buffers[source].size.width);
+            most = std::max<int64_t>(most, numbers * sizeof(float));
+        } else if (step.winograd) {
+            most = std::max<int64_t>(most, winograd->scratch(&*step.winograd) * sizeof(float));
+        }
     }
     return most;
 }
@@ -319,7 +382,7 @@ void PlanLayout::find_uses() {
                                        : -1;
         each_place(steps[i].description, [&](int buffer) {
             if (buffer < 0 || buffer == never) return;
-            TORCH_CHECK(buffer < static_cast<int>(buffers.size()), "no buffer ", buffer);
+            require(buffer < static_cast<int>(buffers.size()), "no buffer ", buffer);
             if (buffers[buffer].first_use < 0) buffers[buffer].first_use = time;
             buffers[buffer].last_use = time;
         });
@@ -390,7 +453,7 @@ int32_t PlanLayout::integer_count() const {
 int32_t PlanLayout::packed_count() const {
     return static_cast<int32_t>(
         std::count_if(steps.begin(), steps.end(), [](const PlanStep &s) {
-        return s.convolution && s.convolution->is_packed;
+        return s.description.kind == CPLAN_STEP_CONVOLVE && !s.winograd && !s.is_in_integers();
     }));
 }
 
@@ -400,6 +463,6 @@ int32_t PlanLayout::winograd_count() const {
 }
 
 int64_t PlanLayout::byte_count() const {
-    return arena_size + peak_of_outputs() + winograd_scratch() * sizeof(float) +
-        integer_scratch() + direct_scratch() + concatenated_scratch();
+    return arena_size + peak_of_outputs() + convolution_scratch() + integer_scratch() +
+        concatenated_scratch();
 }

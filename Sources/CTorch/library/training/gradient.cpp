@@ -1,7 +1,7 @@
 // The Makefile compiles this file once for each instruction set, with WINOGRAD_GRADIENT naming the
 // table.
 
-#include "winograd/gradient.h"
+#include "training/gradient.h"
 
 #include "winograd/transforms.h"
 

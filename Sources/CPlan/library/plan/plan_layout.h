@@ -3,11 +3,8 @@
 #ifndef PLAN_LAYOUT_H
 #define PLAN_LAYOUT_H
 
-#include "CTorch.h"
+#include "CPlan.h"
 #include "kernels/dispatch.h"
-#include "plan/packed_convolution.h"
-
-#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -33,23 +30,45 @@ Block<Element> aligned_block(int64_t count) {
     return block;
 }
 
-struct DirectConvolution {
+// Numbers as integers of 0...255: scale * (integer - zero). 0 is one of them.
+struct Quantization {
+    float scale = 1;
+    int zero = 0;
+
+    static Quantization between(double low, double high);
+};
+
+struct FloatSums {
+    FloatLayer layer;
+    std::shared_ptr<float> weights;
+    Floats bias;
+};
+
+struct IntegerSums {
     DirectLayer layer;
-    Quantization input;
     bool gives_integers = false;
-    std::shared_ptr<int16_t> weights;
+    std::shared_ptr<char> weights;
+    std::vector<int32_t> starts;
     std::shared_ptr<float> factors, bias;
 };
 
+struct OtherConvolution {
+    std::shared_ptr<CPlanConvolutionStorage> convolution;
+    bool is_in_integers = false;
+};
+
 struct PlanStep {
-    CTorchPlanStep description;
+    CPlanStep description;
     // Of a convolution by Winograd's algorithm.
     std::optional<WinogradLayer> winograd;
     std::shared_ptr<float> winograd_weights;
-    // Of one in integers where LibTorch's is inexact.
-    std::optional<DirectConvolution> direct;
-    // Any other convolution.
-    std::optional<PackedConvolution> convolution;
+    // Of another library's.
+    std::optional<OtherConvolution> other;
+    // Of one in integers, and of any other.
+    std::optional<IntegerSums> integer_sums;
+    std::optional<FloatSums> float_sums;
+    // What integers stand for the input.
+    std::optional<Quantization> quantization;
     // Of a convolution whose input is concatenated bit by bit as it is needed: the step that concatenates.
     int concatenation = -1;
     // Of the others.
@@ -61,17 +80,11 @@ struct PlanStep {
     // Buffers of convolutions that no later step reads.
     std::vector<int> released;
 
-    // What integers stand for a convolution's input, or null where it is in the plan's own type.
-    const Quantization *integers() const {
-        if (direct) return &direct->input;
-        return convolution && convolution->input ? &*convolution->input : nullptr;
-    }
-
-    bool is_in_integers() const { return integers() != nullptr; }
+    bool is_in_integers() const { return quantization.has_value(); }
 };
 
 struct PlanBuffer {
-    CTorchPlanBuffer size;
+    CPlanBuffer size;
     bool from_convolution = false;
     bool holds_integers = false;
     int64_t byte_count = 0;
@@ -86,14 +99,15 @@ struct PlanBuffer {
 class PlanLayout {
 public:
     PlanLayout(
-        const CTorchPlanBuffer *given_buffers, int32_t buffer_count,
-        const CTorchPlanStep *given_steps, int32_t step_count, CTorchElementType element,
-        CTorchKernels kind);
+        const CPlanBuffer *given_buffers, int32_t buffer_count, const CPlanStep *given_steps,
+        int32_t step_count, bool is_bfloat16, CPlanKernels kind, const CPlanConvolutions *others);
 
-    at::ScalarType type;
+    const bool is_bfloat16;
+    const CPlanConvolutions *const others;
     const char *kernels_name = "";
     const RowKernels *kernels = nullptr;
     const WinogradKernels *winograd = nullptr;
+    const FloatConvolution *floats = nullptr;
     const DirectKernels *direct = nullptr;
     int64_t element_size = 4;
     std::vector<PlanBuffer> buffers;
@@ -106,12 +120,11 @@ public:
     // How many rows a convolution by Winograd's algorithm concatenates and convolves at once.
     int band_of(const PlanStep &step) const;
 
-    // What a thread needs beside its buffers: bytes of rows that are concatenated, of integers and for direct
-    // convolutions, and numbers for Winograd's algorithm.
+    // What a thread needs beside its buffers, in bytes: for rows that are concatenated, for integers, and
+    // for a convolution to work in.
     int64_t concatenated_scratch() const;
     int64_t integer_scratch() const;
-    int64_t direct_scratch() const;
-    int64_t winograd_scratch() const;
+    int64_t convolution_scratch() const;
 
     // Whether the next step concatenates its input itself.
     bool is_concatenated_later(size_t position) const;
@@ -126,29 +139,29 @@ public:
 
 private:
     // Whether the step before a convolution does nothing but concatenate its input.
-    bool only_concatenates_for(const CTorchPlanStep *given, int count, int position) const;
+    bool only_concatenates_for(const CPlanStep *given, int count, int position) const;
 
-    PlanStep prepared(const CTorchPlanStep &description, bool concatenates);
+    PlanStep prepared(const CPlanStep &description, bool concatenates);
 
     void pack(PlanStep &step);
 
     // A convolution in integers writes integers where only another one reads them.
     void chain_integers();
 
-    // Whether the convolution is one of integers that can be computed directly, which then has its
-    // weights.
-    bool packed_directly(PlanStep &step, const at::Tensor &weight, Quantization input) const;
+    // Each tells whether the convolution is one for it, which then has its weights.
+    bool packed_for_others(PlanStep &step) const;
+    bool packed_for_winograd(PlanStep &step) const;
 
-    // Whether the convolution is one for Winograd's algorithm, which then has its weights.
-    bool packed_for_winograd(PlanStep &step, const at::Tensor &weight) const;
+    void pack_integers(PlanStep &step) const;
+    void pack_floats(PlanStep &step) const;
 
     template <typename Use>
-    static void each_place(const CTorchPlanStep &step, Use &&use) {
+    static void each_place(const CPlanStep &step, Use &&use) {
         for (int s = 0; s < step.source_count; s++) {
             use(step.sources[s].buffer);
             use(step.source_indices[s]);
         }
-        if (step.kind != CTORCH_STEP_CLASSIFY) use(step.target.buffer);
+        if (step.kind != CPLAN_STEP_CLASSIFY) use(step.target.buffer);
         use(step.pooled.buffer);
         use(step.indices);
     }

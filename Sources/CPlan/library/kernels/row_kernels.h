@@ -59,7 +59,7 @@ struct RowKernels {
         const float *weights, float bias, float *gates);
 
     // Multiplies scale * x + shift by the channel's factor and the pixel's gate (either may be
-    // null), which are combined as CTorchCombination says.
+    // null), which are combined as CPlanCombination says.
     void (*excite)(
         const void *source, long stride, int channels, int width, const float *scale,
         const float *shift, const float *factors, const float *gates, int combination,

@@ -1,6 +1,6 @@
 #include "kernels/dispatch.h"
 
-#include <c10/util/Exception.h>
+#include "abi/barrier.h"
 
 #ifdef __x86_64__
 #include <cpuid.h>
@@ -16,7 +16,7 @@ namespace {
 
 // What this process may use.
 struct Processor {
-    CTorchKernels best = CTORCH_KERNELS_BASELINE;
+    CPlanKernels best = CPLAN_KERNELS_BASELINE;
     bool has_bfloat16 = false;
     bool has_matrices = false;  // for bfloat16
 };
@@ -45,12 +45,12 @@ Processor find_processor() {
     // What the compiler may use at x86-64-v4 and -v3.
     __builtin_cpu_init();
     if (__builtin_cpu_supports("x86-64-v4")) {
-        found.best = __builtin_cpu_supports("avx512vnni") ? CTORCH_KERNELS_AVX512VNNI
-                                                          : CTORCH_KERNELS_AVX512;
+        found.best = __builtin_cpu_supports("avx512vnni") ? CPLAN_KERNELS_AVX512VNNI
+                                                          : CPLAN_KERNELS_AVX512;
         found.has_matrices = may_use_matrices();
         found.has_bfloat16 = found.has_matrices || __builtin_cpu_supports("avx512bf16");
     } else if (__builtin_cpu_supports("x86-64-v3")) {
-        found.best = CTORCH_KERNELS_AVX2;
+        found.best = CPLAN_KERNELS_AVX2;
     }
 #elif defined(__aarch64__) && defined(__linux__)
     constexpr unsigned long bfloat16 = 1UL << 14;  // HWCAP2_BF16
@@ -76,72 +76,64 @@ InstructionSet baseline() {
         .names = {name, name},
         .kernels = {&row_kernels_baseline[0], &row_kernels_baseline[1]},
         .winograd = {},
+        .floats = &float_convolution_baseline,
         .direct = &direct_convolution_baseline,
-        .views = &view_kernels_baseline,
-        .trainable = {},
-        .gradient = nullptr,
-        .training = &training_kernels_baseline};
+        .views = &view_kernels_baseline};
 }
 
 #ifdef __x86_64__
-// Matrix instructions for bfloat16 are faster than fewer multiplications without them.
 InstructionSet avx2() {
-    const WinogradKernels *const winograd = &winograd_avx2;
-    const WinogradKernels *const bfloat16 = processor().has_matrices ? nullptr : winograd;
     return {
         .names = {"AVX2", "AVX2"},
         .kernels = {&row_kernels_avx2[0], &row_kernels_avx2[1]},
-        .winograd = {winograd, bfloat16},
+        .winograd = {&winograd_avx2, &winograd_avx2},
+        .floats = &float_convolution_avx2,
         .direct = &direct_convolution_avx2,
-        .views = &view_kernels_avx2,
-        .trainable = {winograd, bfloat16},
-        .gradient = &winograd_gradient_avx2,
-        .training = &training_kernels_avx2};
+        .views = &view_kernels_avx2};
 }
 
 InstructionSet avx512(bool has_vnni) {
-    const WinogradKernels *const winograd = &winograd_avx512;
-    const WinogradKernels *const bfloat16 = processor().has_matrices ? nullptr : winograd;
-    const bool integers = bfloat16 != nullptr && has_vnni;
     return {
-        .names = {"AVX-512", integers ? "AVX-512 VNNI" : "AVX-512"},
+        .names = {"AVX-512", has_vnni ? "AVX-512 VNNI" : "AVX-512"},
         .kernels = {&row_kernels_avx512[0], &row_kernels_avx512[1]},
-        .winograd = {winograd, integers ? &winograd_avx512vnni : bfloat16},
+        .winograd = {&winograd_avx512, has_vnni ? &winograd_avx512vnni : &winograd_avx512},
+        .floats = &float_convolution_avx512,
         .direct = has_vnni ? &direct_convolution_avx512vnni : &direct_convolution_avx512,
-        .views = &view_kernels_avx512,
-        .trainable = {winograd, bfloat16},
-        .gradient = &winograd_gradient_avx512,
-        .training = &training_kernels_avx512};
+        .views = &view_kernels_avx512};
 }
 #endif
 
 }  // namespace
 
-void bound_instruction_sets(CTorchKernels most) {
-    if (most == CTORCH_KERNELS_BEST) return;
-    TORCH_CHECK(most <= processor().best, "this processor cannot run the kernels asked for");
+void bound_instruction_sets(CPlanKernels most) {
+    if (most == CPLAN_KERNELS_BEST) return;
+    require(most <= processor().best, "this processor cannot run the kernels asked for");
     // What else there is belongs to processors above the highest bound.
     processor() = {.best = most};
 }
 
-bool has_instruction_set(CTorchKernels kind) { return kind <= processor().best; }
+bool has_instruction_set(CPlanKernels kind) { return kind <= processor().best; }
 
-const InstructionSet &instruction_set(CTorchKernels kind) {
-    if (kind == CTORCH_KERNELS_BEST) kind = processor().best;
-    TORCH_CHECK(
+CPlanKernels resolved(CPlanKernels kind) {
+    return kind == CPLAN_KERNELS_BEST ? processor().best : kind;
+}
+
+const InstructionSet &instruction_set(CPlanKernels kind) {
+    kind = resolved(kind);
+    require(
         has_instruction_set(kind),
         "this processor cannot run the kernels asked for, or SLICESEG_KERNELS excludes them");
     switch (kind) {
 #ifdef __x86_64__
-    case CTORCH_KERNELS_AVX512VNNI: {
+    case CPLAN_KERNELS_AVX512VNNI: {
         static const InstructionSet set = avx512(true);
         return set;
     }
-    case CTORCH_KERNELS_AVX512: {
+    case CPLAN_KERNELS_AVX512: {
         static const InstructionSet set = avx512(false);
         return set;
     }
-    case CTORCH_KERNELS_AVX2: {
+    case CPLAN_KERNELS_AVX2: {
         static const InstructionSet set = avx2();
         return set;
     }
@@ -156,8 +148,10 @@ const InstructionSet &instruction_set(CTorchKernels kind) {
 const char *convolution_capability() {
     const Processor &found = processor();
     if (found.has_matrices) return "AMX";
-    if (found.best >= CTORCH_KERNELS_AVX512) return found.has_bfloat16 ? "AVX512_BF16" : "AVX512";
-    return found.best == CTORCH_KERNELS_AVX2 ? "AVX2" : "";
+    if (found.best >= CPLAN_KERNELS_AVX512) return found.has_bfloat16 ? "AVX512_BF16" : "AVX512";
+    return found.best == CPLAN_KERNELS_AVX2 ? "AVX2" : "";
 }
 
 bool has_bfloat16() { return processor().has_bfloat16; }
+
+bool has_matrices() { return processor().has_matrices; }
