@@ -2,6 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 import VolumeIO
+import Volumes
 
 /// `segment-brain BIDS_DIR OUTPUT participant|group`.
 @Suite struct `segment-brain as a BIDS App` {
