@@ -178,19 +178,26 @@ import Volumes
                 ])
             #expect(result.status == 1)
             let events = try result.errorLines.map { line in
-                try #require(
-                    JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any], "\(line)"
-                )
+                try JSONDecoder().decode(LogLine.self, from: Data(line.utf8))
             }
-            for key in ["time", "level", "message", "process"] {
-                #expect(events.allSatisfy { $0[key] != nil })
-            }
-            let done = events.filter { $0["event"] as? String == "done" }
-            #expect(done.map { $0["scan"] as? String } == ["a", "b", "c"])
-            #expect(done.last?["finished"] as? Int == 4 && done.last?["total"] as? Int == 4)
-            let failed = events.filter { $0["event"] as? String == "failed" }
-            #expect(failed.map { $0["scan"] as? String } == ["bad"])
-            #expect(failed.first?["level"] as? String == "error")
+            let done = events.filter { $0.event == "done" }
+            #expect(done.map(\.scan) == ["a", "b", "c"])
+            #expect(done.last?.finished == 4 && done.last?.total == 4)
+            let failed = events.filter { $0.event == "failed" }
+            #expect(failed.map(\.scan) == ["bad"])
+            #expect(failed.first?.level == "error")
         }
     }
+}
+
+/// A line of the log; the first four stand in every one.
+private struct LogLine: Decodable {
+    var time: String
+    var level: String
+    var message: String
+    var process: Int
+    var event: String?
+    var scan: String?
+    var finished: Int?
+    var total: Int?
 }
