@@ -17,6 +17,12 @@ private struct FreeConvolution: CustomTestStringConvertible, Sendable {
     /// Zeros on each side.
     var zeros: Int { padding ?? dilation * (kernel - 1) / 2 }
 
+    /// A Boolean value indicating whether Winograd's algorithm may compute it.
+    var isForWinograd: Bool {
+        [3, 5].contains(kernel) && stride == 1 && dilation == 1 && groups == 1 && channels >= 16
+            && outputs.isMultiple(of: 16)
+    }
+
     func resultSize(_ size: Int) -> Int {
         (size + 2 * zeros - dilation * (kernel - 1) - 1) / stride + 1
     }
@@ -102,7 +108,9 @@ struct FloatConvolutionTests {
         kernels: PlanKernels, example: FreeConvolution
     ) throws {
         let found = try example.largestDifference(kernels, .float32)
-        #expect(found.difference <= found.largest * 2e-6)
+        // The transforms of Winograd's algorithm multiply the rounding of single precision.
+        let tolerance = example.isForWinograd ? 1e-5 : 2e-6
+        #expect(found.difference <= found.largest * tolerance)
         // Half a unit of bfloat16's eight bits, of weights in single precision.
         let rough = try example.largestDifference(kernels, .bfloat16)
         #expect(rough.difference <= rough.largest / 256)
@@ -119,7 +127,9 @@ struct FloatConvolutionTests {
                 groups: shape.groups, padding: shape.padding, slope: 0.5, height: height,
                 width: width)
             let found = try example.largestDifference(kernels, .float32)
-            #expect(found.difference <= found.largest * 2e-6)
+            // The transforms of Winograd's algorithm multiply the rounding of single precision.
+        let tolerance = example.isForWinograd ? 1e-5 : 2e-6
+        #expect(found.difference <= found.largest * tolerance)
         }
     }
 
