@@ -1,4 +1,4 @@
-/// Where a tensor's elements lie in memory.
+/// The layout of a tensor's elements in memory.
 public enum MemoryLayout4D: Int, Sendable {
     /// `[N, C, H, W]`, the last dimension fastest.
     case rowMajor = 0
@@ -23,7 +23,7 @@ extension Tensor {
             "full", "", .integers(shape), .real(value), type.number, .none, .device(device))
     }
 
-    /// How many elements a shape holds.
+    /// The number of elements of a shape.
     private static func elementCount(of shape: [Int]) throws(TensorError) -> Int {
         var count = 1
         for extent in shape {
@@ -65,7 +65,7 @@ extension Tensor {
 
     /// A copy that shares nothing with this tensor.
     public func clone() throws(TensorError) -> Tensor {
-        if let host {
+        if let host = operand {
             let copy = try HostStorage(count: host.count, type: host.type)
             unsafe copy.bytes.copyMemory(from: UnsafeRawBufferPointer(host.bytes))
             return Tensor(copy, shape: shape)
@@ -86,7 +86,7 @@ extension Tensor {
         to type: ElementType, on device: Device? = nil
     ) throws(TensorError) -> Tensor {
         let target = device ?? self.device
-        if target == .cpu, type != elementType, hostLayout != nil,
+        if target == .cpu, type != elementType, operandLayout != nil,
             let converted = try contiguous().host?.converted(to: type)
         {
             return Tensor(converted, shape: shape)
@@ -100,7 +100,7 @@ extension Tensor {
 
     /// The tensor with its elements laid out densely.
     public func contiguous(_ layout: MemoryLayout4D = .rowMajor) throws(TensorError) -> Tensor {
-        if layout == .rowMajor, let (storage, strides) = hostLayout {
+        if layout == .rowMajor, let (storage, strides) = operandLayout {
             return Tensor(
                 host == nil ? try storage.gathered(shape: shape, strides: strides) : storage,
                 shape: shape)
@@ -114,7 +114,7 @@ extension Tensor {
 extension Tensor {
     /// The same elements in another shape.
     public func reshaped(_ shape: [Int]) throws(TensorError) -> Tensor {
-        if let host, shape.allSatisfy({ $0 >= 0 }), shape.reduce(1, *) == host.count {
+        if let host = operand, shape.allSatisfy({ $0 >= 0 }), shape.reduce(1, *) == host.count {
             return Tensor(host, shape: shape)
         }
         return try dispatchOne("reshape", "", .tensor(self), .integers(shape))
@@ -122,7 +122,7 @@ extension Tensor {
 
     /// The dimensions in another order.
     public func permuted(_ order: [Int]) throws(TensorError) -> Tensor {
-        if let (storage, strides) = hostLayout, order.sorted() == Array(strides.indices) {
+        if let (storage, strides) = operandLayout, order.sorted() == Array(strides.indices) {
             let shape = shape
             return Tensor(
                 storage, shape: order.map { shape[$0] }, strides: order.map { strides[$0] })
@@ -252,7 +252,7 @@ extension Tensor {
         try dispatchOne("argmax", "", .tensor(self), .integer(dimension))
     }
 
-    /// Whether every element is a finite number.
+    /// A Boolean value indicating whether every element is finite.
     public func allFinite() throws(TensorError) -> Bool {
         if let isFinite = host?.isFinite { return isFinite }
         let finite = try dispatchOne("isfinite", "", .tensor(self))

@@ -8,16 +8,16 @@ internal import Synchronization
 /// and on other devices, they are storage that LibTorch owns. Operations return new tensors unless their
 /// name ends in `InPlace`. It is not `Sendable`: it stays with whoever owns the device.
 @safe public final class Tensor {
-    /// How many there are in this process.
+    /// The number of them in this process.
     static let liveCount = Atomic(0)
 
     private var adopted: CTorchTensor?
     private var loaded: EngineFunctions?
-    /// Where the elements lie as long as LibTorch does not hold them, and how.
+    /// The elements and their layout while LibTorch does not hold them.
     private var storage: HostStorage?
     private var hostShape: [Int] = []
     private var strides: [Int] = []
-    /// Whether gradients are wanted once LibTorch holds it.
+    /// A Boolean value indicating whether gradients are wanted once LibTorch holds it.
     private var wantsGradient = false
 
     /// Takes over a handle that the engine gave out.
@@ -50,11 +50,17 @@ internal import Synchronization
         return storage
     }
 
-    /// The shape in which the elements lie in plain memory, and the dimensions in the order of that memory.
+    /// The elements in plain memory and the distances between neighbours in each dimension.
     var hostLayout: (storage: HostStorage, strides: [Int])? {
         guard let storage, storage.isPlain else { return nil }
         return (storage, strides)
     }
+
+    /// ``host`` for an operation whose gradient is not wanted; gradients are LibTorch's work.
+    var operand: HostStorage? { wantsGradient ? nil : host }
+
+    /// ``hostLayout`` for an operation whose gradient is not wanted.
+    var operandLayout: (storage: HostStorage, strides: [Int])? { wantsGradient ? nil : hostLayout }
 
     /// LibTorch's tensor, which is made of plain memory where there is none yet.
     ///
@@ -185,7 +191,7 @@ internal import Synchronization
         return (0..<rank).map { Int(unsafe table.pointee.tensor_size(handle, $0)) }
     }
 
-    /// How many elements there are.
+    /// The number of elements.
     public var count: Int { shape.reduce(1, *) }
 
     /// The type of the elements.
@@ -198,7 +204,7 @@ internal import Synchronization
         return type
     }
 
-    /// Where the tensor lives.
+    /// The device that holds the tensor.
     public var device: Device {
         if storage != nil { return .cpu }
         var index: Int32 = 0
