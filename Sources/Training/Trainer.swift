@@ -30,12 +30,6 @@ public struct TrainingProgress: Sendable {
     public var validationDice: Double?
 }
 
-/// An error that stops a training.
-public struct TrainingError: Error, CustomStringConvertible {
-    /// One sentence with a next step.
-    public var description: String
-}
-
 /// Trains the network of one plane.
 ///
 /// State lies in a folder: `checkpoint.safetensors`, from which a broken training goes on,

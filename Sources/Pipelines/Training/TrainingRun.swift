@@ -13,12 +13,6 @@ import Training
 import VolumeIO
 import Volumes
 
-/// An error in a training configuration.
-public struct TrainingRunError: Error, CustomStringConvertible {
-    /// One sentence with a next step.
-    public var description: String
-}
-
 /// Trains every plane of a configuration and writes a model bundle.
 ///
 /// A configuration that holds an `experiment` trains each of its networks so, in a folder of its

@@ -1,0 +1,5 @@
+/// An error in a training configuration.
+public struct TrainingRunError: Error, CustomStringConvertible {
+    /// One sentence with a next step.
+    public var description: String
+}
