@@ -3,7 +3,7 @@
 # highest, as on a processor that has no higher one; the highest is that of the other tests. Says which
 # levels were run. Usage: test-kernels.sh COMMAND...: `swift test` with its options.
 set -eu
-suites='InferencePlanTests|IntegerPlanTests|WinogradTests|ViewVotesTests|JoinedOperator'
+suites='InferencePlanTests|IntegerPlanTests|WinogradTests|ViewAggregationTests|JoinedOperator'
 has() {
     for flag in "$@"; do grep -qw -m1 "$flag" /proc/cpuinfo || return 1; done
 }

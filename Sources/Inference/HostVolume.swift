@@ -45,7 +45,7 @@ final class HostVolume: VolumeView {
         weight: Double
     ) throws {
         func add(argmax: inout [UInt8]) throws {
-            try logits.addVotes(
+            try logits.addViewScores(
                 to: sums, likeliest: &argmax, voxelCount: volume.grid.size.count,
                 strides: SliceStrides(
                     slice: layout.sliceStride, row: layout.rowStride, column: layout.columnStride),
@@ -63,5 +63,5 @@ final class HostVolume: VolumeView {
 
     func planeLabels() -> [[UInt8]] { labels }
 
-    func classes() throws -> [UInt8] { try sums?.elected() ?? decided }
+    func classes() throws -> [UInt8] { try sums?.likeliestClasses() ?? decided }
 }

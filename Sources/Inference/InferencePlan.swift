@@ -12,7 +12,7 @@ public import Tensors
 ///
 /// See <doc:How-fast-and-why>.
 public final class InferencePlan {
-    /// What a plan computes, and with what.
+    /// The description of a plan's computation.
     public struct Summary: Sendable, Hashable, Codable, CustomStringConvertible {
         /// `bf16`, `fp32` or `int8`.
         public var precision: Precision
@@ -50,7 +50,7 @@ public final class InferencePlan {
         }
     }
 
-    /// What it computes, and with what.
+    /// The description of its computation.
     public let summary: Summary
     /// Pixels down a slice.
     public let height: Int

@@ -29,7 +29,7 @@ struct PlanCompiler {
     struct Convolution {
         /// Its layer's name.
         var name: String
-        /// Whether it is worth 8-bit integers: what has few channels or a 1x1 kernel is bound by
+        /// A Boolean value indicating whether 8-bit integers pay: what has few channels or a 1x1 kernel is bound by
         /// memory.
         var isHeavy: Bool
     }
@@ -52,7 +52,7 @@ struct PlanCompiler {
         }
     }
 
-    /// What is compiled at once: a node, or the nodes of a recalibration block.
+    /// A unit of compilation: a node, or the nodes of a recalibration block.
     private enum Unit {
         case node(NetworkGraph.Node)
         case recalibration(NetworkGraph.Recalibrated)
@@ -152,7 +152,7 @@ struct PlanCompiler {
         readers[position(value)] ?? []
     }
 
-    /// Whether a unit only notes what is to be done with what it reads.
+    /// Returns whether a unit only notes what is to be done with its input.
     private func appliesPending(_ unit: Int) -> Bool {
         guard case .node(let node) = units[unit] else { return false }
         switch node.operation {
@@ -268,7 +268,7 @@ struct PlanCompiler {
         places[position] = target
     }
 
-    /// Whether a place is the part of a concatenation that it was made for.
+    /// Returns whether a place is the part of a concatenation that it was made for.
     private func lies(_ place: PlanPlace?, at part: (joined: Int, channel: Int)) -> Bool {
         guard let place, let buffer = joinedBuffers[part.joined] else { return false }
         return place.buffer == buffer && place.channel == part.channel
@@ -337,7 +337,7 @@ struct PlanCompiler {
         return target.buffer
     }
 
-    /// Where a step is to write a value: into the concatenation that it is a part of, or anywhere.
+    /// The place where a step writes a value: in the concatenation that it is a part of, or anywhere.
     private mutating func targetPlace(of value: NetworkGraph.Value) -> PlanPlace {
         let shape = graph.shape(of: value)
         guard let part = joinedAt[position(value)] else { return makePlace(shape) }

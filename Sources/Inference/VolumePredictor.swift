@@ -107,7 +107,7 @@ public final class VolumePredictor {
     /// - Parameters:
     ///   - volume: Conformed intensities.
     ///   - measuresDisagreement: Whether each plane's own labels are kept and compared.
-    ///   - keepsScores: Whether the votes are kept also where a single plane could do without: two
+    ///   - keepsScores: Whether the scores are kept also where a single plane could do without: two
     ///     bytes for each voxel and class.
     ///   - progress: Is told the plane at work and which part of all slices is done; what it throws
     ///     stops the work.
@@ -124,7 +124,7 @@ public final class VolumePredictor {
 
     /// Predicts the class of each voxel from the volume and from its mirror image.
     ///
-    /// The votes for a class are the mean of those for it and of those for its mirror image in the
+    /// The score of a class is the mean of its own and of that of its mirror image in the
     /// mirrored volume, turned back.
     ///
     /// - Parameters:
@@ -156,14 +156,14 @@ public final class VolumePredictor {
         if device == .cpu {
             try own.averageInPlace(
                 withMirrored: mirror, dimension: 2 - axis, mirroredClass: mirrored.classes)
-            prediction.classes = try own.elected()
+            prediction.classes = try own.likeliestClasses()
             return prediction
         }
         let turned = try mirror.flipped(dimension: 2 - axis)
             .selected(dimension: 3, indices: mirrored.classes)
         let mean = try (own + turned) * 0.5
         prediction.scores = mean
-        prediction.classes = try mean.converted(to: .float16, on: .cpu).contiguous().elected()
+        prediction.classes = try mean.converted(to: .float16, on: .cpu).contiguous().likeliestClasses()
         return prediction
     }
 
@@ -224,7 +224,7 @@ public final class VolumePredictor {
             networks.count == 1 && !keepsScores
             && networks[0].outputOfClass == Array(0..<networks[0].network.architecture.classes)
         let keepsPlaneLabels = measuresDisagreement && networks.count > 1
-        // Votes in two bytes, labels of planes in one, the volume itself in four.
+        // Scores in two bytes, labels of planes in one, the volume itself in four.
         let perVoxel =
             (decidesAtOnce ? 1 : 2 * classCount) + (keepsPlaneLabels ? networks.count : 0)
         try memory?.reserve((perVoxel + 4) * size.count, for: "a volume of \(size) voxels")

@@ -1,6 +1,6 @@
 internal import CTorch
 
-/// Where tensors live and operations run.
+/// A device that holds tensors and runs operations.
 public enum Device: Sendable, Hashable, CustomStringConvertible {
     /// The machine's processor.
     case cpu

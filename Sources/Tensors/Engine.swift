@@ -6,9 +6,9 @@ internal import Synchronization
     import Glibc
 #endif
 
-/// What went wrong in the network engine.
+/// A failure of the network engine.
 public struct TensorError: Error, CustomStringConvertible {
-    /// What kind of failure it was.
+    /// The kind of the failure.
     public enum Code: Sendable {
         /// The engine's library is missing or does not fit.
         case engineUnavailable
@@ -24,7 +24,7 @@ public struct TensorError: Error, CustomStringConvertible {
     public var code: Code
     /// The operation, such as `aten::conv2d`, or empty.
     public var operation: String
-    /// What the engine said.
+    /// The engine's message.
     public var message: String
 
     /// Makes an error.
@@ -145,7 +145,7 @@ public enum Engine {
                 device.type, device.index, state.resident()), "random state")
     }
 
-    /// How many CUDA devices this machine and this LibTorch offer.
+    /// The number of CUDA devices that this machine and this LibTorch offer.
     ///
     /// Without a driver for one there is none, and LibTorch is not asked.
     public static func cudaDeviceCount() throws(TensorError) -> Int {
@@ -168,12 +168,12 @@ public enum Engine {
         unsafe loadedFunctions?.table.pointee.release_memory(device.type)
     }
 
-    /// How many tensors are alive in this process.
+    /// The number of live tensors in this process.
     public static func liveTensorCount() throws(TensorError) -> Int {
         Tensor.liveCount.load(ordering: .relaxed)
     }
 
-    /// What computes: LibTorch with its version where it has been loaded, and the instruction sets.
+    /// The computing libraries: LibTorch with its version if it has been loaded, and the instruction sets.
     public static func name() throws(TensorError) -> String {
         if loadedFunctions != nil { return "LibTorch " + (try versionDescription()) }
         let capability = try convolutionCapability()

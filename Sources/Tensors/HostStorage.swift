@@ -31,7 +31,7 @@ internal import CTorch
         if let engine { unsafe engine.table.pointee.tensor_release(adopted) }
     }
 
-    /// Whether the elements still lie here.
+    /// A Boolean value indicating whether the elements are still here.
     var isPlain: Bool { unsafe memory != nil }
 
     /// The elements, while they lie here.
@@ -42,7 +42,7 @@ internal import CTorch
         return unsafe UnsafeMutableRawBufferPointer(start: memory, count: count * type.byteCount)
     }
 
-    /// Where the elements start, while they lie here.
+    /// The address of the first element, while the elements are here.
     var start: UnsafeMutableRawPointer {
         guard let memory = unsafe memory else {
             preconditionFailure("elements that LibTorch holds")
@@ -175,7 +175,7 @@ extension HostStorage {
         }
     }
 
-    /// Whether every element is a finite number; `nil` for types of which LibTorch knows.
+    /// A Boolean value indicating whether every element is finite; `nil` for types that only LibTorch reads.
     var isFinite: Bool? {
         switch type {
         case .float32:

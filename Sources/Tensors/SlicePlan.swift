@@ -9,7 +9,7 @@ package struct PlanBuffer {
     package var height: Int
     /// Pixels across.
     package var width: Int
-    /// Whether it says which pixel of a pooling window was the largest.
+    /// A Boolean value indicating whether it holds the indices of the largest pixels of pooling windows.
     package var holdsIndices: Bool
 
     /// Makes a description.
@@ -27,7 +27,7 @@ package struct PlanPlace {
     package var buffer: Int
     /// The first of the channels.
     package var channel: Int
-    /// How many.
+    /// The number of channels.
     package var channels: Int
 
     /// Makes a place.
@@ -38,9 +38,9 @@ package struct PlanPlace {
     }
 }
 
-/// What is joined with others.
+/// A part of a concatenation.
 package struct PlanSource {
-    /// Where it is.
+    /// The value that holds it.
     package var place: PlanPlace
     /// The buffer of indices to unpool it by, or `nil` where it has the target's size.
     package var indices: Int?
@@ -54,7 +54,7 @@ package struct PlanSource {
 
 /// 2x2 maxima of a step's target.
 package struct PlanPooling {
-    /// Where they go.
+    /// The value that receives them.
     package var target: PlanPlace
     /// The buffer for where they were, or `nil`.
     package var indices: Int?
@@ -94,7 +94,7 @@ package struct PlanWeights {
     }
 }
 
-/// How cSE and sSE are joined.
+/// The combination of cSE and sSE.
 package enum PlanCombination: Int {
     /// Their sum.
     case addition
@@ -135,7 +135,7 @@ package enum PlanStep {
     case classify(source: PlanPlace, PlanWeights)
 }
 
-/// Which compilation of the plans' own loops is used.
+/// The instruction set that the plans' own kernels were compiled for.
 package enum PlanKernels: CaseIterable {
     /// The best that this processor can run.
     case best
@@ -148,7 +148,7 @@ package enum PlanKernels: CaseIterable {
     /// AVX-512 as above, and its sums of products of integers.
     case avx512vnni
 
-    /// Whether this processor can run it, and `SLICESEG_KERNELS` lets it.
+    /// A Boolean value indicating whether this processor can run it and `SLICESEG_KERNELS` allows it.
     package var isAvailable: Bool {
         get throws(TensorError) { unsafe try Engine.plans().table.pointee.has_kernels(code) }
     }
@@ -284,13 +284,13 @@ package enum PlanConvolutions {
         unsafe String(cString: plans.table.pointee.plan_kernels(plan))
     }
 
-    /// How many convolutions run in 8-bit integers.
+    /// The number of convolutions in 8-bit integers.
     package var integerCount: Int { Int(unsafe plans.table.pointee.plan_integer_count(plan)) }
 
-    /// How many convolutions run on packed weights.
+    /// The number of convolutions on packed weights.
     package var packedCount: Int { Int(unsafe plans.table.pointee.plan_packed_count(plan)) }
 
-    /// How many convolutions run by Winograd's algorithm.
+    /// The number of convolutions by Winograd's algorithm.
     package var winogradCount: Int { Int(unsafe plans.table.pointee.plan_winograd_count(plan)) }
 
     /// Scratch memory of each thread.
@@ -304,7 +304,7 @@ extension Engine {
         unsafe String(cString: try plans().table.pointee.convolution_capability())
     }
 
-    /// Whether this processor multiplies bfloat16 in hardware.
+    /// A Boolean value indicating whether this processor multiplies bfloat16 in hardware.
     public static func hasBfloat16() throws(TensorError) -> Bool {
         unsafe try plans().table.pointee.has_bfloat16()
     }

@@ -152,9 +152,9 @@ extension Tensor {
     }
 }
 
-/// What training does in fewer passes over memory; see `Sources/CTorch/library/training`.
+/// Fused operators of training, which pass over memory fewer times; see `Sources/CTorch/library/training`.
 extension Tensor {
-    /// Whether the joined operators take this image: float32 or bfloat16, on the processor.
+    /// A Boolean value indicating whether the fused operators accept this image: float32 or bfloat16, on the CPU.
     public var allowsJoinedOperators: Bool {
         device == .cpu && [.float32, .bfloat16].contains(elementType)
     }
@@ -193,7 +193,7 @@ extension Tensor {
     }
 }
 
-/// What losses over rows of logits `[P, K]` need.
+/// Operators for losses over rows of logits `[P, K]`.
 extension Tensor {
     /// Logarithms of the softmax over the last dimension.
     public func logSoftmax() throws(TensorError) -> Tensor {
@@ -238,7 +238,7 @@ extension Tensor {
         try dispatchOne("index_select", "", .tensor(self), .integer(0), .tensor(indices))
     }
 
-    /// How often each of `count` classes stands in this `int64` tensor.
+    /// Returns the number of occurrences of each of `count` classes in this `int64` tensor.
     public func classCounts(_ count: Int) throws(TensorError) -> Tensor {
         try dispatchOne("bincount", "", .tensor(self), .none, .integer(count))
     }
@@ -249,7 +249,7 @@ extension Tensor {
     }
 }
 
-/// What optimisers need, over whole lists of tensors at once.
+/// Operators for optimizers, over whole lists of tensors at once.
 extension Tensor {
     /// The Euclidean norm of all elements of a list of tensors together, as a scalar.
     public static func globalNorm(_ tensors: [Tensor]) throws(TensorError) -> Tensor {

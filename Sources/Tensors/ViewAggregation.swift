@@ -18,7 +18,7 @@ package struct SliceStrides {
 }
 
 extension Tensor {
-    /// Gives the pixels of slices, whose logits `[N, outputs, height, width]` these are, a vote.
+    /// Adds the scores of slices, whose logits `[N, outputs, height, width]` these are, to a volume.
     ///
     /// Each pixel's softmax times `weight` is added to its voxel's sums. One pass, on all threads;
     /// the result does not depend on how many there are. On the CPU.
@@ -33,18 +33,18 @@ extension Tensor {
     ///   - outputOfClass: For each class the output that stands for it.
     ///   - weight: The factor.
     /// - Throws: `TensorError` where slices leave the volume or an output does not exist.
-    package func addVotes(
+    package func addViewScores(
         to sums: Tensor?, likeliest: inout [UInt8], voxelCount: Int, strides: SliceStrides,
         firstSlice: Int, outputOfClass: [Int], weight: Double
     ) throws(TensorError) {
-        precondition(likeliest.isEmpty || likeliest.count == voxelCount, "votes of a volume")
+        precondition(likeliest.isEmpty || likeliest.count == voxelCount, "scores of a volume")
         let plans = try Engine.plans()
         let logits = try channelsLast()
         let shape = logits.shape
         let voxels = sums.map { $0.count / max(1, outputOfClass.count) } ?? voxelCount
         guard sums?.elementType ?? .float16 == .float16, voxels == voxelCount else {
             throw TensorError(
-                code: .invalidCall, operation: "votes",
+                code: .invalidCall, operation: "view aggregation",
                 message: "sums of shape \(sums?.shape ?? []) for \(voxelCount) voxels")
         }
         var places = CPlanSliceStrides(
@@ -68,7 +68,7 @@ extension Tensor {
         }
         guard let sums else {
             try add(to: nil)
-            try plans.check(status, "votes")
+            try plans.check(status, "view aggregation")
             return
         }
         var failure: TensorError?
@@ -80,7 +80,7 @@ extension Tensor {
             }
         }
         if let failure { throw failure }
-        try plans.check(status, "votes")
+        try plans.check(status, "view aggregation")
     }
 
     /// Logits `[N, outputs, height, width]` as single-precision numbers `[N, height, width, outputs]`, one
@@ -88,15 +88,15 @@ extension Tensor {
     private func channelsLast() throws(TensorError) -> Tensor {
         guard shape.count == 4, device == .cpu else {
             throw TensorError(
-                code: .invalidCall, operation: "votes",
+                code: .invalidCall, operation: "view aggregation",
                 message: "logits of shape \(shape) on \(device), not [N, K, H, W] on the processor")
         }
         return try permuted([0, 2, 3, 1]).converted(to: .float32).contiguous()
     }
 
-    /// The class with the most votes at each voxel, of equals the first, where these are a volume's
+    /// The class with the highest score at each voxel, the first of equals, where these are a volume's
     /// sums `[.., classes]` in half precision on the CPU.
-    package func elected() throws(TensorError) -> [UInt8] {
+    package func likeliestClasses() throws(TensorError) -> [UInt8] {
         let plans = try Engine.plans()
         let classCount = shape.last ?? 1
         let voxelCount = count / max(1, classCount)
@@ -112,7 +112,7 @@ extension Tensor {
                     sums, Int32(classCount), start, Int64(voxelCount))
             }
         }
-        try plans.check(status, "votes")
+        try plans.check(status, "view aggregation")
         return classes
     }
 
@@ -145,6 +145,6 @@ extension Tensor {
                     sums, given, size, Int32(dimension), classes, Int32(classes.count))
             }
         }
-        try plans.check(status, "votes")
+        try plans.check(status, "view aggregation")
     }
 }

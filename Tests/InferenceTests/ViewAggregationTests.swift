@@ -2,7 +2,7 @@ import Datasets
 import Tensors
 import Testing
 
-struct ViewVotesTests {
+struct ViewAggregationTests {
     /// Storage `[z, y, x]` of 5 x 7 x 19 voxels, cut along each axis.
     private static let cuts: [(strides: SliceStrides, slices: Int, height: Int, width: Int)] = [
         (SliceStrides(slice: 133, row: 19, column: 1), 5, 7, 19),
@@ -19,7 +19,7 @@ struct ViewVotesTests {
     }
 
     @Test(arguments: [2, 16, 28, 33])
-    func `votes are LibTorch's softmax, added where the voxels are`(outputs: Int) throws {
+    func `scores are LibTorch's softmax, added where the voxels are`(outputs: Int) throws {
         let voxelCount = 5 * 7 * 19
         // The second class's output also stands for one more.
         let outputOfClass = Array(0..<outputs) + [1]
@@ -53,7 +53,7 @@ struct ViewVotesTests {
             // In two batches, the first of one slice.
             for slices in [0..<1, 1..<cut.slices] {
                 try logits.narrowed(dimension: 0, start: slices.lowerBound, length: slices.count)
-                    .addVotes(
+                    .addViewScores(
                         to: sums, likeliest: &likeliest, voxelCount: voxelCount,
                         strides: cut.strides, firstSlice: slices.lowerBound,
                         outputOfClass: outputOfClass, weight: weight)
@@ -66,7 +66,7 @@ struct ViewVotesTests {
             abs(sum - exact) / (exact * 3 / 2048 + 1.5 / 16_777_216)
         }.max()
         #expect(try #require(worst) <= 1)
-        let elected = try sums.elected()
+        let elected = try sums.likeliestClasses()
         let likeliest: [UInt8] = try sums.converted(to: .float32).argmax(dimension: 3).elements()
         #expect(elected == likeliest)
     }
@@ -78,12 +78,12 @@ struct ViewVotesTests {
         let sums = try Tensor.zeros([2, 4, 4, 3], type: .float16)
         let strides = SliceStrides(slice: 16, row: 4, column: 1)
         #expect(throws: TensorError.self) {
-            try logits.addVotes(
+            try logits.addViewScores(
                 to: sums, likeliest: &likeliest, voxelCount: 32, strides: strides, firstSlice: 1,
                 outputOfClass: [0, 1, 2], weight: 1)
         }
         #expect(throws: TensorError.self) {
-            try logits.addVotes(
+            try logits.addViewScores(
                 to: sums, likeliest: &likeliest, voxelCount: 32, strides: strides, firstSlice: 0,
                 outputOfClass: [0, 1, 3], weight: 1)
         }

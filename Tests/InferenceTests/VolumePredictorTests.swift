@@ -200,7 +200,7 @@ struct VolumePredictorTests {
         #expect(Set(classes).count > 2)
     }
 
-    @Test func `an output that stands for left and right votes for both`() throws {
+    @Test func `an output of left and right counts for both`() throws {
         let volume = makeSmoothVolume(Self.size, seed: 3)
         let sides = [PlaneNetwork]([
             PlaneNetwork(

@@ -19,11 +19,11 @@ struct LedgerRun: Sendable, Codable {
     var scanCount: Int
     /// The places of a shard's scans among them.
     var positions: [Int]?
-    /// When and where it began.
+    /// The time and the machine of its start.
     var started = timestamp(Date())
     var host = ProcessInfo.processInfo.hostName
     var process = getpid()
-    /// When it came to its end, and after how long; `nil` where it did not.
+    /// The time of its end and its duration; `nil` if it did not end.
     var ended: String?
     var seconds: Double?
 }

@@ -27,7 +27,7 @@ public enum AnalysisLevel: String, Sendable, Hashable, CaseIterable {
 public struct ParticipantOutcome: Sendable, Hashable {
     /// The participant, `sub-01`.
     public var name: String
-    /// How many of its scans have labels.
+    /// The number of its scans that have labels.
     public var done: Int
     /// The codes of its failures.
     public var failures: [String]

@@ -4,7 +4,7 @@ import Inference
 public struct MemoryAllowance: Sendable, Codable, Hashable {
     /// The bytes.
     public var bytes = 1_500_000_000
-    /// Whether the model and the engine count, too; else it is what scans take beside them.
+    /// A Boolean value indicating whether the model and the engine count, too; otherwise it is the memory of scans beside them.
     public var includesModel = false
 
     /// Makes the default: 1.5 GB beside the model.

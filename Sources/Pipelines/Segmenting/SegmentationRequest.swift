@@ -79,7 +79,7 @@ public struct SegmentationRequest: Sendable, Codable, Hashable {
         return participantSuffix(selection.participants)
     }
 
-    /// Whether other processes may write other parts meanwhile, so that it writes no table of all.
+    /// A Boolean value indicating whether other processes may write other parts meanwhile; tables of all scans are then left out.
     var isPart: Bool { !partSuffix.isEmpty }
 
     /// Makes a request with the defaults.

@@ -38,7 +38,7 @@ public final class ProgressDisplay: Sendable {
         var finished = 0
         var skipped = 0
         var lastDrawing: Duration?
-        /// When the pace was told last.
+        /// The time of the last report of the pace.
         var lastPace = Duration.zero
         var isLineShown = false
     }
