@@ -163,7 +163,8 @@ public final class VolumePredictor {
             .selected(dimension: 3, indices: mirrored.classes)
         let mean = try (own + turned) * 0.5
         prediction.scores = mean
-        prediction.classes = try mean.converted(to: .float16, on: .cpu).contiguous().likeliestClasses()
+        prediction.classes = try mean.converted(to: .float16, on: .cpu).contiguous()
+            .likeliestClasses()
         return prediction
     }
 

@@ -127,9 +127,7 @@ struct FloatConvolutionTests {
                 groups: shape.groups, padding: shape.padding, slope: 0.5, height: height,
                 width: width)
             let found = try example.largestDifference(kernels, .float32)
-            // The transforms of Winograd's algorithm multiply the rounding of single precision.
-        let tolerance = example.isForWinograd ? 1e-5 : 2e-6
-        #expect(found.difference <= found.largest * tolerance)
+            #expect(found.difference <= found.largest * 2e-6)
         }
     }
 
