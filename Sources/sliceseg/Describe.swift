@@ -14,7 +14,8 @@ struct Describe: ParsableCommand {
             A network is unet, sdnet, densenet, quicknat or residual, or a published encoder: \
             resnet-50, -101, -152, resnext-50, inception, densenet-121, -169, -201, sknet-50, -101, \
             sknet-small, with the prefix se- for SENet blocks. With --classifier, the encoder is \
-            described as its paper's classifier.
+            described as its paper's classifier: of color images of 224x224 pixels and 1,000 \
+            classes, unless options say otherwise.
 
             EXAMPLES
               sliceseg describe brain-mri
@@ -32,17 +33,25 @@ struct Describe: ParsableCommand {
     var network: String?
     @Flag(help: "Describe the encoder as its paper's classifier.")
     var classifier = false
-    @Option(help: ArgumentHelp("Number of classes, including the background.", valueName: "n"))
-    var classes = 28
-    @Option(help: ArgumentHelp("Rows and columns of the image.", valueName: "size"))
-    var size = "256x256"
+    @Option(
+        help: ArgumentHelp(
+            "Number of classes, including the background (28; 1000 for a classifier).",
+            valueName: "n"))
+    var classes: Int?
+    @Option(
+        help: ArgumentHelp(
+            "Rows and columns of the image (256x256; 224x224 for a classifier).", valueName: "size")
+    )
+    var size: String?
     @Option(help: ArgumentHelp("Channels per block (64).", valueName: "n"))
     var channels: Int?
     @Option(help: ArgumentHelp("Kernel size (5).", valueName: "n"))
     var kernel: Int?
     @Option(help: ArgumentHelp("Number of pooling levels (4).", valueName: "n"))
     var depth: Int?
-    @Option(help: ArgumentHelp("Number of adjacent slices as input channels (1).", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "Number of adjacent slices as input channels (1; 3 for a classifier).", valueName: "n"))
     var contextSlices: Int?
     @Option(
         help: ArgumentHelp(
@@ -92,11 +101,11 @@ struct Describe: ParsableCommand {
             var choices = ArchitectureChoices(family: name)
             choices.isClassifier = classifier
             choices.usualRecalibration = "none"
-            choices.classes = classes
+            choices.classes = classes ?? (classifier ? 1000 : 28)
             choices.channels = channels
             choices.kernel = kernel
             choices.depth = depth
-            choices.contextSlices = contextSlices
+            choices.contextSlices = contextSlices ?? (classifier ? 3 : nil)
             choices.recalibration = recalibration
             choices.reductionRatio = reductionRatio
             choices.combination = combination
@@ -107,7 +116,7 @@ struct Describe: ParsableCommand {
             choices.pooling = pooling
             choices.dilation = dilation
             choices.groups = groups
-            let slices = try SliceSize(parsing: size)
+            let slices = try SliceSize(parsing: size ?? (classifier ? "224x224" : "256x256"))
             if let compare {
                 let kinds = compare.split(separator: ",").map(String.init)
                 let table = try compareRecalibrations(of: choices, kinds, slices: slices)

@@ -273,11 +273,7 @@ import Volumes
         name: String, expected: Int
     ) throws {
         let result = try run(
-            "sliceseg",
-            [
-                "describe", "--network", name, "--classifier", "--classes", "1000",
-                "--context-slices", "3", "--size", "224x224", "--json",
-            ])
+            "sliceseg", ["describe", "--network", name, "--classifier", "--json"])
         #expect(result.status == 0, "\(result.errors)")
         let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8))
         #expect((object as? [String: Any])?["parameters"] as? Int == expected)
