@@ -241,7 +241,7 @@ struct SegmentBrain: ParsableCommand {
         request.verifies = verify
         request.shard = try shard.map { try Shard(parsing: $0) }
         request.selection.participants = participantLabel
-        let filtered = try bidsFilterFile.map { try sessions(ofFilterFile: $0) } ?? []
+        let filtered = try bidsFilterFile.map { try sessionLabels(ofFilterFile: $0) } ?? []
         request.selection.sessions = sessionLabel + filtered
         request.selection.series = series
         request.selection.allowsGaps = allowGaps

@@ -80,7 +80,7 @@ private final class InferenceBenchmark {
     private let device: Device
     private let cores: Int
     /// `nil` where there is no LibTorch.
-    private let convolution: ReferenceConvolution?
+    private let convolution: ConvolutionRate?
     private let clock = ContinuousClock()
     private var notes: [String] = []
 
@@ -91,7 +91,7 @@ private final class InferenceBenchmark {
         self.subject = subject
         self.device = device
         self.cores = cores
-        convolution = try? ReferenceConvolution(slices: max(2, cores), device: device)
+        convolution = try? ConvolutionRate(slices: max(2, cores), device: device)
     }
 
     func report() throws -> BenchmarkReport {
@@ -148,7 +148,7 @@ private final class InferenceBenchmark {
             try peakMemory {
                 try Engine.setThreadCount(count)
                 let compute = self.computation(precision)
-                try finish(compute(images(threads: count)))
+                try waitUntilComputed(compute(images(threads: count)))
             }
         }
         let computation = self.computation(precision)
@@ -176,7 +176,7 @@ private final class InferenceBenchmark {
     private func rate(of contender: BenchmarkVariant) throws -> Double {
         try Engine.setThreadCount(contender.threads)
         let started = clock.now
-        try finish(contender.computation(contender.images))
+        try waitUntilComputed(contender.computation(contender.images))
         return Double(contender.images.shape[0]) / ((clock.now - started) / .seconds(1))
     }
 
@@ -225,45 +225,4 @@ private func noise(_ shape: [Int]) throws -> Tensor {
         return Float(state >> 40) / Float(1 << 22) - 2
     }
     return try Tensor(numbers, shape: shape)
-}
-
-/// LibTorch's own convolution of 64 channels to 64 by 5x5 kernels on slices of 256x256 in bf16: by
-/// its rate machines can be compared.
-struct ReferenceConvolution {
-    private let images: Tensor
-    private let weight: Tensor
-    private let operations: Double
-
-    /// Makes the slices and the weights.
-    init(slices: Int, device: Device) throws {
-        images = try Tensor.randomNormal([slices, 64, 256, 256], device: device)
-            .converted(to: .bfloat16).contiguous(.channelsLast)
-        weight = try Tensor.randomNormal([64, 64, 5, 5], device: device)
-            .converted(to: .bfloat16).contiguous(.channelsLast)
-        operations = 2.0 * 64 * 64 * 25 * 256 * 256 * Double(slices)
-    }
-
-    /// Convolves on the engine's threads: 10¹² operations a second.
-    ///
-    /// The second of two convolutions counts, whose result lies in memory that is there already.
-    func rate() throws -> Double {
-        let clock = ContinuousClock()
-        let started = try withoutGradients {
-            try finish(images.convolved(weight: weight, bias: nil, padding: 2))
-            let started = clock.now
-            try finish(images.convolved(weight: weight, bias: nil, padding: 2))
-            return started
-        }
-        return operations / ((clock.now - started) / .seconds(1)) / 1e12
-    }
-}
-
-/// Waits until a result is there, which on a GPU comes later than the call returns.
-func finish(_ result: Tensor) throws {
-    guard result.device != .cpu else { return }
-    var corner = result
-    for dimension in result.shape.indices {
-        corner = try corner.narrowed(dimension: dimension, start: 0, length: 1)
-    }
-    _ = try corner.item()
 }

@@ -45,7 +45,7 @@ public func benchmarkInference(
         while let count = nextCount() {
             for _ in 0..<count {
                 let start = clock.now
-                try finish(computation(images))
+                try waitUntilComputed(computation(images))
                 report("\((clock.now - start) / .seconds(1))")
             }
         }

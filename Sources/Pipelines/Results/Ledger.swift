@@ -51,7 +51,7 @@ final class Ledger: ResultStore {
             // A process that was killed while it made the file has left it empty.
             isEmpty = try database.read { try Self.checkVersion($0, path: path) == 0 }
         } catch let error as DatabaseError {
-            throw unreadable(error, path)
+            throw ledgerError(error, path)
         }
     }
 
@@ -94,7 +94,7 @@ final class Ledger: ResultStore {
             self.database = database
         } catch let error as DatabaseError {
             if isNew { for ending in ["", "-journal"] { _ = unlink(path + ending) } }
-            throw isFull(error) ? writeError(error, path) : unreadable(error, path)
+            throw isFull(error) ? writeError(error, path) : ledgerError(error, path)
         }
     }
 
@@ -467,7 +467,7 @@ final class Ledger: ResultStore {
         do {
             return try database.read(body)
         } catch let error as DatabaseError {
-            throw unreadable(error, path)
+            throw ledgerError(error, path)
         }
     }
 

@@ -22,7 +22,7 @@ func writeError(_ error: DatabaseError, _ path: String) -> FileWriteError {
 }
 
 /// The error of a ledger that cannot be read.
-func unreadable(_ error: DatabaseError, _ path: String) -> OutputError {
+func ledgerError(_ error: DatabaseError, _ path: String) -> OutputError {
     OutputError(
         code: .unreadableLedger, path: path,
         description: "the ledger '\(path)' cannot be read: "

@@ -23,53 +23,12 @@ public enum AnalysisLevel: String, Sendable, Hashable, CaseIterable {
     }
 }
 
-/// The outcome of a participant.
-public struct ParticipantOutcome: Sendable, Hashable {
-    /// The participant, `sub-01`.
-    public var name: String
-    /// The number of its scans that have labels.
-    public var done: Int
-    /// The codes of its failures.
-    public var failures: [String]
-
-    /// The line that a run ends with: stable, for programs that read logs.
-    public var line: String {
-        let count = done + failures.count
-        let scans = "\(count) \(count == 1 ? "scan" : "scans")"
-        if failures.isEmpty { return "\(name): success, \(scans)" }
-        return "\(name): failure, \(failures.count) of \(scans) ("
-            + Set(failures).sorted().joined(separator: ", ") + ")"
-    }
-
-    /// The outcomes of the participants of some scans, in the order of the scans.
-    static func all(
-        of outcomes: [(scan: ScanFile, outcome: ScanOutcome)]
-    ) -> [ParticipantOutcome] {
-        var result: [ParticipantOutcome] = []
-        var positions: [String: Int] = [:]
-        for (scan, outcome) in outcomes {
-            let name = scan.outputName.split(separator: "/").first.map(String.init) ?? ""
-            let position = positions[name] ?? result.count
-            if position == result.count {
-                positions[name] = position
-                result.append(ParticipantOutcome(name: name, done: 0, failures: []))
-            }
-            if case .failed(let reason) = outcome {
-                result[position].failures.append(reason.code)
-            } else {
-                result[position].done += 1
-            }
-        }
-        return result
-    }
-}
-
 /// Reads the sessions that a BIDS filter file asks for, as BABS hands one to each job.
 ///
 /// - Parameter path: A file of JSON, such as `{"t1w": {"session": "01"}}`.
 /// - Returns: The sessions' labels; empty where it names none.
 /// - Throws: ``UsageError`` where it cannot be read.
-public func sessions(ofFilterFile path: String) throws(UsageError) -> [String] {
+public func sessionLabels(ofFilterFile path: String) throws(UsageError) -> [String] {
     guard let data = FileManager.default.contents(atPath: path),
         let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any]
     else {
@@ -197,17 +156,6 @@ private func scanName(ofDerivative name: String) -> String {
 func participantLedgers(in output: String) -> [String] {
     ((try? FileManager.default.contentsOfDirectory(atPath: output)) ?? [])
         .filter { $0.hasPrefix("ledger_sub-") && $0.hasSuffix(".sqlite") }.sorted()
-}
-
-/// The ending of the names of ledger and locks of a run over some participants: `_sub-01_sub-02`.
-///
-/// - Parameter labels: Their labels, with or without `sub-`.
-/// - Returns: The ending.
-func participantSuffix(_ labels: [String]) -> String {
-    let names = Set(labels.map { $0.hasPrefix("sub-") ? $0 : "sub-" + $0 }).sorted()
-    if names.count <= 3 { return "_" + names.joined(separator: "_") }
-    return "_\(names[0])_and_\(names.count - 1)_"
-        + sha256(Data(names.joined(separator: " ").utf8)).prefix(8)
 }
 
 /// Has temporary files written to a folder from now on.

@@ -1,3 +1,5 @@
+import Files
+import Foundation
 public import Inference
 public import Preprocessing
 public import Volumes
@@ -94,4 +96,15 @@ public struct SegmentationRequest: Sendable, Codable, Hashable {
         inputs = Array(paths.dropLast())
         self.output = output
     }
+}
+
+/// The ending of the names of ledger and locks of a run over some participants: `_sub-01_sub-02`.
+///
+/// - Parameter labels: Their labels, with or without `sub-`.
+/// - Returns: The ending.
+func participantSuffix(_ labels: [String]) -> String {
+    let names = Set(labels.map { $0.hasPrefix("sub-") ? $0 : "sub-" + $0 }).sorted()
+    if names.count <= 3 { return "_" + names.joined(separator: "_") }
+    return "_\(names[0])_and_\(names.count - 1)_"
+        + sha256(Data(names.joined(separator: " ").utf8)).prefix(8)
 }
