@@ -19,8 +19,8 @@ private struct FreeConvolution: CustomTestStringConvertible, Sendable {
 
     /// A Boolean value indicating whether Winograd's algorithm may compute it.
     var isForWinograd: Bool {
-        [3, 5].contains(kernel) && stride == 1 && dilation == 1 && groups == 1 && channels >= 16
-            && outputs.isMultiple(of: 16)
+        [3, 5, 7].contains(kernel) && stride == 1 && dilation == 1 && groups == 1
+            && channels >= 16 && 2 * ((outputs + 15) / 16 * 16) <= 3 * outputs
     }
 
     func resultSize(_ size: Int) -> Int {
@@ -97,6 +97,8 @@ struct FloatConvolutionTests {
         FreeConvolution(channels: 256, outputs: 17, kernel: 1),
         FreeConvolution(channels: 16, outputs: 16, kernel: 9, height: 5, width: 4),
         FreeConvolution(channels: 20, outputs: 112, kernel: 3, stride: 1, height: 4, width: 3),
+        FreeConvolution(channels: 24, outputs: 24, kernel: 3, slope: 0, height: 15, width: 17),
+        FreeConvolution(channels: 16, outputs: 45, kernel: 5, slope: 0.25, height: 14, width: 15),
         FreeConvolution(channels: 8, outputs: 32, kernel: 3, dilation: 2, height: 16, width: 15),
         FreeConvolution(channels: 32, outputs: 32, kernel: 3, groups: 4),
         FreeConvolution(channels: 12, outputs: 24, kernel: 5, dilation: 3, groups: 3),

@@ -319,7 +319,7 @@ private:
         const CPlanBuffer &size = buffers[step.description.sources[0].buffer].size;
         winograd->convolve[is_bfloat16](
             &*step.winograd, source, size.channels, size.height, size.width, first, last,
-            data(work, step.description.target.buffer), step.winograd->out_channels,
+            data(work, step.description.target.buffer), step.winograd->stored_channels,
             numbers(work));
     }
 

@@ -331,20 +331,30 @@ bool PlanLayout::packed_for_winograd(PlanStep &step) const {
     const int in = buffers[description.sources[0].buffer].size.channels;
     const int out = buffers[description.target.buffer].size.channels;
     const int kernel = description.kernel;
-    if (winograd == nullptr || !winograd_serves(kernel) || in < 16 || out % 16 != 0) return false;
+    const int all = (out + 15) / 16 * 16;
+    // Beyond that much padding, sums are faster.
+    if (winograd == nullptr || !winograd_serves(kernel) || in < 16 || 2 * all > 3 * out) return false;
+    const int64_t size = static_cast<int64_t>(in) * kernel * kernel;
+    std::vector<float> padded;
+    if (all > out) {
+        padded.assign(description.weight, description.weight + out * size);
+        padded.resize(all * size);
+    }
+    const float *const weights = all > out ? padded.data() : description.weight;
     step.winograd_weights =
-        aligned_block<float>(static_cast<int64_t>(winograd_elements(kernel)) * in * out);
-    in_parallel(0, out / 16, 1, [&](int64_t begin, int64_t end) {
+        aligned_block<float>(static_cast<int64_t>(winograd_elements(kernel)) * in * all);
+    in_parallel(0, all / 16, 1, [&](int64_t begin, int64_t end) {
         winograd->pack(
-            description.weight, kernel, in, out, static_cast<int>(begin) * 16,
-            static_cast<int>(end) * 16, step.winograd_weights.get());
+            weights, kernel, in, all, static_cast<int>(begin) * 16, static_cast<int>(end) * 16,
+            step.winograd_weights.get());
     });
     step.biases = floats_of(description.bias, out);
-    step.biases.resize(out);
+    step.biases.resize(all);
     step.winograd = WinogradLayer{
         .kernel = kernel,
         .in_channels = in,
-        .out_channels = out,
+        .out_channels = all,
+        .stored_channels = out,
         .weights = step.winograd_weights.get(),
         .bias = step.biases.data(),
         .slope = static_cast<float>(description.slope)};

@@ -405,13 +405,22 @@ void transform_output_tile(
         for (int x = 0; x < output_tile; x++) columns[x][y] = values[x];
     }
     const Vector bias = load(layer.bias + c);
+    const int count = smaller(lanes, layer.stored_channels - c);
     for (int x = 0; x < width; x++) {
         Vector values[output_tile];
         T::output_transform(columns[is_uniform ? 0 : x], values);
         for (int y = 0; y < height; y++) {
             const Vector value = values[is_uniform ? 0 : y] + bias;
             const Vector lower = value * layer.slope;
-            store(value < 0 ? lower : value, target + y * row_stride + x * pixel_stride + c);
+            const Vector result = value < 0 ? lower : value;
+            Element *const place = target + y * row_stride + x * pixel_stride + c;
+            if (count == lanes) {
+                store(result, place);
+            } else {
+                Element some[lanes];
+                store(result, some);
+                memcpy(place, some, sizeof(Element) * count);
+            }
         }
     }
 }
@@ -521,7 +530,7 @@ private:
                 products + static_cast<long>(p) * out, tile_products);
         }
         // Tile by tile, the factors of a vector's weights stay near.
-        for (int c = 0; c < out; c += lanes) {
+        for (int c = 0; c < layer.stored_channels; c += lanes) {
             for (int t = 0; t < pending; t++) {
                 transform_output_tile<kernel>(
                     layer, c, products + t * tile_products, weight_factors,
@@ -546,7 +555,7 @@ private:
             for (int x = 0; x < columns_of(place); x++) {
                 memcpy(
                     pixel(place) + (static_cast<long>(y) * width + x) * target_stride, cached,
-                    sizeof(Element) * layer.out_channels);
+                    sizeof(Element) * layer.stored_channels);
             }
         }
     }

@@ -29,6 +29,7 @@ static constexpr int winograd_output_tile(int64_t kernel) {
 typedef struct {
     int kernel;  // 3, 5 or 7
     int in_channels, out_channels;  // the latter a multiple of 16
+    int stored_channels;  // of the output channels those that are written; the others are padding
     const float *weights;  // as `pack` left them
     const float *bias;  // of the output channels
     float slope;        // factor of negative results: 1 for none, 0 for a rectifier

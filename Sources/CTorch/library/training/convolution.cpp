@@ -45,6 +45,7 @@ Tensor convolved_by_winograd(
         .kernel = kernel,
         .in_channels = static_cast<int>(in),
         .out_channels = static_cast<int>(out),
+        .stored_channels = static_cast<int>(out),
         .weights = packed.const_data_ptr<float>(),
         .bias = bias.const_data_ptr<float>(),
         .slope = 1};
