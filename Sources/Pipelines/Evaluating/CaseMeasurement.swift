@@ -44,7 +44,9 @@ extension Evaluation {
     /// Tells of structures that one of two maps lacks; cases without a prediction lack all.
     var presenceNotes: [String] {
         let failed = Set(cases.filter { $0.failure != nil }.map(\.name))
-        let mismatches = presenceMismatches.filter { !failed.contains($0.name) }
+        let mismatches = presenceMismatches.filter {
+            !failed.contains($0.name) && !structuresInNoReference.contains($0.structure)
+        }
         let notes = [
             (StructurePresence.missing, "in the reference but not in the prediction"),
             (.spurious, "in the prediction but not in the reference"),
@@ -58,7 +60,7 @@ extension Evaluation {
                 + "in \(cases) \(cases == 1 ? "case" : "cases"): " + shown.joined(separator: ", ")
                 + (found.count > 5 ? ", ... (see presence in metrics_wide.csv)" : "")
         }
-        return notes + [numberingNote].compactMap(\.self)
+        return notes + [noteOnStructuresInNoReference, numberingNote].compactMap(\.self)
     }
 
     /// A remark where no case has a structure in both maps, and yet both hold several.

@@ -31,23 +31,25 @@ extension Evaluation {
         title: String, summary: String = "", flags: [String: [String]] = [:],
         provenance: [ReportFact] = []
     ) -> Report {
+        let excluded = Set(structuresInNoReference.map(\.index))
         let measured = cases.map { evaluated -> ReportCase in
             var values: [ReportMetric: [UInt16: Double]] = [:]
             var penalties: [ReportMetric: Set<UInt16>] = [:]
             for (shown, metric) in Self.reported {
-                for structure in evaluated.structures {
+                for structure in evaluated.structures where !excluded.contains(structure.label) {
                     values[shown, default: [:]][structure.label] = structure[metric]
                     if metric.isDistance, structure.hasPenaltyDistances {
                         penalties[shown, default: []].insert(structure.label)
                     }
                 }
             }
-            for structure in evaluated.structures {
+            for structure in evaluated.structures where !excluded.contains(structure.label) {
                 values[Self.volumeError, default: [:]][structure.label] =
                     structure.relativeVolumeDifference.map { abs($0) * 100 }
             }
             // Without a prediction all are missing, as the failure says.
-            let oneSided = evaluated.failure != nil ? [] : evaluated.oneSidedFlags(in: table)
+            let oneSided =
+                evaluated.failure != nil ? [] : evaluated.oneSidedFlags(in: table, except: excluded)
             let known = evaluated.failure != nil ? [] : evaluated.oneSidedNames(in: table)
             var reported = ReportCase(
                 name: evaluated.name, values: values, failure: evaluated.failure,
@@ -75,6 +77,7 @@ extension Evaluation {
                     value: "\(options.toleranceMillimeters) mm"),
             ] + provenance, groups: groups)
         report.notes = notes
+        report.structuresInNoReference = excluded
         return report
     }
 }
@@ -84,9 +87,9 @@ extension EvaluatedCase {
     private static let namedOneByOne = 3
 
     /// The structures that only one map holds: a few by name, more in one remark.
-    fileprivate func oneSidedFlags(in table: LabelTable) -> [String] {
+    fileprivate func oneSidedFlags(in table: LabelTable, except excluded: Set<UInt16>) -> [String] {
         [StructurePresence.missing, .spurious].flatMap { presence -> [String] in
-            let names = self.names(presence, in: table)
+            let names = self.names(presence, in: table, except: excluded)
             let isMissing = presence == .missing
             guard names.count > Self.namedOneByOne else {
                 return names.map { $0 + (isMissing ? " is missing" : " is not in the reference") }
@@ -99,13 +102,15 @@ extension EvaluatedCase {
         }
     }
 
-    /// The sentences about single structures that ``oneSidedFlags(in:)`` may have drawn together.
+    /// The sentences about single structures that ``oneSidedFlags(in:except:)`` may have drawn together.
     fileprivate func oneSidedNames(in table: LabelTable) -> Set<String> {
         Set(names(.missing, in: table).map { $0 + " is missing" })
     }
 
-    private func names(_ presence: StructurePresence, in table: LabelTable) -> [String] {
-        structures.filter { $0.presence == presence }.map {
+    private func names(
+        _ presence: StructurePresence, in table: LabelTable, except excluded: Set<UInt16> = []
+    ) -> [String] {
+        structures.filter { $0.presence == presence && !excluded.contains($0.label) }.map {
             table[$0.label]?.name ?? String($0.label)
         }
     }

@@ -115,6 +115,8 @@ public struct Report: Sendable, Hashable {
     public var groups: CaseGroups?
     /// Remarks on the whole report, a sentence each.
     public var notes: [String] = []
+    /// The structures, by label, that no reference holds; they are in no figure.
+    public var structuresInNoReference: Set<UInt16> = []
     /// The comparison with another run, or `nil` without one.
     public var comparison: EvaluationComparison?
     /// The name of that run.

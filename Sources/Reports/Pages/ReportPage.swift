@@ -103,13 +103,14 @@ extension Report {
         if unmeasured > 0 { notes.append("\(unmeasured) not measured") }
         if failures > 0 { notes.append("\(failures) failed") }
         if flagged > 0 { notes.append("\(flagged) flagged") }
+        let shown = table.structures.filter { !structuresInNoReference.contains($0.index) }
         let undefined = metrics.first.map { metric in
             cases.filter { !$0.isUnmeasured }.reduce(0) { sum, reported in
                 sum
-                    + table.structures.count { reported.value(of: metric, structure: $0) == nil }
+                    + shown.count { reported.value(of: metric, structure: $0) == nil }
             }
         }
-        let structures = table.structures.count
+        let structures = shown.count
         let countOfStructures = "\(structures) structure\(structures == 1 ? "" : "s")"
         func countTile(_ name: String, _ count: Int, _ note: String) -> HTML {
             tile(name: name, figure: String(count), unit: "", note: note)

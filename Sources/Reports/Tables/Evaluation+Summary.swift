@@ -10,7 +10,8 @@ extension Evaluation {
     /// `state` and perhaps a `failure` and `penalty_distances`; `cases` lists every case that was
     /// asked for with its state, `unmeasured` those in no figure, and `case_counts` counts them;
     /// `mean_of_cases` is the mean that the terminal and the page show, over cases of each case's
-    /// mean over its structures, with the number `n` of cases; `structures` names the labels,
+    /// mean over its structures, with the number `n` of cases, and leaves out the structures of
+    /// `structures_in_no_reference`, whose Dice is 0 in nnU-Net's means; `structures` names the labels,
     /// `convention` and `tolerance_mm` the definitions, `notes` has what a reader should know, and
     /// `groups` the means of each group where cases are grouped.
     ///
@@ -103,6 +104,8 @@ extension Evaluation {
                         ("requested", .integer(requestedCount)),
                         ("in_figures", .integer(cases.count)),
                     ] + stateCounts.map { ($0.state.rawValue, .integer($0.count)) })),
+            "structures_in_no_reference": .array(
+                structuresInNoReference.map { .integer(Int($0.index)) }),
             "notes": .array(notes.map(JSONValue.string)),
             "structures": .object(
                 Dictionary(

@@ -16,8 +16,10 @@ extension Evaluation {
                     of: distance.values(of: structure.index).compactMap(\.self)),
                 surfaceDice: mean(of: surface.values(of: structure.index).compactMap(\.self)))
         }
+        let excluded = Set(structuresInNoReference.map(\.index))
         var penalties = 0
         for (position, structure) in table.structures.indices.enumerated() {
+            guard !excluded.contains(table.structures[structure].index) else { continue }
             let count = cases.count { $0.structures[structure].hasPenaltyDistances }
             rows[position].hasPenaltyDistances = count > 0
             penalties += count
@@ -28,7 +30,8 @@ extension Evaluation {
             surfaceDice: surface.overallSummary().mean)
         overall.hasPenaltyDistances = penalties > 0
         var notes = [
-            "The last row is the mean over cases of each case's mean over its structures.",
+            "The last row is the mean over cases of each case's mean over its structures, "
+                + "\(structureCountOfMeans) in all.",
             "Convention \(options.convention.rawValue); NSD at \(options.toleranceMillimeters) mm, "
                 + "HD95 in mm.",
         ]
@@ -46,8 +49,9 @@ extension Evaluation {
     /// unit, convention, tolerance_mm, note.
     ///
     /// An undefined value is `n/a`. The note is `penalty` where a distance is the image's diagonal
-    /// because only one of the two maps holds the structure. After a case's structures come its mean foreground Dice and its
-    /// generalised Dice, whose index is `n/a`.
+    /// because only one of the two maps holds the structure. After a case's structures come its
+    /// mean foreground Dice and its generalised Dice, whose index is `n/a`, without structures that
+    /// are in no reference.
     public var metricsTable: TSVTable {
         var result = TSVTable(columns: [
             "case", "index", "name", "metric", "value", "unit", "convention", "tolerance_mm",
@@ -56,6 +60,7 @@ extension Evaluation {
         let definitions: [TSVField] = [
             .text(options.convention.rawValue), .number(options.toleranceMillimeters),
         ]
+        let excluded = Set(structuresInNoReference.map(\.index))
         for evaluated in cases {
             for (structure, metrics) in zip(table.structures, evaluated.structures) {
                 for metric in StructureMetric.all {
@@ -68,7 +73,9 @@ extension Evaluation {
                         ] + definitions + [isPenalty ? .text("penalty") : .missing])
                 }
             }
-            let whole = CaseMetrics(structures: evaluated.structures, options: options)
+            let whole = CaseMetrics(
+                structures: evaluated.structures.filter { !excluded.contains($0.label) },
+                options: options)
             for (name, value) in [
                 ("mean_foreground_dice", whole.meanForegroundDice),
                 ("generalised_dice", whole.generalisedDice),
@@ -121,7 +128,7 @@ extension Evaluation {
     /// `penalties` counts the values that are the image's diagonal in place of a distance.
     ///
     /// `undefined` counts the cases left out, such as those in which neither map holds the
-    /// structure. Intervals hold the mean with 95 % probability: `boot` by the bootstrap, `t` by
+    /// structure, and all cases where no reference holds it. Intervals hold the mean with 95 % probability: `boot` by the bootstrap, `t` by
     /// Student's distribution.
     public var statisticsTable: TSVTable {
         var result = TSVTable(columns: [
@@ -129,6 +136,7 @@ extension Evaluation {
             "lower_quartile", "upper_quartile", "minimum", "maximum", "boot_lower", "boot_upper",
             "t_lower", "t_upper", "worst_case", "penalties",
         ])
+        let excluded = Set(structuresInNoReference.map(\.index))
         let caseOfName = Dictionary(
             cases.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         func append(_ values: MetricTable, of metric: StructureMetric, group: TSVField) {
@@ -142,7 +150,7 @@ extension Evaluation {
                 let penalties = members.reduce(0) { sum, member in
                     sum
                         + member.structures.count {
-                            $0.hasPenaltyDistances
+                            $0.hasPenaltyDistances && !excluded.contains($0.label)
                                 && (structure == nil || $0.label == structure?.index)
                         }
                 }

@@ -92,6 +92,10 @@ public struct Evaluation: Sendable, Hashable {
     public let cases: [EvaluatedCase]
     /// The structures, in the order of the tables.
     public let table: LabelTable
+    /// The structures that predictions hold and no reference does, in the order of the tables.
+    ///
+    /// The references know nothing of them, so that they are in no mean.
+    public let structuresInNoReference: [Structure]
     /// The convention that was followed, and the tolerance of the surface Dice.
     public let options: MetricOptions
     /// Cases that were asked for and are in no figure.
@@ -116,7 +120,7 @@ public struct Evaluation: Sendable, Hashable {
         unmeasured: [UnmeasuredCase] = [], notes: [String] = []
     ) {
         let indices = table.structures.map(\.index)
-        self.cases = cases.map { evaluated in
+        let filled = cases.map { evaluated in
             let measured = Dictionary(
                 evaluated.structures.map { ($0.label, $0) }, uniquingKeysWith: { first, _ in first }
             )
@@ -127,7 +131,13 @@ public struct Evaluation: Sendable, Hashable {
             evaluated.structures = indices.compactMap { measured[$0] }
             return evaluated
         }
+        self.cases = filled
         self.table = table
+        structuresInNoReference = table.structures.enumerated().compactMap { position, structure in
+            let presences = filled.map { $0.structures[position].presence }
+            return presences.contains(.spurious)
+                && presences.allSatisfy { $0 == .spurious || $0 == .inNeither } ? structure : nil
+        }
         self.options = options
         self.unmeasured = unmeasured
         self.notes = notes
@@ -171,7 +181,24 @@ public struct Evaluation: Sendable, Hashable {
         }
     }
 
-    /// One metric of all cases.
+    /// A remark that names the structures in no reference; `nil` where there are none.
+    public var noteOnStructuresInNoReference: String? {
+        let names = structuresInNoReference.map(\.name)
+        guard !names.isEmpty else { return nil }
+        return "\(names.count) \(names.count == 1 ? "structure is" : "structures are") in no "
+            + "reference and not in the mean: " + names.prefix(8).joined(separator: ", ")
+            + (names.count > 8 ? " and \(names.count - 8) more" : "")
+    }
+
+    /// The number of structures that the means are over: those that some case has a Dice of.
+    public var structureCountOfMeans: Int {
+        let dice = values(of: .dice)
+        return dice.labels.indices.count { column in
+            dice.cases.contains { $0.values[column] != nil }
+        }
+    }
+
+    /// One metric of all cases; undefined for ``structuresInNoReference``.
     ///
     /// - Parameters:
     ///   - metric: The metric.
@@ -180,11 +207,15 @@ public struct Evaluation: Sendable, Hashable {
     public func values(
         of metric: StructureMetric, namedBy name: (EvaluatedCase) -> String = { $0.name }
     ) -> MetricTable {
-        MetricTable(
+        let excluded = Set(structuresInNoReference.map(\.index))
+        return MetricTable(
             labels: table.structures.map(\.index),
             cases: cases.map { evaluated in
                 MetricTable.Case(
-                    name: name(evaluated), values: evaluated.structures.map { $0[metric] })
+                    name: name(evaluated),
+                    values: evaluated.structures.map {
+                        excluded.contains($0.label) ? nil : $0[metric]
+                    })
             })
     }
 
