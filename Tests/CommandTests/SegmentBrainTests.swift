@@ -42,7 +42,7 @@ import Volumes
             }
             let all = try rows(of: folder + "/out/volumes.tsv")
             #expect(all.map(\.first) == ["a", "second visit/a"])
-            #expect(all.first.map { Array($0.dropFirst()) } == volumes.map { $0[3] })
+            #expect(all.first.map { Array($0.dropFirst().dropLast(2)) } == volumes.map { $0[3] })
             #expect(try rows(of: folder + "/out/failures.tsv").isEmpty)
             let quality = try rows(of: folder + "/out/qc.tsv")
             #expect(Set(quality.map { $0[0] }) == ["a", "second visit/a"])

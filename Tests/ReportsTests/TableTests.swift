@@ -71,14 +71,14 @@ private let black = LabelColor(red: 0, green: 0, blue: 0)
                 volumes: [
                     StructureVolume(label: 4, voxelCount: 2, volumeCubicMillimeters: 2),
                     StructureVolume(label: 17, voxelCount: 1, volumeCubicMillimeters: 1.0625),
-                ]),
+                ], cut: [17, 4], warnings: ["one", "two"]),
             ScanVolumes(scan: "s2", volumes: []),
         ]
         #expect(
             TSVTable.volumes(ofScans: scans, table: try table()).text == """
-                scan\tLeft-Hippocampus\ta\\tb
-                s1\t1.062\t2.000
-                s2\tn/a\tn/a
+                scan\tLeft-Hippocampus\ta\\tb\tcut\twarnings
+                s1\t1.062\t2.000\tLeft-Hippocampus; a\\tb\tone; two
+                s2\tn/a\tn/a\tn/a\tn/a
 
                 """)
     }
@@ -90,7 +90,9 @@ private let black = LabelColor(red: 0, green: 0, blue: 0)
                 Structure(index: 2, name: "x", color: black),
                 Structure(index: 3, name: "y", color: black),
             ]))
-        #expect(TSVTable.volumes(ofScans: [], table: table).text == "scan\tx 1\tx 2\ty\n")
+        #expect(
+            TSVTable.volumes(ofScans: [], table: table).text == "scan\tx 1\tx 2\ty\tcut\twarnings\n"
+        )
     }
 
     @Test func `failures are named with their reason`() {

@@ -29,6 +29,9 @@ public struct ScanRecord: Sendable, Codable, Hashable {
     public var labels: String?
     /// Oddities of the scan or its labels.
     public var warnings: [String]?
+    /// What quality control found unusual, gravest first: in `run.json` among the scans of the run, in a
+    /// line of `--json` in the scan alone.
+    public var flags: [String]?
     /// The seconds that it took.
     public var seconds: Double?
     /// The seconds of each stage, where a profile was asked for.

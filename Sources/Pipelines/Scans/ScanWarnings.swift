@@ -4,11 +4,10 @@ extension LoadedVolume {
     /// Warnings about a scan's file, one clause each: its voxels and its header's geometry.
     var warnings: [String] {
         var warnings: [String] = []
-        if nanVoxelCount > 0 {
-            warnings.append("\(nanVoxelCount) voxels are not a number and counted as 0")
-        }
-        if infiniteVoxelCount > 0 {
-            warnings.append("\(infiniteVoxelCount) voxels are infinite and counted as 0")
+        for (count, fault) in [(nanVoxelCount, "not a number"), (infiniteVoxelCount, "infinite")]
+        where count > 0 {
+            warnings.append(
+                "\(count) \(count == 1 ? "voxel is" : "voxels are") \(fault) and counted as 0")
         }
         if header.affineSource == .assumed {
             warnings.append(

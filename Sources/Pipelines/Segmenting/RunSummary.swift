@@ -23,6 +23,15 @@ struct RunSummary {
         outcomes.map { record(of: $0.scan, $0.outcome) }
     }
 
+    /// The record of one scan with what is unusual about it alone, without the other scans.
+    func judgedRecord(of scan: ScanFile, _ outcome: ScanOutcome) -> ScanRecord {
+        var record = record(of: scan, outcome)
+        if let input = outcome.result?.quality {
+            record.add(qualityControl(of: [input], table: table, thresholds: thresholds))
+        }
+        return record
+    }
+
     /// The record of one scan.
     func record(of scan: ScanFile, _ outcome: ScanOutcome) -> ScanRecord {
         var record = ScanRecord(name: scan.outputName, scan: scan.path, status: outcome.status)
@@ -43,7 +52,13 @@ struct RunSummary {
     /// The volumes of each scan that has results.
     var volumes: [ScanVolumes] {
         outcomes.compactMap { scan, outcome in
-            outcome.result.map { ScanVolumes(scan: scan.outputName, volumes: $0.volumes) }
+            outcome.result.map { result in
+                ScanVolumes(
+                    scan: scan.outputName, volumes: result.volumes,
+                    cut: Set(
+                        result.quality.measurements.filter { $0.edgeVoxelCount > 0 }.map(\.label)),
+                    warnings: result.warnings)
+            }
         }
     }
 
@@ -104,6 +119,18 @@ struct RunFiles {
     let measurement: Measurement?
     let quality: [ScanQuality]
 
+    /// The record with the flags of quality control.
+    private var judgedRecord: RunRecord {
+        var record = record
+        let judged = Dictionary(
+            quality.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        for position in record.scans.indices {
+            guard let found = judged[record.scans[position].name] else { continue }
+            record.scans[position].add([found])
+        }
+        return record
+    }
+
     /// All failures: of scans, then of measuring them.
     var failures: [ScanFailure] { summary.failures + (measurement?.failures ?? []) }
 
@@ -124,7 +151,7 @@ struct RunFiles {
             if let evaluation = measurement?.evaluation {
                 try files.writeFolder(folder.path) { try evaluation.write(to: $0) }
             }
-            let text = try jsonText(record)
+            let text = try jsonText(judgedRecord)
             try files.write(path("run.json")) { try writeAtomically(text, to: $0) }
             let written = Set(files.files.map(\.path))
             folder.remove(Self.names.map(path).filter { !written.contains($0) })
@@ -148,5 +175,13 @@ struct RunFiles {
             folder.remove(stale.map { joined(pictures, $0) }.filter { !written.contains($0) })
         }
         rmdir(pictures)
+    }
+}
+
+extension ScanRecord {
+    /// Takes over the flags of the scan's judgement.
+    fileprivate mutating func add(_ judgements: [ScanQuality]) {
+        let reasons = judgements.flatMap { $0.flags.map(\.reason) }
+        flags = reasons.isEmpty ? nil : reasons
     }
 }

@@ -254,7 +254,8 @@ private final class Recorder: Sendable {
         case .earlier(let result):
             for warning in result.warnings { display.note("\(name): warning: \(warning)") }
             display.skip(name, reason: "done before")
-        case .edited:
+        case .edited(let result):
+            for warning in result.warnings { display.note("\(name): warning: \(warning)") }
             display.skip(
                 name, reason: "its label map was changed and is kept; --overwrite moves it aside")
         case .failed(let reason):
@@ -271,7 +272,9 @@ private final class Recorder: Sendable {
             return state.done
         }
         updateInterruptionMessage(done: done)
-        if plan.request.shows == .json { try display.record(summary.record(of: scan, outcome)) }
+        if plan.request.shows == .json {
+            try display.record(summary.judgedRecord(of: scan, outcome))
+        }
     }
 
     private func updateInterruptionMessage(done: Int) {

@@ -40,15 +40,12 @@ extension TSVTable {
                 let verdict =
                     scan.hasLikelyFailed
                     ? "likely-failed" : scan.flags.isEmpty ? "ordinary" : "flagged"
-                func joined(_ texts: [String]) -> TSVField {
-                    texts.isEmpty ? .missing : .text(texts.joined(separator: "; "))
-                }
                 return [
                     .text(scan.name), .fixed(scan.score, decimals: 3), .text(verdict),
                     .integer(scan.flags.count),
                     .integer(structures.count { $0.volumeCubicMillimeters == 0 }),
                 ] + measures.map { $0.map { .fixed($0, decimals: 3) } ?? .missing }
-                    + [joined(scan.flags.map(\.reason)), joined(warnings[scan.name] ?? [])]
+                    + [.list(scan.flags.map(\.reason)), .list(warnings[scan.name] ?? [])]
             })
     }
 }

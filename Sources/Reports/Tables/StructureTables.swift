@@ -7,11 +7,19 @@ public struct ScanVolumes: Sendable, Hashable {
     public var scan: String
     /// Its structures.
     public var volumes: [StructureVolume]
+    /// The labels of those that touch the edge of the field of view, so that their volumes are parts.
+    public var cut: Set<UInt16>
+    /// Oddities of the scan or its labels.
+    public var warnings: [String]
 
     /// Makes the volumes of a scan.
-    public init(scan: String, volumes: [StructureVolume]) {
+    public init(
+        scan: String, volumes: [StructureVolume], cut: Set<UInt16> = [], warnings: [String] = []
+    ) {
         self.scan = scan
         self.volumes = volumes
+        self.cut = cut
+        self.warnings = warnings
     }
 }
 
@@ -103,7 +111,8 @@ extension TSVTable {
     /// The volumes of a run in mm³ (`volumes.tsv`): a row per scan, a column per structure.
     ///
     /// Structures that a scan's list lacks are `n/a`. Where two structures have one name, their
-    /// columns carry the index too.
+    /// columns carry the index too. The last columns are `cut`, the structures that touch the edge of
+    /// the field of view, so that their volumes are parts, and `warnings`, what reading the scan told.
     ///
     /// - Parameters:
     ///   - scans: The scans, in the order of the rows.
@@ -116,7 +125,7 @@ extension TSVTable {
                 ? structure.name : "\(structure.name) \(structure.index)"
         }
         return TSVTable(
-            columns: ["scan"] + columns,
+            columns: ["scan"] + columns + ["cut", "warnings"],
             rows: scans.map { scan in
                 let measured = Dictionary(
                     scan.volumes.map { ($0.label, $0.volumeCubicMillimeters) },
@@ -125,6 +134,11 @@ extension TSVTable {
                     + table.structures.map { structure in
                         measured[structure.index].map { .fixed($0, decimals: 3) } ?? .missing
                     }
+                    + [
+                        .list(
+                            zip(table.structures, columns).filter { scan.cut.contains($0.0.index) }
+                                .map(\.1)), .list(scan.warnings),
+                    ]
             })
     }
 

@@ -25,6 +25,11 @@ public enum TSVField: Sendable, Hashable {
         case .missing: "n/a"
         }
     }
+
+    /// Some texts in one field, separated by `; `; `n/a` for none.
+    static func list(_ texts: [String]) -> TSVField {
+        texts.isEmpty ? .missing : .text(texts.joined(separator: "; "))
+    }
 }
 
 /// A table of tab-separated values with one line of column names, as BIDS has them.
