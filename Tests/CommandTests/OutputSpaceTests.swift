@@ -73,6 +73,19 @@ import Volumes
             let onModel = try readVolumeHeader(at: folder + "/out/a_space-conformed_dseg.nii.gz")
             let scores = try readVolumeHeader(
                 at: folder + "/out/a_space-conformed_probseg.nii.gz", volume: count - 1)
+            // In a folder of its own, too, both are there.
+            let both = try run(
+                "segment-brain",
+                [
+                    arguments[0], folder + "/both", "--probabilities", "--space", "conformed",
+                    "--model", folder + "/model",
+                ])
+            #expect(both.status == 0)
+            for name in ["a_probseg.nii.gz", "a_space-conformed_probseg.nii.gz"] {
+                #expect(
+                    try Data(contentsOf: URL(filePath: folder + "/both/" + name))
+                        == Data(contentsOf: URL(filePath: folder + "/out/" + name)))
+            }
             #expect(scan.grid == onModel.grid && scan.grid == scores.grid)
             #expect(scan.grid != header.grid)
             let wrong = try run("segment-brain", arguments + ["--space", "mni"])

@@ -114,7 +114,9 @@ struct CaseWriter: Sendable {
                 }
                 if let probabilities {
                     if options.probabilities == true {
-                        try write(probabilities, of: segmented, to: outputs, staged)
+                        for space in space.all {
+                            try write(probabilities, of: segmented, in: space, to: outputs, staged)
+                        }
                     }
                     if options.derivativesFor == .fmriprep {
                         try writeForFMRIPrep(segmented, probabilities, staged)
@@ -284,8 +286,8 @@ struct CaseWriter: Sendable {
     }
 
     private func write(
-        _ probabilities: ClassProbabilities, of segmented: SegmentedCase, to outputs: ScanOutputs,
-        _ staged: StagedFiles
+        _ probabilities: ClassProbabilities, of segmented: SegmentedCase, in space: OutputSpace,
+        to outputs: ScanOutputs, _ staged: StagedFiles
     ) throws {
         let count = probabilities.classCount
         let grid = space == .native ? segmented.labels.grid : segmented.conformed?.labels.grid

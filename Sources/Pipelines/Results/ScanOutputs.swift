@@ -66,7 +66,8 @@ struct ScanOutputs {
         let space = options.space ?? .native
         return (space == .conformed ? [conformedScan, conformedLabels] : [])
             + (options.probabilities == true
-                ? [probabilities(in: space), probabilitiesDescription(in: space)] : [])
+                ? space.all.flatMap { [probabilities(in: $0), probabilitiesDescription(in: $0)] }
+                : [])
             + (options.uncertaintySamples != nil ? [entropy, uncertainty] : [])
             + (options.derivativesFor == .fmriprep ? fmriprep?.all ?? [] : [])
     }
@@ -76,4 +77,9 @@ struct ScanOutputs {
 
     /// The files that are always written, but for the provenance.
     var always: [String] { [labels, table, volumes, statistics, picture] }
+}
+
+extension OutputSpace {
+    /// The spaces that are written where this one is asked for: the scan's own always.
+    var all: [OutputSpace] { self == .native ? [.native] : [.native, self] }
 }
