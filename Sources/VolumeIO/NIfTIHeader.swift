@@ -264,14 +264,20 @@ extension CNIfTIHeader {
     fileprivate var edgeLengths: SIMD3<Double> { SIMD3(pixdim.1, pixdim.2, pixdim.3) }
 
     /// Turns all lengths from the header's unit into millimetres.
+    ///
+    /// In single precision where the header is: a voxel of 0.001 m is one of 1 mm, and not of 1.00000005.
     fileprivate mutating func scaleLengths(by factor: Double) {
         guard factor != 1 else { return }
+        let isSingle = version == 1
+        func scaled(_ length: Double) -> Double {
+            isSingle ? Double(Float(length * factor)) : length * factor
+        }
         pixdim = (
-            pixdim.0, pixdim.1 * factor, pixdim.2 * factor, pixdim.3 * factor, pixdim.4, pixdim.5,
+            pixdim.0, scaled(pixdim.1), scaled(pixdim.2), scaled(pixdim.3), pixdim.4, pixdim.5,
             pixdim.6, pixdim.7
         )
-        offset = (offset.0 * factor, offset.1 * factor, offset.2 * factor)
-        let rows = sformElements.map { $0 * factor }
+        offset = (scaled(offset.0), scaled(offset.1), scaled(offset.2))
+        let rows = sformElements.map(scaled)
         srow = (
             rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], rows[7], rows[8],
             rows[9], rows[10], rows[11]
