@@ -1,7 +1,7 @@
 import Files
 import Foundation
 import Reports
-import SegmentationMetrics
+package import SegmentationMetrics
 
 /// The grouping of cases: a column of a participants table, and the cut points of its numbers.
 struct GroupChoice {
@@ -29,7 +29,7 @@ struct GroupChoice {
 /// A table of participants as BIDS has it: tab-separated, a row each, `n/a` for what is unknown.
 ///
 /// Source: <https://bids-specification.readthedocs.io/en/stable/modality-agnostic-files.html>.
-struct ParticipantsTable {
+package struct ParticipantsTable {
     private let path: String
     private let columns: [String]
     private let rows: [(id: String, fields: TSVReader.Row)]
@@ -37,7 +37,7 @@ struct ParticipantsTable {
     /// Reads a table.
     ///
     /// The participants stand in the column `participant_id`, or in the first one without it.
-    init(readingFrom path: String) throws(UsageError) {
+    package init(readingFrom path: String) throws(UsageError) {
         guard isRegularFile(path), let reader = TSVReader(contentsOfFile: path) else {
             throw UsageError(
                 "the participants table '\(path)' cannot be read; name a participants.tsv in UTF-8"
@@ -81,7 +81,7 @@ struct ParticipantsTable {
     ///     different values are cut at their quartiles where no cut points are given.
     /// - Returns: The groups, and notes on cases without one and on cut points.
     /// - Throws: ``UsageError`` where the table has no such column, or one that makes no groups.
-    func groups(
+    package func groups(
         of cases: [String], by choice: String
     ) throws(UsageError) -> (groups: CaseGroups, notes: [String]) {
         let choice = try check(choice)

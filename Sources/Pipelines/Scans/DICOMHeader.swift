@@ -39,6 +39,9 @@ package struct DICOMHeader: Sendable, Hashable {
         return normal.length > 0.5 ? normal / normal.length : nil
     }
 
+    /// The range of places in mm, a kilometer each way; none outside is that of a scan.
+    private static let positions = -1e6...1e6
+
     /// Makes a header that says nothing.
     package init() {}
 
@@ -65,7 +68,8 @@ package struct DICOMHeader: Sendable, Hashable {
 
     private mutating func take(_ element: DICOMElements.Element) {
         func text() -> String { element.text }
-        func number() -> Int? { Int(text()) }
+        // An integer string has 32 bits (PS3.5, section 6.2).
+        func number() -> Int? { Int32(text()).map(Int.init) }
         func numbers() -> [Double] {
             text().split(separator: "\\").compactMap { Double(trimmed($0)) }
         }
@@ -79,10 +83,11 @@ package struct DICOMHeader: Sendable, Hashable {
         case (0x0020, 0x0013): instanceNumber = number()
         case (0x0020, 0x0032):
             let values = numbers()
-            if values.count == 3 { position = SIMD3(values[0], values[1], values[2]) }
+            guard values.count == 3, values.allSatisfy(Self.positions.contains) else { return }
+            position = SIMD3(values[0], values[1], values[2])
         case (0x0020, 0x0037):
             let values = numbers()
-            guard values.count == 6, values.allSatisfy(\.isFinite) else { return }
+            guard values.count == 6, values.allSatisfy((-2.0...2).contains) else { return }
             orientation = [
                 SIMD3(values[0], values[1], values[2]), SIMD3(values[3], values[4], values[5]),
             ]
