@@ -23,9 +23,9 @@ static inline double snapped(double coordinate) {
 }
 
 // Splits a coordinate along one axis into a voxel and the weight of the next one. Returns false
-// beyond the outer faces of the first and the last voxel.
+// beyond the outer faces of the first and the last voxel, and for what is no number.
 static inline int split(double coordinate, int64_t count, int64_t *lower, float *weight) {
-    if (coordinate < -0.5 - 1e-6 || coordinate > (double)count - 0.5 + 1e-6) return 0;
+    if (!(coordinate >= -0.5 - 1e-6 && coordinate <= (double)count - 0.5 + 1e-6)) return 0;
     double inside = snapped(coordinate);
     double last = (double)(count - 1);
     inside = inside < 0 ? 0 : inside > last ? last : inside;

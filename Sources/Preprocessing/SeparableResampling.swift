@@ -43,7 +43,7 @@ package struct AxisTaps {
     private init(averagedFrom sourceCount: Int, resultCount: Int, offset: Double, step: Double) {
         needsSplineCoefficients = false
         let radius = max(1, step)
-        let most = min(sourceCount, Int((2 * radius).rounded(.up)))
+        let most = Int(min(Double(sourceCount), (2 * radius).rounded(.up)))
         var starts: [Int] = []
         var weights: [Float] = []
         starts.reserveCapacity(resultCount)

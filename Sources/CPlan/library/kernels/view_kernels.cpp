@@ -96,16 +96,21 @@ inline float largest(Sixteen numbers) {
     return a > b ? a : b;
 }
 
-// Where a number is first; it is there.
+// Where a number is first among the first `count`, and 0 where it is not: what is no number equals
+// nothing, and what fills the last vector is largest where all else is minus infinity.
 template <int vectors>
-inline uint8_t first_of(const Sixteen (&numbers)[vectors], float wanted) {
+inline uint8_t first_of(const Sixteen (&numbers)[vectors], float wanted, int count) {
     for (int v = 0; v < vectors; v++) {
 #ifdef __AVX512F__
         const unsigned found = _mm512_cmpeq_ps_mask((__m512)numbers[v], _mm512_set1_ps(wanted));
-        if (found != 0) return static_cast<uint8_t>(v * 16 + __builtin_ctz(found));
+        if (found != 0) {
+            const int place = v * 16 + __builtin_ctz(found);
+            return static_cast<uint8_t>(place < count ? place : 0);
+        }
 #else
         for (int k = 0; k < 16; k++) {
-            if (numbers[v][k] == wanted) return static_cast<uint8_t>(v * 16 + k);
+            const int place = v * 16 + k;
+            if (numbers[v][k] == wanted) return static_cast<uint8_t>(place < count ? place : 0);
         }
 #endif
     }
@@ -156,7 +161,7 @@ void accumulate_pixels(
         Sixteen most = numbers[0];
         for (int v = 1; v < vectors; v++) most = greater(most, numbers[v]);
         const float top = largest(most);
-        if (labels != nullptr) labels[x * labels_step] = first_of(numbers, top);
+        if (labels != nullptr) labels[x * labels_step] = first_of(numbers, top, outputs);
         if (sums == nullptr) continue;
         Sixteen parts[vectors];
         Sixteen total = {};
@@ -198,7 +203,7 @@ void argmax_voxels(const uint16_t *sums, int classes, long count, uint8_t *label
             totals[v] = load_some(sums + i * classes + v * 16, left > 0 ? left : 0);
             most = greater(most, totals[v]);
         }
-        labels[i] = first_of(totals, largest(most));
+        labels[i] = first_of(totals, largest(most), classes);
     }
 }
 
