@@ -63,6 +63,9 @@ browser:
 checkers:
 	@sh scripts/install-packages.sh python3-venv dcm2niix || \
 	    echo "A real DICOM series is not tested: dcm2niix is missing."
+# A cluster on this machine runs as root alone; elsewhere nobody wants its daemons.
+	@[ "$$(id -u)" != 0 ] || sh scripts/install-packages.sh munge slurmctld slurmd slurm-client || \
+	    echo "Array jobs of Slurm are not tested: Slurm is missing."
 	@sh scripts/install-checkers.sh $(CURDIR)/.deps/checkers
 
 # LibTorch from the wheel, unpacked once.
