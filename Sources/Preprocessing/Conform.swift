@@ -127,6 +127,10 @@ private func conform(
     let rule = specification.intensity
     let toModel = AxisPermutation(from: scan.grid.orientation, to: specification.orientation)
     let permutedGrid = toModel.applied(to: scan.grid)
+    let edges = permutedGrid.spacing
+    guard (0..<3).allSatisfy({ edges[$0] * 1000 >= specification.spacingMillimeters[$0] }) else {
+        throw .voxelsTooSmall(edgesMillimeters: scan.grid.spacing)
+    }
     let isExact = isExact(permutedGrid, specification.spacingMillimeters)
     let conformedGrid = try conformedGrid(
         of: permutedGrid, spacing: specification.spacingMillimeters, isExact: isExact)

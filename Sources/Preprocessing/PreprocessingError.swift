@@ -13,6 +13,9 @@ public enum PreprocessingError: Error, Hashable, CustomStringConvertible {
     /// The scan would fill more voxels in the model's spacing than ``largestConformedVoxelCount``.
     case conformedGridTooLarge(extentMillimeters: SIMD3<Double>, size: SIMD3<Double>)
 
+    /// The scan's voxels are smaller than a thousandth of the model's along some axis.
+    case voxelsTooSmall(edgesMillimeters: SIMD3<Double>)
+
     /// The sentence for the user.
     public var description: String {
         switch self {
@@ -32,6 +35,10 @@ public enum PreprocessingError: Error, Hashable, CustomStringConvertible {
             let millimeters = (0..<3).map { Self.rounded(extent[$0]) }.joined(separator: "x")
             return "the scan covers \(millimeters) mm and would take \(voxels) voxels in the "
                 + "model's spacing, more than 512x512x512; check its voxel size, or crop it."
+        case .voxelsTooSmall(let edges):
+            let millimeters = (0..<3).map { String(edges[$0]) }.joined(separator: "x")
+            return "the scan's voxels are \(millimeters) mm by its header, as no scan's are; "
+                + "correct its affine or its unit (xyzt_units)."
         }
     }
 

@@ -71,20 +71,20 @@ struct ViewAggregationTests {
         #expect(elected == likeliest)
     }
 
-    @Test(arguments: [Float.nan, -.infinity, -1e38], [1, 5, 16, 33, 70])
-    func `an output is elected where all logits are no number or nothing`(
+    @Test(arguments: [Float.nan, -Float.infinity, -1e38], [1, 5, 16, 33, 70])
+    func `a voxel has one of the outputs also where all logits are no number`(
         value: Float, outputs: Int
     ) throws {
         let logits = try Tensor(
             [Float](repeating: value, count: outputs * 16), shape: [1, outputs, 4, 4])
         let sums = try Tensor.zeros([1, 4, 4, outputs], type: .float16)
         var likeliest = [UInt8](repeating: 255, count: 16)
-        try logits.addVotes(
+        try logits.addViewScores(
             to: sums, likeliest: &likeliest, voxelCount: 16,
             strides: SliceStrides(slice: 16, row: 4, column: 1), firstSlice: 0,
             outputOfClass: Array(0..<outputs), weight: 1)
         #expect(likeliest == [UInt8](repeating: 0, count: 16))
-        #expect(try sums.elected() == [UInt8](repeating: 0, count: 16))
+        #expect(try sums.likeliestClasses() == [UInt8](repeating: 0, count: 16))
     }
 
     @Test func `slices that leave the volume, and outputs that are not there, are refused`() throws

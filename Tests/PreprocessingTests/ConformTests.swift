@@ -45,11 +45,26 @@ struct ConformTests {
         }
     }
 
+    @Test(arguments: [SIMD3(1e-30, 1e-30, 1e-30), SIMD3(1, 1e-30, 1), SIMD3(1, 1, 9e-4)])
+    func `a scan of voxels that no scan has is refused with their size`(edges: SIMD3<Double>) throws
+    {
+        let small = scan({ Float($0) }, affine: Affine(spacing: edges))
+        let error = try #require(throws: PreprocessingError.self) {
+            try conform(small, to: specification("RAS", spacing: SIMD3(1, 1, 1)))
+        }
+        guard case .voxelsTooSmall = error else {
+            Issue.record("\(error)")
+            return
+        }
+        #expect(error.description.contains("xyzt_units"))
+    }
+
     @Test func `every error is one sentence with a next step`() {
         let errors: [PreprocessingError] = [
             .noContrast(value: 0), .noFiniteVoxel, .unusableAffine,
             .conformedGridTooLarge(
                 extentMillimeters: SIMD3(1, 2, 3), size: SIMD3(1e300, 2, 3)),
+            .voxelsTooSmall(edgesMillimeters: SIMD3(1, 2, 1e-30)), .noBrain,
         ]
         for error in errors {
             #expect(error.description.hasSuffix("."))

@@ -100,6 +100,7 @@ extension PreprocessingError: UserFacingError {
         case .noFiniteVoxel: "scan.noFiniteVoxel"
         case .unusableAffine: "scan.unusableAffine"
         case .conformedGridTooLarge: "scan.tooLarge"
+        case .voxelsTooSmall: "scan.tooSmall"
         case .noBrain: "scan.noBrain"
         }
     }
