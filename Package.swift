@@ -208,8 +208,8 @@ let package = Package(
             name: "PipelinesTests",
             dependencies: [
                 "Pipelines", "Training", "Inference", "ModelBundles", "Datasets", "Preprocessing",
-                "SegmentationModels", "NeuralNetworks", "VolumeIO", "Volumes", "TestSupport",
-                .product(name: "Yams", package: "Yams"),
+                "SegmentationMetrics", "SegmentationModels", "NeuralNetworks", "VolumeIO", "Volumes",
+                "TestSupport", .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -1,5 +1,6 @@
 import Foundation
 import Pipelines
+import SegmentationMetrics
 import TestSupport
 import Testing
 
