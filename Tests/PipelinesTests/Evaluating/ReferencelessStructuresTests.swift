@@ -67,7 +67,7 @@ import Volumes
                     note
                 ])
             #expect(report.notes.count { $0 == note } == 1)
-            #expect(report.table.contains("mean over 2 cases  0.625"))
+            #expect(report.table.contains("mean over 2 cases   0.625"))
             #expect(report.table.contains("its structures, 2 in all."))
             let page = try String(contentsOfFile: folder + "/report.html", encoding: .utf8)
             #expect(page.contains("<li>\(note)</li>"))
