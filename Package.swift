@@ -208,7 +208,8 @@ let package = Package(
             name: "PipelinesTests",
             dependencies: [
                 "Pipelines", "Training", "Inference", "ModelBundles", "Datasets", "Preprocessing",
-                "SegmentationMetrics", "SegmentationModels", "NeuralNetworks", "VolumeIO", "Volumes",
+                "SegmentationMetrics", "SegmentationModels", "NeuralNetworks", "VolumeIO",
+                "Volumes",
                 "TestSupport", .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
