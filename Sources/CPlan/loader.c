@@ -16,20 +16,53 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const CPlanAPI *loaded;
 static char message[3 * PATH_MAX];
 
-bool cplan_find(const char *name, char *path, int32_t capacity) {
-    char folder[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", folder, sizeof folder - 1);
-    if (length <= 0) return false;
-    folder[length] = '\0';
+// Looks beside a program or library, then in `.deps/lib` of the folders above it. `origin` is cut short.
+static bool find_around(char *origin, const char *name, char *path, int32_t capacity) {
     for (int above = 0; above < 8; above++) {
-        char *slash = strrchr(folder, '/');
+        char *slash = strrchr(origin, '/');
         if (slash == NULL) return false;
         *slash = '\0';
         static const char *const places[] = {"", "../lib/", ".deps/lib/"};
         for (int place = above == 0 ? 0 : 2; place < 3; place++) {
-            int written = snprintf(path, capacity, "%s/%s%s", folder, places[place], name);
+            int written = snprintf(path, capacity, "%s/%s%s", origin, places[place], name);
             if (written < capacity && access(path, R_OK) == 0) return true;
         }
+    }
+    return false;
+}
+
+// The file that this code lies in, a library or the program, and the running program: the process may be an
+// interpreter, or the dynamic linker that was told to run the program. A program's own file is told by the
+// name that it was called by, which has no folder where it was found on the PATH.
+static bool find_origin(int number, char *origin) {
+    if (number == 0) {
+        Dl_info self;
+        return dladdr(&loaded, &self) != 0 && self.dli_fname != NULL &&
+            strchr(self.dli_fname, '/') != NULL && realpath(self.dli_fname, origin) != NULL;
+    }
+    ssize_t length = readlink("/proc/self/exe", origin, PATH_MAX - 1);
+    if (length <= 0) return false;
+    origin[length] = '\0';
+    return true;
+}
+
+bool cplan_find(const char *name, char *path, int32_t capacity) {
+    char origin[PATH_MAX];
+    for (int number = 0; number < 2; number++) {
+        if (find_origin(number, origin) && find_around(origin, name, path, capacity)) return true;
+    }
+    return false;
+}
+
+bool cplan_find_beside(const char *name, char *path, int32_t capacity) {
+    char origin[PATH_MAX];
+    for (int number = 0; number < 2; number++) {
+        if (!find_origin(number, origin)) continue;
+        char *slash = strrchr(origin, '/');
+        if (slash == NULL) continue;
+        *slash = '\0';
+        int written = snprintf(path, capacity, "%s/%s", origin, name);
+        if (written < capacity && access(path, R_OK) == 0) return true;
     }
     return false;
 }

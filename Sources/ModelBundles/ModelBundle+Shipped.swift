@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 extension ModelBundle {
     /// The models shipped with the package, or those of the folder in `SLICESEG_MODELS`, by name.
@@ -67,17 +68,12 @@ extension ModelBundle {
         FileManager.default.fileExists(atPath: path(of: ModelCard.fileName, in: directory))
     }
 
-    /// The folder of the shipped models: as it is set, or beside the program as it was built or
-    /// installed.
+    /// The folder of the shipped models: as it is set, or beside the program or library as it was
+    /// built or installed.
     private static func shippedFolder() -> String? {
         if let folder = ProcessInfo.processInfo.environment["SLICESEG_MODELS"] { return folder }
-        let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-        let folder = program.deletingLastPathComponent()
-        let candidates = [
-            folder.appending(path: "SliceSeg_ModelBundles.resources/Bundles"),
-            folder.deletingLastPathComponent().appending(path: "share/sliceseg/models"),
-        ]
-        return candidates.map { $0.path(percentEncoded: false) }
-            .first { FileManager.default.fileExists(atPath: $0) }
+        return installedFile([
+            "SliceSeg_ModelBundles.resources/Bundles", "../share/sliceseg/models",
+        ])
     }
 }

@@ -239,8 +239,9 @@ typedef struct {
 } CPlanAPI;
 
 // Opens libSliceSegPlan and returns its functions, or NULL; then `*error` is one sentence that lives
-// until the next call. Looks at $SLICESEG_PLAN, beside the running program, in ../lib of it, and in
-// `.deps/lib` of each folder above it. The first success is kept; later calls return it.
+// until the next call. Looks at $SLICESEG_PLAN, beside the library or program that this code is linked
+// into and beside the running program, in ../lib of them, and in `.deps/lib` of each folder above them.
+// The first success is kept; later calls return it.
 const CPlanAPI *CPLAN_NULLABLE cplan_load(const char *CPLAN_NULLABLE *CPLAN_NULLABLE error);
 
 // The highest kernels that $SLICESEG_KERNELS lets plans use, `baseline`, `avx2`, `avx512` or
@@ -250,6 +251,10 @@ bool cplan_bound(CPlanKernels *most, const char *CPLAN_NULLABLE *CPLAN_NONNULL e
 
 // Finds a library of the package as `cplan_load` does and writes its path, of at most `capacity` bytes.
 bool cplan_find(const char *name, char *path, int32_t capacity);
+
+// Finds a file by its path from the folder of the library or program that this code is linked into, else from
+// that of the running program, and writes its path.
+bool cplan_find_beside(const char *name, char *path, int32_t capacity);
 
 #ifdef __clang__
 #pragma clang assume_nonnull end
