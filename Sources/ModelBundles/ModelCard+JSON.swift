@@ -12,14 +12,12 @@ extension ModelCard {
     public static func read(at path: String) throws(ModelBundleError) -> ModelCard {
         let data = try readFile(at: path)
         // The format first: a card of another one may differ in any field.
-        let version: Int = try decode(FormatVersion.self, from: data, path: path).formatVersion
-        guard version == currentFormatVersion else {
+        let format: CardFormat = try decode(CardFormat.self, from: data, path: path)
+        guard format.formatVersion == currentFormatVersion else {
             throw ModelBundleError(
                 .unknownFormat, path,
-                "has format version \(version) and this program reads version "
-                    + "\(currentFormatVersion); "
-                    + (version > currentFormatVersion
-                        ? "use a newer SliceSeg" : "train or fetch the model again"))
+                "has format version \(format.formatVersion) and this program reads version "
+                    + "\(currentFormatVersion); \(format.nextStep)")
         }
         let card: ModelCard = try decode(ModelCard.self, from: data, path: path)
         if let problem = card.problem ?? card.planes.lazy.compactMap(\.fileProblem).first {
@@ -29,8 +27,19 @@ extension ModelCard {
         return card
     }
 
-    private struct FormatVersion: Decodable {
+    /// The fields that a card of any format has.
+    private struct CardFormat: Decodable {
         var formatVersion: Int
+        var firstReader: String?
+
+        /// The next step where this program does not read the format.
+        var nextStep: String {
+            guard formatVersion > currentFormatVersion else {
+                return "train or fetch the model again"
+            }
+            guard let firstReader else { return "use a newer SliceSeg" }
+            return "use SliceSeg \(firstReader) or newer"
+        }
     }
 
     private static func decode<Value: Decodable>(

@@ -7,8 +7,14 @@ public struct ModelCard: Sendable, Equatable, Codable {
     /// The format that this program writes and reads.
     public static let currentFormatVersion = 1
 
+    /// The first version of SliceSeg that reads this format.
+    public static let currentFirstReader = "0.1.0"
+
     /// The format of the card.
     public var formatVersion: Int
+    /// The first version of SliceSeg that reads the card's format, which an older one names; `nil` in
+    /// cards that were written before 0.2.0.
+    public var firstReader: String?
     /// The model's name, as it is given to `--model`.
     public var name: String
     /// The purpose of the model in a sentence or two.
@@ -39,6 +45,7 @@ public struct ModelCard: Sendable, Equatable, Codable {
         licence: Licence, training: TrainingRecord, accuracy: [AccuracyRecord] = []
     ) {
         formatVersion = Self.currentFormatVersion
+        firstReader = Self.currentFirstReader
         self.name = name
         self.summary = summary
         self.architecture = architecture

@@ -33,6 +33,10 @@ import Volumes
 
     @Test(arguments: [
         (#""formatVersion": 1"#, #""formatVersion": 2"#, "use a newer SliceSeg"),
+        (
+            #""formatVersion": 1"#, #""formatVersion": 2, "firstReader": "0.9.0""#,
+            "reads version 1; use SliceSeg 0.9.0 or newer."
+        ),
         (#""formatVersion": 1"#, #""formatVersion": 0"#, "train or fetch the model again"),
     ])
     func `another format is refused with what to do`(
@@ -41,6 +45,15 @@ import Volumes
         let error = try errorAfterReplacing(text, with: replacement)
         #expect(error?.code == .unknownFormat)
         #expect(error?.description.contains(nextStep) == true)
+    }
+
+    @Test func `a card tells the first version that reads it; one that does not is read`() throws {
+        #expect(try tinyCard().firstReader == ModelCard.currentFirstReader)
+        let old = try ModelCard.read(at: fixturePath("safetensors/bundle/model.json"))
+        #expect(old.firstReader == nil && old.formatVersion == 1)
+        for name in ModelBundle.shippedNames() {
+            #expect(try ModelBundle.shipped(named: name).card.formatVersion == 1)
+        }
     }
 
     @Test(arguments: [
