@@ -294,6 +294,10 @@ struct SegmentBrain: ParsableCommand {
 
     static func main() {
         do {
+            if CommandLine.arguments.dropFirst() == ["--version"] {
+                try printChecked(versionReport(of: "segment-brain"))
+                endProcess()
+            }
             var command = try parseAsRoot()
             try command.run()
             endProcess()

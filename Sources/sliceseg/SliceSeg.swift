@@ -24,6 +24,10 @@ struct SliceSeg: ParsableCommand {
 
     static func main() {
         do {
+            if CommandLine.arguments.dropFirst() == ["--version"] {
+                try printChecked(versionReport(of: "sliceseg"))
+                endProcess()
+            }
             var command = try parseAsRoot()
             try command.run()
             endProcess()

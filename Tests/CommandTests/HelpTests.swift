@@ -1,3 +1,5 @@
+import Foundation
+import Pipelines
 import Testing
 
 /// The texts that the commands show on request.
@@ -162,6 +164,28 @@ import Testing
     func `both programs tell the same version`(program: String) throws {
         let result = try run(program, ["--version"])
         #expect(result.status == 0)
-        #expect(result.output == "0.1.0\n")
+        let lines = result.output.split(separator: "\n").map(String.init)
+        #expect(lines.first == "\(program) \(softwareVersion)")
+        let names = lines.dropFirst().map { $0.prefix { $0 != ":" } }
+        #expect(names == ["build", "processor", "engine", "LibTorch"])
+        #expect(lines.contains("engine: compiled plans"))
+    }
+
+    @Test func `changelog and descriptions for other tools tell the version`() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        func text(_ path: String) throws -> String {
+            try String(contentsOf: root.appending(path: path), encoding: .utf8)
+        }
+        let changes = try text("CHANGELOG.md").split(separator: "\n").filter {
+            $0.hasPrefix("## [") && !$0.hasPrefix("## [Unreleased]")
+        }
+        #expect(changes.first?.hasPrefix("## [\(softwareVersion)] - ") == true)
+        #expect(
+            try text("pipelines/bids-app/segment-brain.boutiques.json")
+                .contains(#""tool-version": "\#(softwareVersion)""#))
+        #expect(
+            try text("pipelines/bids-app/nipoppy/config.json")
+                .contains(#""VERSION": "\#(softwareVersion)""#))
     }
 }
