@@ -24,6 +24,8 @@ let package = Package(
                 "NeuralNetworks", "SegmentationModels", "ModelBundles", "Inference", "Datasets",
                 "Training", "Reports", "Pipelines",
             ]),
+        // The C interface of Sources/CSliceSeg/include/SliceSeg.h, which other languages bind.
+        .library(name: "SliceSegC", type: .dynamic, targets: ["SliceSegC"]),
         .executable(name: "segment-brain", targets: ["segment-brain"]),
         .executable(name: "sliceseg", targets: ["sliceseg"]),
     ],
@@ -128,6 +130,14 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+        .target(name: "CSliceSeg"),
+        .target(
+            name: "SliceSegC",
+            dependencies: [
+                "CSliceSeg", "Pipelines", "Reports", "Inference", "ModelBundles",
+                "SegmentationMetrics", "Tensors", "VolumeIO", "Volumes",
+            ],
+            swiftSettings: boundary),
         .executableTarget(
             name: "segment-brain",
             dependencies: [

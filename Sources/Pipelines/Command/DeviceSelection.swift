@@ -1,11 +1,11 @@
-import Tensors
+package import Tensors
 
 /// Turns a name of the command line into a device.
 ///
 /// - Parameter name: `auto` (CUDA where there is one), `cpu`, `cuda`, or `cuda:1`.
 /// - Returns: The device.
 /// - Throws: ``UsageError`` where the name is unknown.
-func resolveDevice(_ name: String) throws -> Device {
+package func resolveDevice(_ name: String) throws -> Device {
     switch name {
     case "cpu": return .cpu
     case "auto":

@@ -308,12 +308,7 @@ private struct MeasuringRun {
             return Measurement(evaluation: nil, failures: failures, notes: notes)
         }
         let unnamed = occurring.filter { table[$0] == nil }
-        if !unnamed.isEmpty {
-            let shown = unnamed.prefix(8).map(String.init).joined(separator: ", ")
-            notes.append(
-                "\(unnamed.count) label values that are not in the label table are not in the "
-                    + "figures: \(shown)\(unnamed.count > 8 ? ", ..." : "")")
-        }
+        if !unnamed.isEmpty { notes.append(noteOfUnnamed(unnamed)) }
         if !identical.isEmpty {
             let shown = identical.prefix(5).joined(separator: ", ")
             notes.append(
@@ -336,6 +331,13 @@ private struct MeasuringRun {
         evaluation.notes = notes
         return Measurement(evaluation: evaluation, failures: failures, notes: notes)
     }
+}
+
+/// Tells of label values without a name.
+func noteOfUnnamed(_ values: [UInt16]) -> String {
+    let shown = values.prefix(8).map(String.init).joined(separator: ", ")
+    return "\(values.count) label values that are not in the label table are not in the figures: "
+        + "\(shown)\(values.count > 8 ? ", ..." : "")"
 }
 
 /// The metrics of structures that neither of a case's maps holds.

@@ -5,7 +5,7 @@ import Preprocessing
 import Reports
 import SegmentationMetrics
 import VolumeIO
-import Volumes
+package import Volumes
 
 /// Measures predictions against references and writes `metrics.tsv`, `metrics_wide.csv`,
 /// `statistics.tsv`, `summary.json` and `failures.tsv`; `comparison.tsv` where there is another run,
@@ -189,14 +189,20 @@ func readLabelTable(_ path: String) throws(UsageError) -> LabelTable {
 
 /// The table that lies beside the first prediction that has one, else the one that its header holds.
 private func tableOfFiles(_ predictions: [LabelMapFile]) -> LabelTable? {
-    for prediction in predictions {
-        let folder = (prediction.path as NSString).deletingLastPathComponent
-        guard let name = volumeName(ofPath: prediction.path) else { continue }
-        let path = joined(folder, name + ".tsv")
-        if let table = try? readLabelTable(path) { return table }
-    }
-    for prediction in predictions {
-        if let table = try? embeddedLabelTable(at: prediction.path) { return table }
-    }
-    return nil
+    predictions.lazy.compactMap { labelTable(besideLabelMapAt: $0.path) }.first
+        ?? predictions.lazy.compactMap { try? embeddedLabelTable(at: $0.path) }.first
+}
+
+private func labelTable(besideLabelMapAt path: String) -> LabelTable? {
+    guard let name = volumeName(ofPath: path) else { return nil }
+    let folder = (path as NSString).deletingLastPathComponent
+    return try? readLabelTable(joined(folder, name + ".tsv"))
+}
+
+/// The label table that lies beside a label map, else the one that its header holds.
+///
+/// - Parameter path: The label map's file.
+/// - Returns: The table, or `nil` where there is none.
+package func labelTable(ofLabelMapAt path: String) -> LabelTable? {
+    labelTable(besideLabelMapAt: path) ?? (try? embeddedLabelTable(at: path)) ?? nil
 }
