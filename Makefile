@@ -10,9 +10,13 @@ BUILD := swift build -c release --explicit-target-dependency-import-check error
 TEST := swift test -c release --disable-testable-imports --explicit-target-dependency-import-check error
 BIN := .build/release
 DEMO := demo
+# Where archives, wheels and the documentation's site go.
+DIST := dist
+VERSION = $(shell sh scripts/software-version.sh)
+ARCHIVE = $(DIST)/sliceseg-$(VERSION)-linux-$(shell uname -m).tar.gz
 
 .PHONY: demo test test-kernels build commands setup library torch packages browser checkers format \
-    lint lint-tools clean
+    lint lint-tools clean programs dist test-dist wheel test-wheel docs
 
 demo: build
 	$(BIN)/sliceseg phantom --output $(DEMO)/scans --references $(DEMO)/references --count 4 --seed 2024 --overwrite
@@ -39,6 +43,7 @@ build: packages
 commands:
 	$(BUILD) --product segment-brain
 	$(BUILD) --product sliceseg
+	@sh scripts/record-build.sh $(BIN)/sliceseg-build.txt
 
 # What segments: no LibTorch.
 library: $(PLAN_LIBRARY)
@@ -157,6 +162,27 @@ $(foreach kernel,$(CTORCH_KERNELS),$(eval $(call kernel_object,$(CTORCH),$(CTORC
 
 -include $(wildcard $(CPLAN_OBJECTS)/*.d $(CTORCH_OBJECTS)/*.d)
 
+# One archive and one wheel for those who have no compiler. The tests make environments of their own: bare
+# Debians (root, about 300 MB each), and a virtual environment with packages from PyPI.
+programs: build
+	$(BUILD) --product SliceSegC
+
+dist: programs
+	@sh scripts/make-dist.sh $(BIN) $(DIST)
+
+test-dist: dist
+	@sh scripts/test-dist.sh $(ARCHIVE) $(BIN)
+
+wheel: programs
+	@sh scripts/make-wheel.sh $(BIN) $(DIST)
+
+test-wheel: wheel
+	@sh scripts/test-wheel.sh $(DIST)/sliceseg-$(VERSION)-py3-none-*.whl
+
+# Static pages of all modules, commands and files.
+docs: build
+	@sh scripts/make-docs.sh $(BIN) $(DIST)/docs
+
 CLANG_FORMAT := clang-format
 C_FILES = $(shell git ls-files '*.c' '*.cpp' '*.h' ':!Sources/CPlan/library' ':!Sources/CTorch/library')
 
@@ -175,4 +201,4 @@ lint: build lint-tools
 	python3 fixtures/checks/check_links.py
 
 clean:
-	rm -rf .build $(DEMO)
+	rm -rf .build $(DEMO) $(DIST)
