@@ -55,18 +55,20 @@ def labels(image: ImageOrPath) -> Handle:
         call("labels_read", path_bytes(image), handle.address)
         return handle
     data = numpy.asanyarray(image.dataobj)
-    rounded = numpy.rint(data)
-    if data.dtype.kind == "f" and not numpy.all(numpy.abs(data - rounded) < 1e-3):
-        raise UsageError(
-            "an image of labels holds values that are not whole; name a label map",
-            code="volume.notALabel",
-        )
-    if data.size and (rounded.min() < 0 or rounded.max() > 65535):
+    if data.dtype.kind == "f":
+        rounded = numpy.rint(data)
+        if not numpy.all(numpy.abs(data - rounded) < 1e-3):
+            raise UsageError(
+                "an image of labels holds values that are not whole; name a label map",
+                code="volume.notALabel",
+            )
+        data = rounded
+    if data.size and (data.min() < 0 or data.max() > 65535):
         raise UsageError(
             "an image of labels holds values beyond 0 to 65535; name a label map",
             code="volume.notALabel",
         )
-    data = voxels(nibabel.Nifti1Image(rounded.astype(numpy.uint16), image.affine), numpy.uint16, None)
+    data = voxels(nibabel.Nifti1Image(data.astype(numpy.uint16), image.affine), numpy.uint16, None)
     size, affine = grid(data.shape, image.affine)
     call("labels_make", data.ctypes.data_as(ctypes.c_void_p), size, affine, handle.address)
     return handle

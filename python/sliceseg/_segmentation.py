@@ -84,7 +84,7 @@ class Segmentation:
         header.set_slope_inter(1, 0)
         header.set_intent("label")
         header["cal_min"], header["cal_max"] = 0, 0
-        image = image_type(labels, None, header)
+        image = image_type(labels, scan.affine, header)
         image.set_data_dtype(kind)
         return image
 

@@ -251,8 +251,15 @@ def test_images_that_are_no_scan_are_refused() -> None:
     series = nibabel.Nifti1Image(numpy.zeros((8, 8, 8, 2), numpy.float32), numpy.eye(4))
     with pytest.raises(sliceseg.UsageError, match="volume="):
         sliceseg.segment(series, model="phantom")
-    with pytest.raises(sliceseg.UsageError, match="not finite"):
-        sliceseg.segment(nibabel.Nifti1Image(numpy.ones((8, 8, 8)), numpy.eye(4) * numpy.inf), model="phantom")
+
+
+def test_images_that_are_no_label_map_are_refused() -> None:
+    reference = labels_of_command(SCANS[0])
+    for value in (0.5, -1.0, 70000.0):
+        image = nibabel.Nifti1Image(numpy.full((4, 4, 4), value), numpy.eye(4))
+        with pytest.raises(sliceseg.UsageError) as raised:
+            sliceseg.evaluate(image, reference)
+        assert raised.value.code == "volume.notALabel"
 
 
 def test_a_volume_of_a_series_is_segmented() -> None:
@@ -296,9 +303,9 @@ def test_commands_get_signals_and_exit_statuses() -> None:
     assert wrong.returncode == 2
     output = FOLDER / "interrupted"
     process = subprocess.Popen(
-        [BIN / "segment-brain", *SCANS * 1, output, "--model", "brain-any", "--quiet"]
+        [BIN / "segment-brain", *SCANS, output, "--model", "brain-any", "--quiet"]
     )
-    while not (output / "ledger.sqlite").exists():
+    while not list(output.glob("*_dseg.json")):
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
