@@ -29,6 +29,24 @@ import Volumes
         }
     }
 
+    @Test func `phantom flags none of the heads that were held out of its training`() throws {
+        try withTemporaryDirectory { folder in
+            // The last 8 of the 208 heads of pipelines/phantom.yaml.
+            let made = try run(
+                "sliceseg",
+                [
+                    "phantom", "--output", folder + "/scans", "--references", folder + "/truth",
+                    "--count", "8", "--seed", "201",
+                ])
+            #expect(made.status == 0, "\(made.errors)")
+            let result = try run(
+                "segment-brain", [folder + "/scans", folder + "/out", "--model", "phantom"])
+            #expect(result.status == 0, "\(result.errors)")
+            let verdicts = try rows(of: folder + "/out/qc.tsv").map { $0[2] }
+            #expect(verdicts == [String](repeating: "ordinary", count: 8))
+        }
+    }
+
     @Test(
         .enabled(
             if: sharedDataPath("malc/train") != nil,
