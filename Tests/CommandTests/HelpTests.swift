@@ -29,12 +29,16 @@ import Testing
                   segment-brain cases.txt out --reference manual/ --json
                   segment-brain bids/ bids/derivatives/sliceseg --participant-label 01 02
                   segment-brain cases.txt out --shard 2/8   # then: sliceseg merge out
+                  segment-brain bids/ out participant --participant-label 01   # a BIDS App
+                  segment-brain bids/ out group
 
                 EXIT STATUS
                   0 all scans done, 1 some scans failed (see failures.tsv), 2 usage error,
-                  130 interrupted (143 by SIGTERM, 129 by SIGHUP).
+                  130 interrupted (143 by SIGTERM, 129 by SIGHUP). As a BIDS App: 1 if no scan
+                  is done, 3 if some are.
 
                 USAGE: segment-brain <input> ... <output> [<options>]
+                       segment-brain <bids_dir> <output_dir> participant|group [<options>]
 
                 ARGUMENTS:
                   <input ... output>      Scans (.nii, .nii.gz, .mgz, .mgh, .hdr), folders
@@ -51,6 +55,9 @@ import Testing
                   --precision <precision> auto, bf16, fp32 or int8. (default: auto)
                   --threads <n>           Number of threads (default: all cores).
                   --batch-size <n>        Number of slices per batch.
+                  --max-memory <size>     Memory that scans may take beside the model; if it is
+                                          short, fewer slices are computed at once, and a scan
+                                          that cannot fit fails. (default: 1.5G)
                   --volume <n>            Index of the volume to segment in 4-D scans, from 0
                                           as in fslroi.
                   --interpolation <name>  linear or cubic: interpolation for resampling scans
@@ -74,9 +81,28 @@ import Testing
                   --shard <i/n>           Segment one shard of the scans, such as 2/8; auto in
                                           a Slurm or Grid Engine array job. 'sliceseg merge'
                                           joins the shards.
-                  --participant-label <label>
+                  --participant-label, --participant_label <label>
                                           Only these participants of a BIDS dataset, with or
                                           without 'sub-'.
+                  --session-label, --session_label <label>
+                                          Only these sessions of a BIDS dataset, with or
+                                          without 'ses-'.
+                  --bids-filter-file, --bids_filter_file <file>
+                                          A file of JSON whose 'session' is the only one.
+                  --derivatives-for <tool>
+                                          fmriprep: write what fMRIPrep takes by --derivatives,
+                                          too: the scan, its brain mask, tissues and their
+                                          probabilities. For BIDS datasets.
+                  -w, --work-dir, --work_dir <dir>
+                                          The folder of temporary files other than those in the
+                                          output.
+                  --n_cpus, --n-cpus, --nthreads <n>
+                                          The same as --threads.
+                  --mem-mb, --mem_mb <n>  Memory of the whole process in MB, the model
+                                          included; in place of --max-memory.
+                  --skip-bids-validation, --skip_bids_validation
+                                          Taken and without effect: only names that are used
+                                          are looked at.
                   --series <series>       Only this DICOM series: its number, or part of its
                                           description; repeatable. By default all series except
                                           localizers and derived images.
@@ -87,6 +113,8 @@ import Testing
                   --profile               Show the time spent in each stage.
                   --quiet                 Print failures only.
                   --json                  Write one JSON object per scan to standard output.
+                  --log-format <format>   text, or json for a JSON object an event on the
+                                          standard error. (default: text)
                   --version               Show the version.
                   -h, --help              Show help information.
 
