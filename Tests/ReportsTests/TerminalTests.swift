@@ -221,8 +221,9 @@ private final class Screen: Sendable {
             // Half of one scan in 2 s, 2.5 scans are left: 10 s.
             "\r####--------------------  16% 1/3 - one - coronal - 0:10 left\u{1B}[K",
             // The stage axial comes within 0.1 s and is not drawn; then scan 3 begins. Of the time
-            // left none is known, as a skipped scan does not tell the pace: 4 s for one, one left.
-            "\r################--------  66% 3/3 - t\\u{1B}[2Jhree - 0:04 left\u{1B}[K",
+            // left none is known, as a skipped scan does not tell the pace: 4 s for one, which is 900
+            // an hour, one left.
+            "\r################--------  66% 3/3 - t\\u{1B}[2Jhree - 900/h - 0:04 left\u{1B}[K",
             "\r\u{1B}[K",
             "t\\u{1B}[2Jhree: failed: 'x' ends\\nearly.\n",
             "\\u{1B}[2J!\n",

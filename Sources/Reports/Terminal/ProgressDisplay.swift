@@ -262,7 +262,7 @@ public final class ProgressDisplay: Sendable {
         writeError("\r" + line(scan, state, now: now, style: style) + "\u{1B}[K")
     }
 
-    /// Bar, percentage, count, name, stage, time left: as much as fits into the width.
+    /// Bar, percentage, count, name, stage, scans an hour, time left: as much as fits into the width.
     private func line(
         _ scan: Scan, _ state: State, now: Duration, style: TerminalStyle
     ) -> String {
@@ -287,12 +287,13 @@ public final class ProgressDisplay: Sendable {
         }
         let barWidth = bar.isEmpty ? 0 : (width >= 70 ? 24 : 10) + 6
         let before = [count]
-        var after = [stage, left].filter { !$0.isEmpty }
+        let pace = pace(state).map { "\(Int($0.scansPerHour.rounded()))/h" } ?? ""
+        var after = [stage, pace, left].filter { !$0.isEmpty }
         func room() -> Int {
             let fixed = (before + after).map { terminalColumns(of: $0) + separator.count }
             return width - barWidth - fixed.reduce(0, +)
         }
-        // The name matters most: the stage goes first, then the time.
+        // The name matters most: the stage goes first, then the pace and the time.
         while room() < min(16, terminalColumns(of: scan.name)), !after.isEmpty {
             after.removeFirst()
         }
