@@ -379,28 +379,45 @@ final class Ledger: ResultStore {
         }
     }
 
-    /// The scans of the last run in their order.
+    /// The scans of the last run in their order, with their results.
     func scans() throws -> [LedgerScan] {
+        try rows("*").map { row, last in
+            var scan = LedgerScan(row, run: last)
+            scan.scan = decodedFromLedger(row["scan_file"]) ?? scan.scan
+            scan.result = decodedFromLedger(row["result"])
+            scan.hasResult = scan.result != nil
+            if scan.state == .failed { scan.failure = Self.failure(row) }
+            return scan
+        }
+    }
+
+    /// The same without results, which take long to read for many scans.
+    func states() throws -> [LedgerScan] {
+        // What stands behind a long result in a row is read for failures only.
+        let columns = """
+            name, path, position, settled, state, status, started, seconds, result IS NOT NULL AS found,
+            iif(state = 'failed', stage, NULL) AS stage, iif(state = 'failed', code, NULL) AS code,
+            iif(state = 'failed', reason, NULL) AS reason,
+            iif(state = 'failed', next_step, NULL) AS next_step
+            """
+        return try rows(columns).map { row, last in
+            var scan = LedgerScan(row, run: last)
+            scan.hasResult = row["found"]
+            scan.failure = Self.failure(row)
+            return scan
+        }
+    }
+
+    /// Some columns of the scans of the last run, and its number.
+    private func rows(_ columns: String) throws -> [(Row, run: Int64)] {
         if isEmpty { return [] }
         return try reading { database in
             let last =
                 try Int64.fetchOne(database, sql: "SELECT max(id) FROM run") ?? 0
-            let rows = try Row.fetchAll(
-                database, sql: "SELECT * FROM scan WHERE run = ? ORDER BY position",
-                arguments: [last])
-            return rows.map { row in
-                let settled: Int64? = row["settled"]
-                let name: String = row["name"]
-                return LedgerScan(
-                    scan: decodedFromLedger(row["scan_file"])
-                        ?? ScanFile(path: row["path"], outputName: name),
-                    position: row["position"],
-                    state: StoredResult.State(rawValue: row["state"]) ?? .waiting,
-                    isSettled: settled == last,
-                    wasSkipped: (row["status"] as String?) == ScanRecord.Status.skipped.rawValue,
-                    started: row["started"], seconds: row["seconds"],
-                    result: decodedFromLedger(row["result"]), failure: Self.failure(row))
-            }
+            return try Row.fetchAll(
+                database, sql: "SELECT \(columns) FROM scan WHERE run = ? ORDER BY position",
+                arguments: [last]
+            ).map { ($0, last) }
         }
     }
 

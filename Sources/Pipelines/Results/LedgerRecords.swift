@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 
 /// A run as a ledger has it.
 struct LedgerRun: Sendable, Codable {
@@ -41,7 +42,12 @@ struct LedgerScan: Sendable {
     var started: String?
     var seconds: Double?
     var result: CaseResult?
+    /// A Boolean value indicating whether the ledger has a result, which need not have been read.
+    var hasResult = false
     var failure: FailureReason?
+
+    /// A Boolean value indicating whether it has labels.
+    var isDone: Bool { isSettled && hasResult && (state == .done || state == .edited) }
 
     /// The outcome, or `nil` where it is left to do.
     var outcome: ScanOutcome? {
@@ -52,6 +58,19 @@ struct LedgerScan: Sendable {
         case .failed: return failure.map { .failed($0) }
         case .waiting, .running, .committing: return nil
         }
+    }
+}
+
+extension LedgerScan {
+    /// Reads what every query has, from a row of the table `scan`.
+    init(_ row: Row, run: Int64) {
+        let settled: Int64? = row["settled"]
+        self.init(
+            scan: ScanFile(path: row["path"], outputName: row["name"]), position: row["position"],
+            state: StoredResult.State(rawValue: row["state"]) ?? .waiting,
+            isSettled: settled == run,
+            wasSkipped: (row["status"] as String?) == ScanRecord.Status.skipped.rawValue,
+            started: row["started"], seconds: row["seconds"])
     }
 }
 

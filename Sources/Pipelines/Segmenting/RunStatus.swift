@@ -83,9 +83,9 @@ public struct RunStatus: Sendable, Codable, Hashable {
         // A participant may stand in several ledgers: what was done counts.
         var all: [LedgerScan] = []
         var positions: [String: Int] = [:]
-        for scan in try ledgers.flatMap({ try $0.ledger.scans() }) {
+        for scan in try ledgers.flatMap({ try $0.ledger.states() }) {
             if let known = positions[scan.scan.outputName] {
-                if scan.outcome?.result != nil { all[known] = scan }
+                if scan.isDone { all[known] = scan }
             } else {
                 positions[scan.scan.outputName] = all.count
                 all.append(scan)
@@ -108,7 +108,7 @@ public struct RunStatus: Sendable, Codable, Hashable {
         let isRunning = !processes.isEmpty
         // A shard that has not begun has no scans in a ledger, but the others know how many there are.
         scans = max(all.count, runs.map(\.scanCount).max() ?? 0)
-        done = all.count { $0.outcome?.result != nil }
+        done = all.count { $0.isDone }
         edited = all.count { $0.isSettled && $0.state == .edited }
         failed = all.count { $0.isSettled && $0.state == .failed }
         running =
@@ -157,7 +157,7 @@ public struct RunStatus: Sendable, Codable, Hashable {
         var problems: [String] = []
         let files = try ledgers.map { try $0.outputs() }
             .reduce(into: [:]) { $0.merge($1) { first, _ in first } }
-        let done = scans.filter { $0.outcome?.result != nil }
+        let done = scans.filter { $0.isDone }
         for scan in done where files[scan.scan.outputName]?.isEmpty ?? true {
             problems.append("\(scan.scan.outputName) is done and has no file in the ledger")
         }
