@@ -38,13 +38,15 @@ struct Run: ParsableCommand {
     var json = false
     @Option(
         help: ArgumentHelp(
-            "text, or json for a JSON object an event on the standard error.",
+            "text, or json: one JSON object per event on standard error.",
             valueName: "format"))
     var logFormat = "text"
     @Flag(help: "Print the JSON Schema of job files.")
     var schema = false
 
     func run() throws {
+        let logFormat: LogFormat = try parseChoice(logFormat, option: "--log-format")
+        beginLog(logFormat)
         if schema {
             try printChecked(JobFile.jsonSchema)
             return
@@ -53,7 +55,7 @@ struct Run: ParsableCommand {
         var file = try JobFile(at: job, settings: set)
         file.segmentation?.shard = try shard.map { try Shard(parsing: $0) }
         file.segmentation?.retriesFailed = retryFailed
-        file.segmentation?.logFormat = try parseChoice(logFormat, option: "--log-format")
+        file.segmentation?.logFormat = logFormat
         file.segmentation?.shows = json ? .json : quiet ? .quiet : .progress
         file.segmentation?.arguments = Array(CommandLine.arguments.dropFirst())
         if dryRun {

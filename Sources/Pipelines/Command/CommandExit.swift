@@ -39,7 +39,7 @@ public func endCommand(
             try printChecked(text + "\n")
             endProcess(ExitStatus.success.rawValue)
         } catch {
-            printError("\(command): \(userMessage(for: error))")
+            tellError("\(command): \(userMessage(for: error))")
             endProcess(ExitStatus.failure.rawValue)
         }
     case .status(let status):
@@ -48,10 +48,10 @@ public func endCommand(
         // The parser may break its message into lines and end it with a full stop.
         var line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
         while line.last == "." { line.removeLast() }
-        printError("\(command): \(line); see '\(command) --help'.")
+        tellError("\(command): \(line); see '\(command) --help'.")
         endProcess(ExitStatus.wrongUsage.rawValue)
     case nil:
-        printError("\(command): \(userMessage(for: error))")
+        tellError("\(command): \(userMessage(for: error))")
         endProcess(ExitStatus(for: error).rawValue)
     }
 }
@@ -73,4 +73,9 @@ public func printChecked(_ text: String) throws {
 /// Writes a line to the log, which goes to the standard error.
 public func printError(_ line: String) {
     EventLog.write(.warning, line.trimmingCharacters(in: .newlines))
+}
+
+/// Writes the error that ends a command as a line of the log.
+private func tellError(_ line: String) {
+    EventLog.write(.error, line.trimmingCharacters(in: .newlines))
 }

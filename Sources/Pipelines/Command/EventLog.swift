@@ -11,6 +11,11 @@ public enum LogFormat: String, Sendable, Hashable, Codable, CaseIterable {
     case json
 }
 
+/// Begins the log of this process, so that errors in a command line are lines of its form, too.
+///
+/// - Parameter format: The form of the lines.
+public func beginLog(_ format: LogFormat) { EventLog.begin(format) }
+
 /// The log of this process: swift-log with a handler that writes each event as one line, in one call
 /// of the system, so that lines of several threads, or of processes that share a file, stay whole.
 enum EventLog {
@@ -85,7 +90,7 @@ private struct EventHandler: LogHandler {
         level: Logger.Level, text: String, _ fields: Logger.Metadata
     ) -> String {
         var object: [String: Any] = [
-            "time": Date().formatted(.iso8601.time(includingFractionalSeconds: true)),
+            "time": Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)),
             "level": level.rawValue, "message": text, "process": Int(getpid()),
         ]
         for (key, value) in fields {

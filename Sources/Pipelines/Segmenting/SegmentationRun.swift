@@ -72,10 +72,12 @@ private struct SegmentationRun {
         let mode: ProgressDisplay.Mode =
             switch request.shows {
             case .progress: request.logFormat == .json ? .events : .automatic
-            case .quiet: .quiet
+            case .quiet: request.logFormat == .json ? .events : .quiet
             case .json: .json
             }
-        display = ProgressDisplay(mode: mode, total: plan.scans.count) { EventLog.write($0) }
+        display = ProgressDisplay(mode: mode, total: plan.scans.count) { event in
+            if request.shows == .progress || event.kind == .failed { EventLog.write(event) }
+        }
         do {
             let opened = try Ledger(
                 writing: joined(request.output, Ledger.fileName(part: request.partSuffix)),
