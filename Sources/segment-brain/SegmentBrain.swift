@@ -49,7 +49,7 @@ struct SegmentBrain: ParsableCommand {
     @Option(
         help: ArgumentHelp("The name of a shipped model, or a model folder.", valueName: "name|dir")
     )
-    var model = "brain-any"
+    var model = SegmentationRequest.defaultModel
 
     @Option(help: "The planes to use, such as coronal,axial (default: all planes of the model).")
     var planes: String?
@@ -144,19 +144,21 @@ struct SegmentBrain: ParsableCommand {
     @Option(
         name: [.customLong("bids-filter-file"), .customLong("bids_filter_file")],
         help: ArgumentHelp(
-            "A file of JSON whose 'session' is the only one.", valueName: "file"))
+            "A JSON file whose 'session' entries select sessions, as BABS writes it.",
+            valueName: "file"))
     var bidsFilterFile: String?
 
     @Option(
         help: ArgumentHelp(
-            "fmriprep: write what fMRIPrep takes by --derivatives, too: the scan, its brain mask, "
+            "fmriprep: also write what fMRIPrep reads with --derivatives: the scan, its brain mask, "
                 + "tissues and their probabilities. For BIDS datasets.", valueName: "tool"))
     var derivativesFor: String?
 
     @Option(
         name: [.customShort("w"), .customLong("work-dir"), .customLong("work_dir")],
         help: ArgumentHelp(
-            "The folder of temporary files other than those in the output.", valueName: "dir"))
+            "Folder of temporary files; unfinished results stay below the output.",
+            valueName: "dir"))
     var workFolder: String?
 
     @Option(
@@ -173,7 +175,7 @@ struct SegmentBrain: ParsableCommand {
 
     @Flag(
         name: [.customLong("skip-bids-validation"), .customLong("skip_bids_validation")],
-        help: "Taken and without effect: only names that are used are looked at.")
+        help: "Accepted and without effect: a dataset is read as far as its scans need it.")
     var skipBIDSValidation = false
 
     @Option(
@@ -203,7 +205,7 @@ struct SegmentBrain: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "text, or json for a JSON object an event on the standard error.",
+            "text, or json: one JSON object per event on standard error.",
             valueName: "format"))
     var logFormat = "text"
 
@@ -253,6 +255,7 @@ struct SegmentBrain: ParsableCommand {
     }
 
     func run() throws {
+        beginLog(try parseChoice(logFormat, option: "--log-format"))
         let request = try request()
         if let workFolder {
             try prepareWorkFolder(workFolder)
@@ -279,7 +282,7 @@ struct SegmentBrain: ParsableCommand {
         case .participant: report = try segmentScans(request)
         case .group:
             report = try summarizeParticipants(
-                in: request.output, model: model == "brain-mri" ? nil : model,
+                in: request.output, model: model == SegmentationRequest.defaultModel ? nil : model,
                 arguments: request.arguments
             ) { printError($0) }
         }

@@ -88,21 +88,22 @@ import Testing
                                           Only these sessions of a BIDS dataset, with or
                                           without 'ses-'.
                   --bids-filter-file, --bids_filter_file <file>
-                                          A file of JSON whose 'session' is the only one.
+                                          A JSON file whose 'session' entries select sessions,
+                                          as BABS writes it.
                   --derivatives-for <tool>
-                                          fmriprep: write what fMRIPrep takes by --derivatives,
-                                          too: the scan, its brain mask, tissues and their
-                                          probabilities. For BIDS datasets.
+                                          fmriprep: also write what fMRIPrep reads with
+                                          --derivatives: the scan, its brain mask, tissues and
+                                          their probabilities. For BIDS datasets.
                   -w, --work-dir, --work_dir <dir>
-                                          The folder of temporary files other than those in the
-                                          output.
+                                          Folder of temporary files; unfinished results stay
+                                          below the output.
                   --n_cpus, --n-cpus, --nthreads <n>
                                           The same as --threads.
                   --mem-mb, --mem_mb <n>  Memory of the whole process in MB, the model
                                           included; in place of --max-memory.
                   --skip-bids-validation, --skip_bids_validation
-                                          Taken and without effect: only names that are used
-                                          are looked at.
+                                          Accepted and without effect: a dataset is read as far
+                                          as its scans need it.
                   --series <series>       Only this DICOM series: its number, or part of its
                                           description; repeatable. By default all series except
                                           localizers and derived images.
@@ -113,8 +114,8 @@ import Testing
                   --profile               Show the time spent in each stage.
                   --quiet                 Print failures only.
                   --json                  Write one JSON object per scan to standard output.
-                  --log-format <format>   text, or json for a JSON object an event on the
-                                          standard error. (default: text)
+                  --log-format <format>   text, or json: one JSON object per event on standard
+                                          error. (default: text)
                   --version               Show the version.
                   -h, --help              Show help information.
 
@@ -210,7 +211,7 @@ import Testing
         }
         #expect(changes.first?.hasPrefix("## [\(softwareVersion)] - ") == true)
         #expect(
-            try text("pipelines/bids-app/segment-brain.boutiques.json")
+            try text("pipelines/bids-app/nipoppy/segment-brain.boutiques.json")
                 .contains(#""tool-version": "\#(softwareVersion)""#))
         #expect(
             try text("pipelines/bids-app/nipoppy/config.json")
