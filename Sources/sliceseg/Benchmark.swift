@@ -21,7 +21,7 @@ struct Benchmark: ParsableCommand {
     @Option(
         help: ArgumentHelp("The name of a shipped model, or a model folder.", valueName: "name|dir")
     )
-    var model = "brain-any"
+    var model = SegmentationRequest.defaultModel
     @Option(
         help: ArgumentHelp(
             "unet, sdnet or densenet with random weights, instead of a model.",

@@ -69,6 +69,13 @@ import Volumes
                 "segment-brain",
                 [bids, out, "participant", "--participant-label", "01", "02"] + model)
             #expect(both.status == 3, "\(both.errors)")
+            // In two ledgers now, and one failure all the same.
+            let alone = try run(
+                "segment-brain", [bids, out, "participant", "--participant-label", "02"] + model)
+            #expect(alone.status == 1, "\(alone.errors)")
+            let group = try run("segment-brain", [bids, out, "group"] + model)
+            #expect(group.status == 3, "\(group.errors)")
+            #expect(group.output.contains("sub-02: failure, 1 of 1 scan ("))
             try write(Array(#"{"t1w": {"session": "b"}}"#.utf8), to: folder + "/filter.json")
             let filtered = try run(
                 "segment-brain",
@@ -86,6 +93,30 @@ import Volumes
             #expect(none.status == 2 && none.errors.contains("--session-label"))
             let empty = try run("segment-brain", [bids, folder + "/e", "group"] + model)
             #expect(empty.status == 2 && empty.errors.contains("run the level 'participant' first"))
+        }
+    }
+
+    @Test func `sessions of one participant may be segmented beside each other`() throws {
+        try withDataset { folder, model in
+            let (bids, out) = (folder + "/bids", folder + "/out")
+            let running = try ["a", "ses-b"].map {
+                try RunningCommand(
+                    "segment-brain",
+                    [
+                        bids, out, "participant", "--participant-label", "03", "--session-label",
+                        $0,
+                    ] + model)
+            }
+            let results = try running.map { try $0.wait() }
+            #expect(results.map(\.status) == [0, 0], "\(results.map(\.errors))")
+            #expect(
+                results.map(\.output) == ["sub-03: success, 1 scan\n", "sub-03: success, 1 scan\n"])
+            let ledgers = files(below: out).filter { $0.hasSuffix(".sqlite") }
+            #expect(ledgers == ["ledger_sub-03_ses-a.sqlite", "ledger_sub-03_ses-b.sqlite"])
+            let group = try run("segment-brain", [bids, out, "group"] + model)
+            #expect(group.status == 0 && group.output == "sub-03: success, 2 scans\n")
+            let status = try run("sliceseg", ["status", out, "--audit"])
+            #expect(status.output.contains("audit: 2 = 2 done + 0 failed + 0 left"), "\(status)")
         }
     }
 
@@ -180,12 +211,45 @@ import Volumes
             let events = try result.errorLines.map { line in
                 try JSONDecoder().decode(LogLine.self, from: Data(line.utf8))
             }
+            let format = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+            for event in events {
+                let time = try Date(event.time, strategy: format)
+                #expect(abs(time.timeIntervalSinceNow) < 600, "\(event.time)")
+            }
             let done = events.filter { $0.event == "done" }
             #expect(done.map(\.scan) == ["a", "b", "c"])
             #expect(done.last?.finished == 4 && done.last?.total == 4)
             let failed = events.filter { $0.event == "failed" }
             #expect(failed.map(\.scan) == ["bad"])
             #expect(failed.first?.level == "error")
+        }
+    }
+
+    @Test func `a quiet JSON log has failures alone, and a wrong command line is a line of it`()
+        throws
+    {
+        try withTemporaryDirectory { folder in
+            try writeTinyModel(to: folder + "/model")
+            try makeFolder(folder + "/scans")
+            try writeHead(to: folder + "/scans/a.nii.gz")
+            try write([1, 2, 3], to: folder + "/scans/bad.nii")
+            func lines(_ options: [String], status: Int32) throws -> [LogLine] {
+                let result = try run(
+                    "segment-brain",
+                    [
+                        folder + "/scans", folder + "/out", "--model", folder + "/model",
+                        "--log-format", "json",
+                    ] + options)
+                #expect(result.status == status, "\(result.errors)")
+                return try result.errorLines.map {
+                    try JSONDecoder().decode(LogLine.self, from: Data($0.utf8))
+                }
+            }
+            let events = try lines(["--quiet"], status: 1).filter { $0.event != nil }
+            #expect(events.map(\.event) == ["failed"] && events.map(\.scan) == ["bad"])
+            let wrong = try lines(["--max-memory", "lots"], status: 2)
+            #expect(wrong.map(\.level) == ["error"])
+            #expect(wrong.first?.message.contains("--max-memory must be such as 1.5G") == true)
         }
     }
 }

@@ -4,7 +4,7 @@ import Tensors
 /// The request of `sliceseg benchmark`; `nil` options are chosen for the machine.
 public struct BenchmarkRequest: Sendable, Hashable {
     /// A shipped model's name or a bundle's folder; the network of its first plane is measured.
-    public var model = "brain-any"
+    public var model = SegmentationRequest.defaultModel
     /// A network with random weights in the model's place.
     public var network: ArchitectureChoices?
     /// The size of the slices.

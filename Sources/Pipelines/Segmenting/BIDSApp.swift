@@ -94,11 +94,15 @@ public func summarizeParticipants(
         let earlier = SidecarResult(scan: scan, output: output, table: bundle.card.labels)
         outcomes.append((scan, earlier.outcome))
     }
-    let known = Set(outcomes.map(\.scan.outputName))
-    for path in participantLedgers(in: output) {
-        let scans = try Ledger(reading: joined(output, path)).scans()
-        for scan in scans where !known.contains(scan.scan.outputName) {
-            guard case .failed? = scan.outcome, let outcome = scan.outcome else { continue }
+    var known = Set(outcomes.map(\.scan.outputName))
+    let whole = Ledger.fileName()
+    let ledgers =
+        participantLedgers(in: output) + (isRegularFile(joined(output, whole)) ? [whole] : [])
+    for path in ledgers {
+        for scan in try Ledger(reading: joined(output, path)).scans() {
+            guard case .failed? = scan.outcome, let outcome = scan.outcome,
+                known.insert(scan.scan.outputName).inserted
+            else { continue }
             outcomes.append((scan.scan, outcome))
         }
     }
@@ -152,10 +156,11 @@ private func scanName(ofDerivative name: String) -> String {
     return joined(folder, parts.text)
 }
 
-/// The names of ledgers of single participants' runs in a folder.
+/// The names of ledgers of single participants' and sessions' runs in a folder.
 func participantLedgers(in output: String) -> [String] {
-    ((try? FileManager.default.contentsOfDirectory(atPath: output)) ?? [])
-        .filter { $0.hasPrefix("ledger_sub-") && $0.hasSuffix(".sqlite") }.sorted()
+    ((try? FileManager.default.contentsOfDirectory(atPath: output)) ?? []).filter { name in
+        name.hasSuffix(".sqlite") && ["ledger_sub-", "ledger_ses-"].contains(where: name.hasPrefix)
+    }.sorted()
 }
 
 /// Has temporary files written to a folder from now on.

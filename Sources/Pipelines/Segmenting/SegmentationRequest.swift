@@ -16,12 +16,15 @@ public struct SegmentationRequest: Sendable, Codable, Hashable {
         case json
     }
 
+    /// The model that segments where none is named.
+    public static let defaultModel = "brain-any"
+
     /// Scans, folders, BIDS datasets, DICOM folders and lists.
     public var inputs: [String]
     /// The output folder.
     public var output: String
     /// The model's name or folder.
-    public var model = "brain-any"
+    public var model = defaultModel
     /// The planes, or `nil` for all that the model has.
     public var planes: [Plane]?
     /// The device's name.
@@ -77,8 +80,8 @@ public struct SegmentationRequest: Sendable, Codable, Hashable {
     /// The ending of the names of the ledger and the lock of a part of a dataset; empty for all of it.
     var partSuffix: String {
         if let shard { return shard.suffix }
-        guard isOfParticipants == true, !selection.participants.isEmpty else { return "" }
-        return participantSuffix(selection.participants)
+        guard isOfParticipants == true else { return "" }
+        return participantSuffix(selection.participants, sessions: selection.sessions ?? [])
     }
 
     /// A Boolean value indicating whether other processes may write other parts meanwhile; tables of all scans are then left out.
@@ -98,13 +101,20 @@ public struct SegmentationRequest: Sendable, Codable, Hashable {
     }
 }
 
-/// The ending of the names of ledger and locks of a run over some participants: `_sub-01_sub-02`.
+/// The ending of the names of ledger and locks of a run over some participants or sessions:
+/// `_sub-01_sub-02`, `_sub-01_ses-a`.
 ///
-/// - Parameter labels: Their labels, with or without `sub-`.
-/// - Returns: The ending.
-func participantSuffix(_ labels: [String]) -> String {
-    let names = Set(labels.map { $0.hasPrefix("sub-") ? $0 : "sub-" + $0 }).sorted()
+/// - Parameters:
+///   - participants: Their labels, with or without `sub-`; empty for all.
+///   - sessions: Those of sessions, with or without `ses-`; empty for all.
+/// - Returns: The ending; empty where it is a run over the whole dataset.
+private func participantSuffix(_ participants: [String], sessions: [String]) -> String {
+    func prefixed(_ labels: [String], _ prefix: String) -> [String] {
+        Set(labels.map { $0.hasPrefix(prefix) ? $0 : prefix + $0 }).sorted()
+    }
+    let names = prefixed(participants, "sub-") + prefixed(sessions, "ses-")
+    guard let first = names.first else { return "" }
     if names.count <= 3 { return "_" + names.joined(separator: "_") }
-    return "_\(names[0])_and_\(names.count - 1)_"
+    return "_\(first)_and_\(names.count - 1)_"
         + sha256(Data(names.joined(separator: " ").utf8)).prefix(8)
 }
