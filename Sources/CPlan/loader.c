@@ -38,7 +38,7 @@ static bool find_origin(int number, char *origin) {
     if (number == 0) {
         Dl_info self;
         return dladdr(&loaded, &self) != 0 && self.dli_fname != NULL &&
-            strchr(self.dli_fname, '/') != NULL && realpath(self.dli_fname, origin) != NULL;
+               strchr(self.dli_fname, '/') != NULL && realpath(self.dli_fname, origin) != NULL;
     }
     ssize_t length = readlink("/proc/self/exe", origin, PATH_MAX - 1);
     if (length <= 0) return false;

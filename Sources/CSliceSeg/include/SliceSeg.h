@@ -56,12 +56,12 @@ typedef struct SliceSegSegmentation SliceSegSegmentation;
 
 // A structure of a model, or as a segmentation has it.
 typedef struct {
-    int32_t label;               // in label maps
-    const char *name;            // such as "Left-Hippocampus"; lives as long as its handle
-    uint8_t red, green, blue;    // in pictures
-    int64_t voxel_count;         // -1 of a model's
+    int32_t label;             // in label maps
+    const char *name;          // such as "Left-Hippocampus"; lives as long as its handle
+    uint8_t red, green, blue;  // in pictures
+    int64_t voxel_count;       // -1 of a model's
     double volume_cubic_millimeters;
-    double mean_probability;     // over its own voxels; NaN where it is not known
+    double mean_probability;  // over its own voxels; NaN where it is not known
 } SliceSegStructure;
 
 // Called on the calling thread with a stage, such as "conform" or "coronal", and the share of the work that
