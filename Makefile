@@ -180,7 +180,7 @@ test-wheel: wheel
 	@sh scripts/test-wheel.sh $(DIST)/sliceseg-$(VERSION)-py3-none-*.whl
 
 # Static pages of all modules, commands and files.
-docs: build
+docs: programs
 	@sh scripts/make-docs.sh $(BIN) $(DIST)/docs
 
 CLANG_FORMAT := clang-format
@@ -194,7 +194,7 @@ lint-tools:
 	@command -v $(CLANG_FORMAT) > /dev/null || sh scripts/install-packages.sh clang-format
 
 # Layout, documentation and links. Documentation is compiled from the modules as they are built.
-lint: build lint-tools
+lint: programs lint-tools
 	swift format lint --strict --recursive Sources Tests Snippets Package.swift
 	$(CLANG_FORMAT) --dry-run --Werror $(C_FILES)
 	sh fixtures/checks/check_docs.sh
