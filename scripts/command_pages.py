@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def help_of(command):
-    """What `--help` of a command prints."""
+    """Returns the `--help` text of a command."""
     run = subprocess.run([*command, "--help"], check=True, capture_output=True, text=True)
     return run.stdout.strip("\n")
 

@@ -68,8 +68,8 @@ public final class BrainExtractor {
     static let slabWidthsMillimeters = 60.0...230.0
     /// The depth below what a slab shows at which heads have bone, and brains have none.
     static let boneDepthsMillimeters = 4.0...12.0
-    /// Of that depth, the most that may be as dark as bone: 0.01 to 0.05 in skull-stripped scans, 0.16 to
-    /// 0.29 in heads.
+    /// The largest part of that depth that may be as dark as bone: 0.01 to 0.05 in skull-stripped scans,
+    /// 0.16 to 0.29 in heads.
     static let largestBoneShare = 0.1
     /// Voxels darker than this part of the scan's range may be bone.
     static let brightestBone: Float = 0.15

@@ -58,7 +58,7 @@ public final class Segmenter {
     private let options: SegmenterOptions
     /// The memory that the process may hold, or `nil` where it is not bounded.
     ///
-    /// Where it is short, fewer slices are computed at once; a scan that cannot fit is a
+    /// If it is short, fewer slices are computed at once; a scan that cannot fit is a
     /// ``MemoryLimitError`` before the memory is taken.
     public var memory: MemoryBudget? {
         didSet {

@@ -79,7 +79,7 @@ internal import CTorch
 }
 
 extension Array where Element == Int {
-    /// Of a shape the distances between neighbours where the last dimension is the fastest.
+    /// The distances between neighbours in an array of this shape whose last dimension is the fastest.
     var denseStrides: [Int] {
         var strides = [Int](repeating: 1, count: count)
         for dimension in indices.dropLast().reversed() {

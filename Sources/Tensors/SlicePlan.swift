@@ -177,7 +177,7 @@ package enum PlanConvolutions {
 @safe package final class SlicePlan {
     private let plan: CPlan
     private let plans: PlanFunctions
-    /// Of the last images; used again where nobody holds them any more.
+    /// The logits of the last images; the memory is used again once nobody else holds it.
     private var logits: HostStorage?
 
     /// Packs weights and lays memory out.

@@ -154,7 +154,7 @@ import Volumes
     }
 }
 
-/// What a run may take, and how it tells what it does.
+/// The limits of a run and the forms of its messages.
 @Suite struct `Memory and logs of a run` {
     @Test func `a scan that cannot fit fails by name, and the others are done`() throws {
         try withTemporaryDirectory { folder in

@@ -4,7 +4,7 @@ import Testing
 import VolumeIO
 import Volumes
 
-/// What reading a scan told, and what is unusual about it, stands wherever its figures do.
+/// Warnings of reading a scan, and flags of its quality control, wherever its figures stand.
 @Suite struct `Warnings and marks` {
     /// Segments a whole head, and one of which a part is cut off and 2 voxels are no number.
     private func segmented(

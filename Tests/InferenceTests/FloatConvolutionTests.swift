@@ -86,7 +86,7 @@ private struct FreeConvolution: CustomTestStringConvertible, Sendable {
 struct FloatConvolutionTests {
     private static let kernels = PlanKernels.allCases.filter { (try? $0.isAvailable) ?? false }
 
-    /// Of one input channel and of many, products of matrices, all outputs that fill vectors or do not,
+    /// Convolutions of one input channel and of many, products of matrices, all outputs that fill vectors or do not,
     /// strides, gaps, groups, no padding and much, and images narrower than what is computed at once.
     private static let examples = [
         FreeConvolution(channels: 1, outputs: 64, kernel: 5, height: 19, width: 23),

@@ -133,7 +133,7 @@ class Handle:
 
     @property
     def address(self) -> Any:
-        """Where the library writes the object."""
+        """The address that the library writes the object to."""
         return byref(self.pointer)
 
 

@@ -29,8 +29,8 @@ public struct ScanRecord: Sendable, Codable, Hashable {
     public var labels: String?
     /// Oddities of the scan or its labels.
     public var warnings: [String]?
-    /// What quality control found unusual, gravest first: in `run.json` among the scans of the run, in a
-    /// line of `--json` in the scan alone.
+    /// The flags of quality control, gravest first: in `run.json` among the scans of the run, in a line of
+    /// `--json` in the scan alone.
     public var flags: [String]?
     /// The seconds that it took.
     public var seconds: Double?

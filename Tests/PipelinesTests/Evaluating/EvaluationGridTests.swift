@@ -72,7 +72,7 @@ struct EvaluationGridTests {
     /// The same two boxes with the header's unit changed: lengths in the file are 1000 times as
     /// many microns.
     ///
-    /// Where voxels have 1 mm, distances are just the tolerance of the surface Dice.
+    /// With voxels of 1 mm, distances are just the tolerance of the surface Dice.
     @Test(arguments: [2.0, 1])
     func `distances are millimetres whatever the header's unit`(edge: Double) throws {
         try withTemporaryDirectory { folder in
