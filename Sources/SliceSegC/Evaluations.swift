@@ -68,7 +68,7 @@ public func sliceseg_evaluate(
                 "the tolerance must be a number of millimetres from 0 on, not "
                     + "\(tolerance_millimeters)")
         }
-        let evaluation = try evaluation(
+        let evaluation = try caseEvaluation(
             of: prediction.map, at: prediction.path, table: prediction.table,
             against: reference.map, at: reference.path,
             options: MetricOptions(

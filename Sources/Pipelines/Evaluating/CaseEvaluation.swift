@@ -11,9 +11,9 @@ package import Volumes
 ///   - reference: The reference.
 ///   - referencePath: Its file.
 ///   - options: The convention that is followed, and the tolerance.
-/// - Returns: What `sliceseg evaluate` finds for the two as its only case.
+/// - Returns: The evaluation by `sliceseg evaluate` of the two as its only case.
 /// - Throws: ``UsageError`` where the grids differ or neither map holds a label.
-package func evaluation(
+package func caseEvaluation(
     of prediction: LabelMap, at predictionPath: String?, table: LabelTable?,
     against reference: LabelMap, at referencePath: String?, options: MetricOptions
 ) throws(UsageError) -> Evaluation {
