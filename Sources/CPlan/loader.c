@@ -46,7 +46,12 @@ static bool find_origin(int number, char *origin) {
     return true;
 }
 
-bool cplan_find(const char *name, char *path, int32_t capacity) {
+bool cplan_find(const char *variable, const char *name, char *path, int32_t capacity) {
+    const char *chosen = getenv(variable);
+    if (chosen != NULL && chosen[0] != '\0') {
+        snprintf(path, capacity, "%s", chosen);
+        return true;
+    }
     char origin[PATH_MAX];
     for (int number = 0; number < 2; number++) {
         if (find_origin(number, origin) && find_around(origin, name, path, capacity)) return true;
@@ -128,16 +133,9 @@ const CPlanAPI *cplan_load(const char **error) {
     pthread_mutex_lock(&lock);
     if (loaded == NULL) {
         char found[PATH_MAX];
-        const char *chosen = getenv("SLICESEG_PLAN");
-        bool known = chosen != NULL && chosen[0] != '\0';
-        if (known) {
-            snprintf(found, sizeof found, "%s", chosen);
-        } else {
-            known = cplan_find("libSliceSegPlan.so", found, sizeof found);
-        }
         CPlanKernels most;
         const char *wrong;
-        if (!known) {
+        if (!cplan_find("SLICESEG_PLAN", "libSliceSegPlan.so", found, sizeof found)) {
             snprintf(
                 message, sizeof message,
                 "the library of compiled networks libSliceSegPlan.so was not found beside the "

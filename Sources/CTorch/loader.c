@@ -16,15 +16,6 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const CTorchAPI *loaded;
 static char message[3 * PATH_MAX];
 
-static bool find_library(char *found) {
-    const char *chosen = getenv("SLICESEG_CTORCH");
-    if (chosen != NULL && chosen[0] != '\0') {
-        snprintf(found, PATH_MAX, "%s", chosen);
-        return true;
-    }
-    return cplan_find("libCTorch.so", found, PATH_MAX);
-}
-
 // What bounds the kernels of this package bounds, through what they read as they are loaded, LibTorch's own
 // and the libraries in it.
 static void bound_libraries(CPlanKernels most) {
@@ -81,7 +72,7 @@ const CTorchAPI *ctorch_load(const char *path, const char **error) {
         if (path != NULL) {
             snprintf(found, sizeof found, "%s", path);
         } else {
-            known = find_library(found);
+            known = cplan_find("SLICESEG_CTORCH", "libCTorch.so", found, sizeof found);
         }
         CPlanKernels most;
         const char *wrong;

@@ -249,8 +249,9 @@ const CPlanAPI *CPLAN_NULLABLE cplan_load(const char *CPLAN_NULLABLE *CPLAN_NULL
 // names none; then `*error` is a sentence of constant life.
 bool cplan_bound(CPlanKernels *most, const char *CPLAN_NULLABLE *CPLAN_NONNULL error);
 
-// Finds a library of the package as `cplan_load` does and writes its path, of at most `capacity` bytes.
-bool cplan_find(const char *name, char *path, int32_t capacity);
+// Writes the path of a library of the package, of at most `capacity` bytes: the one that the environment's
+// `variable` names, else the one of that name where `cplan_load` looks.
+bool cplan_find(const char *variable, const char *name, char *path, int32_t capacity);
 
 // Finds a file by its path from the folder of the library or program that this code is linked into, else from
 // that of the running program, and writes its path.
