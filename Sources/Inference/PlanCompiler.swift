@@ -187,12 +187,12 @@ struct PlanCompiler {
             if value.affine != nil || value.slope != 1 {
                 value = Pending([PlanSource(try place(of: inputs[0]))])
             }
-            value.affine = try affine(of: layer)
+            value.affine = try PlanAffine(layer)
             foldedCount += 1
             try hold(output, value)
         case .rectification: try rectify(inputs[0], slope: 0, output)
         case .learnedRectification(let layer):
-            try rectify(inputs[0], slope: try slope(of: layer), output)
+            try rectify(inputs[0], slope: try layer.sharedSlope(), output)
         case .concatenation:
             if readersOf(output).allSatisfy({ appliesPending($0) }) {
                 let all = try inputs.flatMap { try sources(of: $0) }
@@ -211,7 +211,8 @@ struct PlanCompiler {
                     try inputs.map { PlanSource(try place(of: $0)) }, target: joined, nil, slope: 1,
                     nil))
             try convolve(
-                joined.buffer, try sum(channels: joined.channels / 2), name: "", into: output,
+                joined.buffer, try .sumOfHalves(channels: joined.channels / 2), name: "",
+                into: output,
                 after: node)
         case .pooling, .poolingWithIndices:
             // A pooling that can be is done when what it reads is written.
@@ -423,7 +424,7 @@ struct PlanCompiler {
                 description:
                     "plans have no convolution of stride \(layer.stride), as '\(node.name)'")
         }
-        let weights = try dense(layer, node.name)
+        let weights = try PlanWeights(layer, node.name)
         if node.outputs[0].position == logits, weights.weight.shape[2] == 1 {
             steps.append(.classify(source: try place(of: input), weights))
             return
@@ -439,13 +440,13 @@ struct PlanCompiler {
         var weights = weights
         let (normalization, rectifier, result, followers) = followers(of: node)
         if let normalization {
-            let affine = try affine(of: normalization)
+            let affine = try PlanAffine(normalization)
             foldedCount += 1
-            weights = try scaled(weights, by: affine)
+            weights = try weights.scaled(by: affine)
         }
         done.formUnion(followers)
         let target = step(
-            source, weights, name, slope: try rectifier.map { try slope(of: $0) } ?? 1,
+            source, weights, name, slope: try rectifier.map { try $0.slope() } ?? 1,
             graph.shape(of: output))
         try hold(result, Pending([PlanSource(whole(target))]))
     }
@@ -471,18 +472,18 @@ struct PlanCompiler {
     private mutating func convolveTransposed(
         _ input: NetworkGraph.Value, _ layer: ConvTranspose2d, _ node: NetworkGraph.Node
     ) throws {
-        let weight = try exact(layer.weight)
+        let weight = try layer.weight.exact()
         guard layer.stride == 2, layer.padding == 0, layer.outputPadding == 0,
             weight.shape[2] == 2
         else {
             throw PlanError(description: "plans have no transposed convolution as '\(node.name)'")
         }
         let (inputs, outputs) = (weight.shape[0], weight.shape[1])
-        let bias = try exact(layer.bias).elements(as: Float.self)
+        let bias = try layer.bias.exact().elements(as: Float.self)
         let squares = PlanWeights(
             weight: try weight.permuted([2, 3, 1, 0]).contiguous()
                 .reshaped([4 * outputs, inputs, 1, 1]),
-            bias: try vector(bias + bias + bias + bias))
+            bias: try .vector(bias + bias + bias + bias))
         let spread = step(
             try buffer(of: input), squares, node.name, slope: 1, graph.shape(of: input))
         let target = targetPlace(of: node.outputs[0])
@@ -501,9 +502,9 @@ struct PlanCompiler {
         if value.sources.count != 1 || value.sources[0].indices != nil || value.slope != 1 {
             value = Pending([PlanSource(try place(of: recalibrated.input))])
         }
-        let reduce = try block.channel.map { try weights($0.reduce) }
-        let expand = try block.channel.map { try weights($0.expand) }
-        let spatial = try block.spatial.map { try dense($0.squeeze, "squeeze") }
+        let reduce = try block.channel.map { try PlanWeights($0.reduce) }
+        let expand = try block.channel.map { try PlanWeights($0.expand) }
+        let spatial = try block.spatial.map { try PlanWeights($0.squeeze, "squeeze") }
         var combination = PlanCombination.addition
         if case .channelAndSpatial(_, let chosen) = block.kind {
             combination =
@@ -531,7 +532,7 @@ struct PlanCompiler {
                 spatial: spatial, combination, nil))
         let name = graph.nodes[recalibrated.nodes.upperBound - 1].name
         let fused = step(
-            both.buffer, try dense(fuse, name), name, slope: 1,
+            both.buffer, try PlanWeights(fuse, name), name, slope: 1,
             graph.shape(of: recalibrated.output))
         try hold(recalibrated.output, Pending([PlanSource(whole(fused))]))
     }
@@ -562,103 +563,3 @@ struct PlanCompiler {
 
 /// The most sources that a step joins.
 private let mostSources = 4
-
-// MARK: - Weights
-
-private func exact(_ parameter: Parameter) throws -> Tensor {
-    try parameter.value.detached().converted(to: .float32, on: .cpu)
-}
-
-private func vector(_ values: [Float]) throws -> Tensor {
-    try Tensor(values, shape: [values.count])
-}
-
-private func weights(_ layer: Linear) throws -> PlanWeights {
-    PlanWeights(
-        weight: try exact(layer.weight),
-        bias: try layer.bias.map { try exact($0) } ?? .zeros([layer.weight.value.shape[0]]))
-}
-
-private func slope(of layer: PReLU) throws -> Double {
-    guard layer.weight.value.count == 1 else {
-        throw PlanError(description: "plans have no rectifier with a slope for each channel")
-    }
-    return try exact(layer.weight).item()
-}
-
-private func slope(of rectifier: NetworkGraph.Node) throws -> Double {
-    if case .learnedRectification(let layer) = rectifier.operation { return try slope(of: layer) }
-    return 0
-}
-
-/// A convolution's weights with a factor and a summand for each of its output channels.
-private func scaled(_ weights: PlanWeights, by affine: PlanAffine) throws -> PlanWeights {
-    let shape = weights.weight.shape
-    var weight = try weights.weight.elements(as: Float.self)
-    var bias = try weights.bias.elements(as: Float.self)
-    let scale = try affine.scale.elements(as: Float.self)
-    let shift = try affine.shift.elements(as: Float.self)
-    let size = weight.count / max(1, shape[0])
-    for output in 0..<shape[0] {
-        for position in output * size..<(output + 1) * size { weight[position] *= scale[output] }
-        bias[output] = bias[output] * scale[output] + shift[output]
-    }
-    return PlanWeights(weight: try Tensor(weight, shape: shape), bias: try vector(bias))
-}
-
-/// A convolution's weights as one of all channels and without gaps between its taps: those that it
-/// leaves out are zeros.
-private func dense(_ layer: Conv2d, _ name: String) throws -> PlanWeights {
-    let weight = try exact(layer.weight)
-    let shape = weight.shape
-    let bias = try layer.bias.map { try exact($0) } ?? Tensor.zeros([shape[0]])
-    guard layer.padding == layer.dilation * (shape[2] - 1) / 2, shape[2] % 2 == 1 else {
-        throw PlanError(
-            description: "plans have no convolution that changes the size, as '\(name)'")
-    }
-    guard layer.groups > 1 || layer.dilation > 1 else {
-        return PlanWeights(weight: weight, bias: bias)
-    }
-    let given = try weight.elements(as: Float.self)
-    let (outputs, part, kernel) = (shape[0], shape[1], shape[2])
-    let (inputs, wide) = (part * layer.groups, layer.dilation * (kernel - 1) + 1)
-    var values = [Float](repeating: 0, count: outputs * inputs * wide * wide)
-    for output in 0..<outputs {
-        let first = output / (outputs / layer.groups) * part
-        for input in 0..<part {
-            for tap in 0..<kernel * kernel {
-                let (y, x) = (tap / kernel * layer.dilation, tap % kernel * layer.dilation)
-                values[((output * inputs + first + input) * wide + y) * wide + x] =
-                    given[(output * part + input) * kernel * kernel + tap]
-            }
-        }
-    }
-    return PlanWeights(
-        weight: try Tensor(values, shape: [outputs, inputs, wide, wide]), bias: bias)
-}
-
-/// The convolution that adds the halves of its channels.
-private func sum(channels: Int) throws -> PlanWeights {
-    var values = [Float](repeating: 0, count: 2 * channels * channels)
-    for channel in 0..<channels {
-        values[channel * 2 * channels + channel] = 1
-        values[channel * 2 * channels + channels + channel] = 1
-    }
-    return PlanWeights(
-        weight: try Tensor(values, shape: [channels, 2 * channels, 1, 1]),
-        bias: try .zeros([channels]))
-}
-
-/// Normalization by the running moments as a factor and a summand for each channel.
-private func affine(of layer: BatchNorm2d) throws -> PlanAffine {
-    let weight = try exact(layer.weight).elements(as: Double.self)
-    let bias = try exact(layer.bias).elements(as: Double.self)
-    let mean = try exact(layer.runningMean).elements(as: Double.self)
-    let variance = try exact(layer.runningVariance).elements(as: Double.self)
-    let scale = zip(weight, variance).map { weight, variance in
-        weight / (variance + layer.epsilon).squareRoot()
-    }
-    let shift = zip(zip(bias, mean), scale).map { pair, scale in pair.0 - pair.1 * scale }
-    return PlanAffine(
-        scale: try vector(scale.map { Float($0) }), shift: try vector(shift.map { Float($0) }))
-}

@@ -1,0 +1,124 @@
+import NeuralNetworks
+import SegmentationModels
+import Tensors
+
+// The numbers of layers as plans take them.
+
+extension Parameter {
+    /// The values in single precision on the CPU, without gradients.
+    func exact() throws -> Tensor {
+        try value.detached().converted(to: .float32, on: .cpu)
+    }
+}
+
+extension Tensor {
+    /// Makes a tensor of one dimension.
+    static func vector(_ values: [Float]) throws -> Tensor {
+        try Tensor(values, shape: [values.count])
+    }
+}
+
+extension PReLU {
+    /// The slope that all channels share.
+    func sharedSlope() throws -> Double {
+        guard weight.value.count == 1 else {
+            throw PlanError(description: "plans have no rectifier with a slope for each channel")
+        }
+        return try weight.exact().item()
+    }
+}
+
+extension NetworkGraph.Node {
+    /// The slope of a rectifier's negative side.
+    func slope() throws -> Double {
+        if case .learnedRectification(let layer) = operation { return try layer.sharedSlope() }
+        return 0
+    }
+}
+
+extension PlanWeights {
+    /// Makes the weights of a linear layer.
+    init(_ layer: Linear) throws {
+        self.init(
+            weight: try layer.weight.exact(),
+            bias: try layer.bias.map { try $0.exact() } ?? .zeros([layer.weight.value.shape[0]]))
+    }
+
+    /// Makes a convolution's weights as those of one of all channels and without gaps between its taps: those that it
+    /// leaves out are zeros.
+    init(_ layer: Conv2d, _ name: String) throws {
+        let weight = try layer.weight.exact()
+        let shape = weight.shape
+        let bias = try layer.bias.map { try $0.exact() } ?? Tensor.zeros([shape[0]])
+        guard layer.padding == layer.dilation * (shape[2] - 1) / 2, shape[2] % 2 == 1 else {
+            throw PlanError(
+                description: "plans have no convolution that changes the size, as '\(name)'")
+        }
+        guard layer.groups > 1 || layer.dilation > 1 else {
+            self.init(weight: weight, bias: bias)
+            return
+        }
+        let given = try weight.elements(as: Float.self)
+        let (outputs, part, kernel) = (shape[0], shape[1], shape[2])
+        let (inputs, wide) = (part * layer.groups, layer.dilation * (kernel - 1) + 1)
+        var values = [Float](repeating: 0, count: outputs * inputs * wide * wide)
+        for output in 0..<outputs {
+            let first = output / (outputs / layer.groups) * part
+            for input in 0..<part {
+                for tap in 0..<kernel * kernel {
+                    let (y, x) = (tap / kernel * layer.dilation, tap % kernel * layer.dilation)
+                    values[((output * inputs + first + input) * wide + y) * wide + x] =
+                        given[(output * part + input) * kernel * kernel + tap]
+                }
+            }
+        }
+        self.init(
+            weight: try Tensor(values, shape: [outputs, inputs, wide, wide]), bias: bias)
+    }
+
+    /// A convolution's weights with a factor and a summand for each of its output channels.
+    func scaled(by affine: PlanAffine) throws -> PlanWeights {
+        let shape = self.weight.shape
+        var weight = try self.weight.elements(as: Float.self)
+        var bias = try self.bias.elements(as: Float.self)
+        let scale = try affine.scale.elements(as: Float.self)
+        let shift = try affine.shift.elements(as: Float.self)
+        let size = weight.count / Swift.max(1, shape[0])
+        for output in 0..<shape[0] {
+            for position in output * size..<(output + 1) * size {
+                weight[position] *= scale[output]
+            }
+            bias[output] = bias[output] * scale[output] + shift[output]
+        }
+        return PlanWeights(weight: try Tensor(weight, shape: shape), bias: try .vector(bias))
+    }
+
+    /// The convolution that adds the halves of its channels.
+    static func sumOfHalves(channels: Int) throws -> PlanWeights {
+        var values = [Float](repeating: 0, count: 2 * channels * channels)
+        for channel in 0..<channels {
+            values[channel * 2 * channels + channel] = 1
+            values[channel * 2 * channels + channels + channel] = 1
+        }
+        return PlanWeights(
+            weight: try Tensor(values, shape: [channels, 2 * channels, 1, 1]),
+            bias: try .zeros([channels]))
+    }
+}
+
+extension PlanAffine {
+    /// Makes a normalization by the running moments: a factor and a summand for each channel.
+    init(_ layer: BatchNorm2d) throws {
+        let weight = try layer.weight.exact().elements(as: Double.self)
+        let bias = try layer.bias.exact().elements(as: Double.self)
+        let mean = try layer.runningMean.exact().elements(as: Double.self)
+        let variance = try layer.runningVariance.exact().elements(as: Double.self)
+        let scale = zip(weight, variance).map { weight, variance in
+            weight / (variance + layer.epsilon).squareRoot()
+        }
+        let shift = zip(zip(bias, mean), scale).map { pair, scale in pair.0 - pair.1 * scale }
+        self.init(
+            scale: try .vector(scale.map { Float($0) }), shift: try .vector(shift.map { Float($0) })
+        )
+    }
+}
