@@ -1,9 +1,9 @@
 // CPNG.h: the only C header that Swift sees for PNG pictures.
 //
-// libpng's simplified API reports errors through fields of a struct that also holds its private
-// state, and needs a macro to size the output; neither can be used from Swift. Here one call
-// encodes a picture, one decodes it, and one compresses plain bytes alike. Each returns a status and, when it is not CPNG_OK, a
-// message of libpng's in the caller's buffer.
+// libpng reports errors by jumps and through fields of structs that also hold its private state;
+// neither can be used from Swift. Here one call encodes a picture, one decodes it, and one
+// compresses plain bytes. Pixels are compressed by libdeflate, chunks written by libpng. Each call
+// returns a status and, when it is not CPNG_OK, a message in the caller's buffer.
 #ifndef CPNG_H
 #define CPNG_H
 

@@ -9,7 +9,7 @@ struct LegendEntry {
 
 /// The structures of the table in its order, then labels that it lacks.
 func legendEntries(
-    labels: LabelMap, table: LabelTable, colors: [LabelColor]
+    labels: LabelMap, table: LabelTable, colors: LabelColors
 ) -> [LegendEntry] {
     let counts = labels.voxelCounts()
     let named = table.structures.map { structure in
@@ -23,7 +23,7 @@ func legendEntries(
     }
     return named
         + unnamed.map {
-            LegendEntry(name: "label \($0), no name", color: colors[$0], isPresent: true)
+            LegendEntry(name: "label \($0), no name", color: colors[UInt16($0)], isPresent: true)
         }
 }
 

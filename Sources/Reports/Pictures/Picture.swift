@@ -28,13 +28,11 @@ public struct Picture: Sendable, Hashable {
         precondition(width > 0 && height > 0, "a picture of \(width)x\(height) pixels")
         self.width = width
         self.height = height
+        var row: [UInt8] = []
+        for _ in 0..<width { row += [color.red, color.green, color.blue] }
         bytes = []
-        bytes.reserveCapacity(3 * width * height)
-        for _ in 0..<width * height {
-            bytes.append(color.red)
-            bytes.append(color.green)
-            bytes.append(color.blue)
-        }
+        bytes.reserveCapacity(row.count * height)
+        for _ in 0..<height { bytes += row }
     }
 
     /// The color of a pixel, counted from the upper left.

@@ -30,8 +30,7 @@ struct SliceRenderer {
     let shown: [Range<Int>]
     /// The range that slices are taken from, for each anatomical axis.
     let labelled: [Range<Int>]
-    /// The color of each possible label.
-    let colors: [LabelColor]
+    let colors: LabelColors
     let window: ClosedRange<Float>
     private let scan: Volume
     var labels: LabelMap
@@ -46,7 +45,7 @@ struct SliceRenderer {
         self.view = view
         let window = displayWindow(of: scan, view: view)
         self.window = window
-        colors = labelColors(table)
+        colors = LabelColors(table)
 
         let threshold = window.lowerBound + (window.upperBound - window.lowerBound) / 10
         let foreground = view.countsPerSlice { scan.voxels[$0] > threshold }
@@ -143,7 +142,7 @@ struct SliceRenderer {
                     opacity = Self.borderOpacity
                 }
                 picture[tile.x + x, tile.y + y] = blended(
-                    colors[Int(label)], over: 255 * gray, opacity: opacity)
+                    colors[label], over: 255 * gray, opacity: opacity)
             }
         }
         let letters = across == 0 ? ("R", "L") : ("A", "P")
@@ -201,11 +200,11 @@ private func interpolated(_ first: Double, _ second: Double, _ weight: Double) -
 /// A color laid over a gray value of 0...255.
 private func blended(_ color: LabelColor, over gray: Double, opacity: Double) -> LabelColor {
     if opacity == 0 {
-        let value = UInt8(gray.rounded())
+        let value = UInt8(gray + 0.5)
         return LabelColor(red: value, green: value, blue: value)
     }
     func channel(_ value: UInt8) -> UInt8 {
-        UInt8((gray + (Double(value) - gray) * opacity).rounded())
+        UInt8(gray + (Double(value) - gray) * opacity + 0.5)
     }
     return LabelColor(
         red: channel(color.red), green: channel(color.green), blue: channel(color.blue))
@@ -260,10 +259,23 @@ func displayWindow(of scan: Volume, view: AnatomicalView) -> ClosedRange<Float> 
     return lower...upper
 }
 
-/// The color of each possible label; those outside the table get hues of their own.
-private func labelColors(_ table: LabelTable) -> [LabelColor] {
-    var colors = (0...Int(UInt16.max)).map { label in
-        // Steps of the golden angle around the color circle keep neighbours apart.
+/// The color of each label; one outside the table gets a hue of its own.
+struct LabelColors {
+    /// The colors of labels 0 to the table's highest.
+    private var known: [LabelColor]
+
+    init(_ table: LabelTable) {
+        let highest = table.structures.map(\.index).max() ?? 0
+        known = (0...highest).map(Self.hue(of:))
+        for structure in table.structures { known[Int(structure.index)] = structure.color }
+    }
+
+    subscript(label: UInt16) -> LabelColor {
+        Int(label) < known.count ? known[Int(label)] : Self.hue(of: label)
+    }
+
+    /// Steps of the golden angle around the color circle keep neighbours apart.
+    private static func hue(of label: UInt16) -> LabelColor {
         let hue = (Double(label) * 0.618_033_988_749_895).truncatingRemainder(dividingBy: 1) * 6
         func channel(_ shift: Double) -> UInt8 {
             let phase = (hue + shift).truncatingRemainder(dividingBy: 6)
@@ -271,6 +283,4 @@ private func labelColors(_ table: LabelTable) -> [LabelColor] {
         }
         return LabelColor(red: channel(0), green: channel(4), blue: channel(2))
     }
-    for structure in table.structures { colors[Int(structure.index)] = structure.color }
-    return colors
 }
