@@ -118,6 +118,8 @@ public final class BrainExtractor {
         let clock = ContinuousClock()
         let started = clock.now
         try progress(0)
+        try predictor.memory?.reserve(
+            bytesToConform(scan.grid, to: bundle.card.conform), for: "finding the brain")
         let conformed = try conform(scan, to: bundle.card.conform)
         let prediction = try predictor.prediction(
             of: conformed.volume, measuresDisagreement: false, keepsScores: true

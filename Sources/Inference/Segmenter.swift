@@ -128,17 +128,20 @@ public final class Segmenter {
         // In whole numbers, so that the last step is not above 0.95.
         let begun = brain == nil ? 0.0 : 10
         try progress(.conform, begun / 100)
-        // The scan along the model's axes, and its part on the model's grid.
-        try memory?.reserve(8 * scan.voxels.count, for: "conforming the scan")
-        let conformed: ConformedScan
+        var region: BrainRegion?
         if let brain, let extraction = bundle.card.brainExtraction {
-            conformed = try conform(
-                scan, to: specification,
-                within: BrainRegion(
-                    mask: brain.mask, dilationMillimeters: extraction.dilationMillimeters))
-        } else {
-            conformed = try conform(scan, to: specification)
+            region = BrainRegion(
+                mask: brain.mask, dilationMillimeters: extraction.dilationMillimeters)
         }
+        try memory?.reserve(
+            bytesToConform(scan.grid, to: specification, within: region),
+            for: "conforming the scan")
+        let conformed =
+            if let region {
+                try conform(scan, to: specification, within: region)
+            } else {
+                try conform(scan, to: specification)
+            }
         finish(.conform)
 
         let passes = Double(options.sampleCount + 1)

@@ -72,6 +72,13 @@ package struct AxisPermutation: Sendable, Hashable {
         to values: [Value], of size: GridSize
     ) -> [Value] {
         if sourceAxis == [0, 1, 2], !isFlipped.contains(true) { return values }
+        return slices(0..<size[sourceAxis[2]], of: values, size: size)
+    }
+
+    /// Some slices, along the third axis of the result, of permuted values.
+    func slices<Value: BitwiseCopyable>(
+        _ wanted: Range<Int>, of values: [Value], size: GridSize
+    ) -> [Value] {
         let sourceStrides = [1, size.x, size.x * size.y]
         var start = 0
         var strides = [0, 0, 0]
@@ -82,12 +89,15 @@ package struct AxisPermutation: Sendable, Hashable {
             strides[axis] = isFlipped[axis] ? -sourceStrides[source] : sourceStrides[source]
             if isFlipped[axis] { start += (size[source] - 1) * sourceStrides[source] }
         }
-        return [Value](unsafeUninitializedCapacity: values.count) { result, count in
+        start += wanted.lowerBound * strides[2]
+        counts[2] = wanted.count
+        let total = counts[0] * counts[1] * counts[2]
+        return [Value](unsafeUninitializedCapacity: total) { result, count in
             values.withUnsafeBufferPointer { source in
                 copyStrided(
                     from: source, start: start, strides: strides, counts: counts, into: result)
             }
-            count = values.count
+            count = total
         }
     }
 }

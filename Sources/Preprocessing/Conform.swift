@@ -148,32 +148,38 @@ private func conform(
         wanted = brain.expanded(by: specification.marginVoxels, within: conformedGrid.size)
     }
     let wantedGrid = conformedGrid.cropped(to: wanted)
-    var conformed = permutedPart(
-        of: scan, around: wantedGrid, toModel, isExact: isExact,
-        interpolation: specification.interpolation)
-    var measured = rule.zeroesNoData ? measuredVoxels(of: conformed, noData) : nil
-    var inBrain = region.map { $0.mask.mask(on: conformed.grid).values }
+    var part = part(
+        of: scan, around: wantedGrid, isExact: isExact, interpolation: specification.interpolation)
+    // What is summed up inside a brain must not depend on how its scan is stored.
+    if region != nil { part = toModel.applied(to: part) }
+    var measured = rule.zeroesNoData ? measuredVoxels(of: part, noData) : nil
+    var inBrain = region.map { $0.mask.mask(on: part.grid).values }
     if let mask = inBrain, !rule.hasFixedUnit {
-        inBrain = zip(mask, conformed.voxels).map { noData.contains($1) ? 0 : $0 }
-        let brain = chosen(conformed.voxels, where: inBrain)
+        inBrain = zip(mask, part.voxels).map { noData.contains($1) ? 0 : $0 }
+        let brain = chosen(part.voxels, where: inBrain)
         if !brain.isEmpty {
             level = SignalLevel(ofBrain: brain, candidates: noData.values + [level]).level
         }
     }
     // From here on the background is 0, but where intensities have a unit.
     let background = rule.hasFixedUnit ? level : 0
-    removeNoData(from: &conformed.voxels, noData, level: level, background: background)
-    if !rule.hasFixedUnit { divideByMagnitude(&conformed.voxels) }
-    var samples = inBrain.map { chosen(conformed.voxels, where: $0) } ?? []
-    if conformed.grid != wantedGrid, !isExact {
-        if let map = measured {
-            measured = resampled(
-                LabelMap(grid: conformed.grid, labels: map.map(UInt16.init)), to: wantedGrid
-            ).labels.map { UInt8($0) }
-        }
+    let zeroing = Zeroing(
+        noData: noData, level: level, background: background, of: part.voxels,
+        dividesByMagnitude: !rule.hasFixedUnit)
+    var samples = inBrain.map { chosen(part.voxels, where: $0) } ?? []
+    zeroing.apply(to: &samples)
+    var conformed: Volume
+    if isExact {
+        let order = AxisPermutation(
+            from: part.grid.orientation, to: specification.orientation)
+        conformed = order.applied(to: part)
+        zeroing.apply(to: &conformed.voxels)
+        measured = measured.map { order.applied(to: $0, of: part.grid.size) }
+    } else {
+        measured = measured.map { nearest($0, on: part.grid, to: wantedGrid, outside: 0) }
         conformed = resampled(
-            conformed, to: wantedGrid, outside: background,
-            interpolation: specification.interpolation)
+            part, to: wantedGrid, outside: background,
+            interpolation: specification.interpolation, preparing: zeroing.apply)
     }
 
     if let region {
@@ -222,6 +228,37 @@ private func conform(
         volume: Volume(grid: conformedGrid.cropped(to: placed), voxels: voxels),
         conformedGrid: conformedGrid, box: placed, scanGrid: scan.grid, isExact: isExact,
         measured: measured)
+}
+
+/// The bytes that ``conform(_:to:)`` or ``conform(_:to:within:)`` takes beside the scan, at most.
+///
+/// - Parameters:
+///   - grid: The scan's grid.
+///   - specification: What the model needs.
+///   - region: The brain, where only that is conformed.
+/// - Throws: `PreprocessingError` as the conforming itself.
+package func bytesToConform(
+    _ grid: Grid, to specification: ConformSpecification, within region: BrainRegion? = nil
+) throws(PreprocessingError) -> Int {
+    guard grid.affine.isInvertible else { throw .unusableAffine }
+    let permuted = AxisPermutation(from: grid.orientation, to: specification.orientation)
+        .applied(to: grid)
+    let isExact = isExact(permuted, specification.spacingMillimeters)
+    let conformed = try conformedGrid(
+        of: permuted, spacing: specification.spacingMillimeters, isExact: isExact)
+    // Copies in single precision, and masks.
+    let bytesPerVoxel = 13
+    if let region {
+        guard let brain = region.mask.box(on: conformed) else { throw .noBrain }
+        let count = brain.expanded(by: specification.marginVoxels, within: conformed.size).size
+            .count
+        let ratio = conformed.voxelVolumeCubicMillimeters / grid.voxelVolumeCubicMillimeters
+        return bytesPerVoxel * (count + min(grid.size.count, Int(1.2 * Double(count) * ratio)))
+    }
+    if isExact { return bytesPerVoxel * grid.size.count }
+    let slices = conformed.size.x * conformed.size.y * permuted.size.z
+    return max(2 * grid.size.count, 4 * min(slices, grid.size.count))
+        + bytesPerVoxel * conformed.size.count
 }
 
 /// Carries a scan's labels to the box of its conformed scan, as training needs them.
@@ -329,10 +366,9 @@ private func finiteRange(of voxels: [Float]) throws(PreprocessingError) -> Close
     return minimum...maximum
 }
 
-/// The part of a scan, in the model's order of axes, that a part of the conformed grid needs.
-private func permutedPart(
-    of scan: Volume, around wanted: Grid, _ toModel: AxisPermutation, isExact: Bool,
-    interpolation: Interpolation
+/// The part of a scan that a grid is made of: in the scan's order, the whole scan where that is all needed.
+private func part(
+    of scan: Volume, around wanted: Grid, isExact: Bool, interpolation: Interpolation
 ) -> Volume {
     let size = scan.grid.size
     let map = scan.grid.affine.inverse * wanted.affine
@@ -342,12 +378,11 @@ private func permutedPart(
     guard
         var box = VoxelBox(
             of: VoxelBox(all: wanted.size), margin: isExact ? 0 : taps, map: map, within: size)
-    else { return toModel.applied(to: scan) }
+    else { return scan }
     if !isExact { box = box.expanded(by: interpolation == .cubic ? 16 : 2, within: size) }
-    if box == VoxelBox(all: size) { return toModel.applied(to: scan) }
-    let part = Volume(
+    if box == VoxelBox(all: size) { return scan }
+    return Volume(
         grid: scan.grid.cropped(to: box), voxels: croppedValues(scan.voxels, size: size, to: box))
-    return toModel.applied(to: part)
 }
 
 /// 1 where a voxel holds a measurement, or `nil` where all do.
@@ -362,26 +397,40 @@ private func chosen(_ voxels: [Float], where mask: [UInt8]?) -> [Float] {
     return zip(voxels, mask).compactMap { $1 == 1 ? $0 : nil }
 }
 
-/// Sets voxels that hold no measurement to the background and, where that is 0, the level of no signal
-/// to 0.
-private func removeNoData(
-    from voxels: inout [Float], _ noData: NoDataValues, level: Float, background: Float
-) {
-    let shift = level - background
-    voxels.withUnsafeMutableBufferPointer { voxels in
-        for index in voxels.indices {
-            let voxel = voxels[index]
-            voxels[index] = noData.contains(voxel) ? background : voxel - shift
-        }
-    }
-}
+/// Sets voxels that hold no measurement to the background and, where that is 0, the level of no signal to
+/// 0; then divides by the largest magnitude.
+private struct Zeroing {
+    let noData: NoDataValues
+    let level: Float
+    let background: Float
+    let divisor: Float
 
-/// Divides intensities by the largest magnitude among them.
-private func divideByMagnitude(_ voxels: inout [Float]) {
-    voxels.withUnsafeMutableBufferPointer { voxels in
-        let magnitude = voxels.reduce(Float(0)) { max($0, $1.magnitude) }
-        if magnitude == 0 { return }
-        for index in voxels.indices { voxels[index] /= magnitude }
+    init(
+        noData: NoDataValues, level: Float, background: Float, of voxels: [Float],
+        dividesByMagnitude: Bool
+    ) {
+        self.noData = noData
+        self.level = level
+        self.background = background
+        let shift = level - background
+        let magnitude =
+            dividesByMagnitude
+            ? voxels.withUnsafeBufferPointer { voxels in
+                voxels.reduce(Float(0)) {
+                    max($0, noData.contains($1) ? background.magnitude : ($1 - shift).magnitude)
+                }
+            } : 1
+        divisor = magnitude == 0 ? 1 : magnitude
+    }
+
+    func apply(to voxels: inout [Float]) {
+        let shift = level - background
+        voxels.withUnsafeMutableBufferPointer { voxels in
+            for index in voxels.indices {
+                let voxel = voxels[index]
+                voxels[index] = (noData.contains(voxel) ? background : voxel - shift) / divisor
+            }
+        }
     }
 }
 

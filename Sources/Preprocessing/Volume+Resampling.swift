@@ -26,17 +26,50 @@ public func resampled(
     _ volume: Volume, to grid: Grid, outside: Float, interpolation: Interpolation = .linear
 ) -> Volume {
     if volume.grid == grid { return volume }
-    var source = AxisPermutation(from: volume.grid, to: grid).applied(to: volume)
-    var map = source.grid.affine.inverse * grid.affine
+    return resampled(
+        volume, to: grid, outside: outside, interpolation: interpolation, preparing: { _ in })
+}
+
+/// Interpolates a volume on another grid, as ``resampled(_:to:outside:interpolation:)`` does, from
+/// prepared voxels.
+///
+/// Where both grids have parallel axes and the third shrinks least, the voxels are prepared a few slices at
+/// a time, so that no second volume of the source's size is needed.
+///
+/// - Parameter prepare: Changes voxels one by one, whatever part of the volume they are.
+func resampled(
+    _ volume: Volume, to grid: Grid, outside: Float, interpolation: Interpolation,
+    preparing prepare: (inout [Float]) -> Void
+) -> Volume {
+    if volume.grid == grid {
+        var result = volume
+        prepare(&result.voxels)
+        return result
+    }
+    let permutation = AxisPermutation(from: volume.grid, to: grid)
+    let sourceGrid = permutation.applied(to: volume.grid)
+    var map = sourceGrid.affine.inverse * grid.affine
     if isSeparable(map, size: grid.size) {
         return resampledSeparably(
-            source, to: grid, map: map, outside: outside, interpolation: interpolation)
+            sourceGrid.size, to: grid, map: map, outside: outside, interpolation: interpolation
+        ) { slices in
+            var values = permutation.slices(slices, of: volume.voxels, size: volume.grid.size)
+            prepare(&values)
+            return values
+        }
     }
+    var source = permutation.applied(to: volume)
+    prepare(&source.voxels)
     let coarser = gridForOblique(source.grid, target: grid)
     if coarser != source.grid {
         let toCoarser = source.grid.affine.inverse * coarser.affine
         source = resampledSeparably(
-            source, to: coarser, map: toCoarser, outside: outside, interpolation: .linear)
+            source.grid.size, to: coarser, map: toCoarser, outside: outside,
+            interpolation: .linear
+        ) { slices in
+            let slice = source.grid.size.x * source.grid.size.y
+            return Array(source.voxels[slices.lowerBound * slice..<slices.upperBound * slice])
+        }
         map = source.grid.affine.inverse * grid.affine
     }
     if interpolation == .cubic {
@@ -57,11 +90,26 @@ public func resampled(
 /// - Precondition: both affines are invertible.
 public func resampled(_ labels: LabelMap, to grid: Grid) -> LabelMap {
     if labels.grid == grid { return labels }
-    let source = AxisPermutation(from: labels.grid, to: grid).applied(to: labels)
-    let map = source.grid.affine.inverse * grid.affine
+    return LabelMap(
+        grid: grid, labels: nearest(labels.labels, on: labels.grid, to: grid, outside: 0))
+}
+
+/// The values of the nearest voxels, as ``resampled(_:to:)`` takes labels.
+///
+/// - Parameter outside: The value of target voxels outside the field of view of `source`.
+func nearest<Value: BitwiseCopyable>(
+    _ values: [Value], on source: Grid, to grid: Grid, outside: Value
+) -> [Value] {
+    if source == grid { return values }
+    let permutation = AxisPermutation(from: source, to: grid)
+    let permutedGrid = permutation.applied(to: source)
+    let permuted = permutation.applied(to: values, of: source.size)
+    let map = permutedGrid.affine.inverse * grid.affine
     return isSeparable(map, size: grid.size)
-        ? nearestSeparably(source, to: grid, map: map)
-        : nearestObliquely(source, to: grid, map: map)
+        ? nearestSeparably(
+            permuted, of: permutedGrid.size, to: grid.size, map: map, outside: outside)
+        : nearestObliquely(
+            permuted, of: permutedGrid.size, to: grid.size, map: map, outside: outside)
 }
 
 // MARK: - Grids whose axes are parallel
@@ -78,32 +126,57 @@ private func isSeparable(_ map: Affine, size: GridSize) -> Bool {
     }
 }
 
+/// - Parameter slices: Returns slices of the source along its third axis.
 private func resampledSeparably(
-    _ source: Volume, to grid: Grid, map: Affine, outside: Float, interpolation: Interpolation
+    _ sourceSize: GridSize, to grid: Grid, map: Affine, outside: Float,
+    interpolation: Interpolation, slices: (Range<Int>) -> [Float]
 ) -> Volume {
     let taps = (0..<3).map { axis in
         AxisTaps(
-            sourceCount: source.grid.size[axis], resultCount: grid.size[axis],
+            sourceCount: sourceSize[axis], resultCount: grid.size[axis],
             offset: map[axis, 3], step: map[axis, axis], interpolation: interpolation)
     }
     // The axis that shrinks most goes first, so that the others have less to do.
-    let shrinkage = (0..<3).map { Double(grid.size[$0]) / Double(source.grid.size[$0]) }
+    let shrinkage = (0..<3).map { Double(grid.size[$0]) / Double(sourceSize[$0]) }
     let order = (0..<3).sorted { (shrinkage[$0], $0) < (shrinkage[$1], $1) }
-    var voxels = source.voxels
-    var size = source.grid.size
-    for axis in order where !taps[axis].isIdentity {
+    var voxels: [Float] = []
+    if order[2] == 2 {
+        voxels.reserveCapacity(grid.size.x * grid.size.y * sourceSize.z)
+        let slicesAtOnce = 32
+        for first in stride(from: 0, to: sourceSize.z, by: slicesAtOnce) {
+            let range = first..<min(first + slicesAtOnce, sourceSize.z)
+            var size = sourceSize
+            size.z = range.count
+            var part = slices(range)
+            resample(&part, &size, along: order.dropLast(), taps: taps)
+            voxels += part
+        }
+        var size = GridSize(grid.size.x, grid.size.y, sourceSize.z)
+        resample(&voxels, &size, along: order.suffix(1), taps: taps)
+    } else {
+        voxels = slices(0..<sourceSize.z)
+        var size = sourceSize
+        resample(&voxels, &size, along: order[...], taps: taps)
+    }
+    fillOutside(&voxels, size: grid.size, inside: taps.map(\.inside), with: outside)
+    return Volume(grid: grid, voxels: voxels)
+}
+
+/// Resamples values along some of their axes, one after the other.
+private func resample(
+    _ values: inout [Float], _ size: inout GridSize, along axes: ArraySlice<Int>, taps: [AxisTaps]
+) {
+    for axis in axes where !taps[axis].isIdentity {
         let inner = (0..<axis).reduce(1) { $0 * size[$1] }
         let outer = ((axis + 1)..<3).reduce(1) { $0 * size[$1] }
         if taps[axis].needsSplineCoefficients {
             turnIntoSplineCoefficients(
-                &voxels, outer: outer, count: size[axis], inner: inner)
+                &values, outer: outer, count: size[axis], inner: inner)
         }
-        voxels = resampledAlongAxis(
-            voxels, outer: outer, sourceCount: size[axis], inner: inner, taps: taps[axis])
-        size[axis] = grid.size[axis]
+        values = resampledAlongAxis(
+            values, outer: outer, sourceCount: size[axis], inner: inner, taps: taps[axis])
+        size[axis] = taps[axis].starts.count
     }
-    fillOutside(&voxels, size: size, inside: taps.map(\.inside), with: outside)
-    return Volume(grid: grid, voxels: voxels)
 }
 
 /// Sets every voxel outside a box to one value.
@@ -139,9 +212,9 @@ private func nearestIndex(_ coordinate: Double, count: Int) -> Int {
     return min(max(index, 0), count - 1)
 }
 
-private func nearestSeparably(_ source: LabelMap, to grid: Grid, map: Affine) -> LabelMap {
-    let size = grid.size
-    let sourceSize = source.grid.size
+private func nearestSeparably<Value: BitwiseCopyable>(
+    _ values: [Value], of sourceSize: GridSize, to size: GridSize, map: Affine, outside: Value
+) -> [Value] {
     let indices = (0..<3).map { axis in
         nearestIndices(
             sourceCount: sourceSize[axis], resultCount: size[axis],
@@ -151,8 +224,8 @@ private func nearestSeparably(_ source: LabelMap, to grid: Grid, map: Affine) ->
     // The source columns are ascending, so those inside form one run.
     let first = columns.firstIndex { $0 >= 0 } ?? 0
     let end = (columns.lastIndex { $0 >= 0 } ?? -1) + 1
-    var result = [UInt16](repeating: 0, count: size.count)
-    source.labels.withUnsafeBufferPointer { labels in
+    var result = [Value](repeating: outside, count: size.count)
+    values.withUnsafeBufferPointer { values in
         result.withUnsafeMutableBufferPointer { result in
             columns.withUnsafeBufferPointer { columns in
                 for z in 0..<size.z where indices[2][z] >= 0 {
@@ -160,14 +233,14 @@ private func nearestSeparably(_ source: LabelMap, to grid: Grid, map: Affine) ->
                         let row = sourceSize.offset(0, indices[1][y], indices[2][z])
                         let line = size.offset(0, y, z)
                         for x in first..<max(first, end) {
-                            result[line + x] = labels[row + columns[x]]
+                            result[line + x] = values[row + columns[x]]
                         }
                     }
                 }
             }
         }
     }
-    return LabelMap(grid: grid, labels: result)
+    return result
 }
 
 // MARK: - Grids that lie obliquely to each other
@@ -257,12 +330,12 @@ private func interpolate(
 @inline(__always)
 private func mix(_ a: Float, _ b: Float, _ weight: Float) -> Float { a + (b - a) * weight }
 
-private func nearestObliquely(_ source: LabelMap, to grid: Grid, map: Affine) -> LabelMap {
-    let size = grid.size
-    let sourceSize = source.grid.size
+private func nearestObliquely<Value: BitwiseCopyable>(
+    _ values: [Value], of sourceSize: GridSize, to size: GridSize, map: Affine, outside: Value
+) -> [Value] {
     let (stepX, stepY, stepZ) = (map[0, 0], map[1, 0], map[2, 0])
-    var result = [UInt16](repeating: 0, count: size.count)
-    source.labels.withUnsafeBufferPointer { labels in
+    var result = [Value](repeating: outside, count: size.count)
+    values.withUnsafeBufferPointer { values in
         result.withUnsafeMutableBufferPointer { result in
             var position = 0
             for k in 0..<size.z {
@@ -274,7 +347,7 @@ private func nearestObliquely(_ source: LabelMap, to grid: Grid, map: Affine) ->
                         let y = nearestIndex(startY + Double(i) * stepY, count: sourceSize.y)
                         let z = nearestIndex(startZ + Double(i) * stepZ, count: sourceSize.z)
                         if x >= 0, y >= 0, z >= 0 {
-                            result[position] = labels[sourceSize.offset(x, y, z)]
+                            result[position] = values[sourceSize.offset(x, y, z)]
                         }
                         position += 1
                     }
@@ -282,5 +355,5 @@ private func nearestObliquely(_ source: LabelMap, to grid: Grid, map: Affine) ->
             }
         }
     }
-    return LabelMap(grid: grid, labels: result)
+    return result
 }

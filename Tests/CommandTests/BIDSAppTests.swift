@@ -161,15 +161,15 @@ import Volumes
             try writeTinyModel(to: folder + "/model")
             try makeFolder(folder + "/scans")
             try writeHead(to: folder + "/scans/small.nii.gz")
-            // 8 million voxels of two bytes: with a copy in four bytes more than 50 MB.
-            var large = [UInt8](repeating: 0, count: 352 + 2 * 200 * 200 * 200)
+            // 11 million voxels of two bytes: with as many numbers of four bytes more than 50 MB.
+            var large = [UInt8](repeating: 0, count: 352 + 2 * 224 * 224 * 224)
             func put<Value>(_ value: Value, at offset: Int) {
                 withUnsafeBytes(of: value) {
                     large.replaceSubrange(offset..<offset + $0.count, with: $0)
                 }
             }
             put(Int32(348), at: 0)
-            for (index, size) in ([3, 200, 200, 200, 1, 1, 1, 1] as [Int16]).enumerated() {
+            for (index, size) in ([3, 224, 224, 224, 1, 1, 1, 1] as [Int16]).enumerated() {
                 put(size, at: 40 + 2 * index)
             }
             put(Int16(4), at: 70)

@@ -212,6 +212,30 @@ struct ResamplingTests {
         #expect(conformed.labelsOnScanGrid(conformedLabels) == labels)
     }
 
+    /// A ramp stays a ramp, wherever a run of slices that are read together begins.
+    @Test(arguments: [70, 64, 5, 1])
+    func `a ramp through many slices stays one`(sliceCount: Int) {
+        let source = Grid(size: GridSize(6, 8, sliceCount), affine: .identity)
+        let ramp = (0..<source.size.count).map { (offset: Int) -> Float in
+            let (x, y, z) = (offset % 6, offset / 6 % 8, offset / 48)
+            return Float(x + 10 * y + 100 * z)
+        }
+        let target = Grid(
+            size: GridSize(6, 4, sliceCount),
+            affine: Affine(rowMajor: [-1, 0, 0, 5, 0, 2, 0, 0.5, 0, 0, 1, 0]))
+        let result = resampled(
+            Volume(grid: source, voxels: ramp), to: target, outside: -1)
+        for z in 0..<sliceCount {
+            // Rows in the middle, where the average reaches over no edge.
+            for (y, position) in [(1, Float(2.5)), (2, 4.5)] {
+                for x in 0..<6 {
+                    let expected: Float = Float(5 - x) + 10 * position + 100 * Float(z)
+                    #expect(abs(result.voxels[target.size.offset(x, y, z)] - expected) < 1e-2)
+                }
+            }
+        }
+    }
+
     @Test func `a grid resampled on itself is unchanged`() {
         let grid = Grid(size: GridSize(5, 6, 7), affine: Affine(spacing: SIMD3(1, 2, 3)))
         let (scan, labels) = smallHead(on: grid)

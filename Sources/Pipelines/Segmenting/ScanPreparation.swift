@@ -112,14 +112,14 @@ struct ScanPreparation: Sendable {
                 seconds: (ContinuousClock.now - start) / .seconds(1)))
     }
 
-    /// The bytes that reading a scan takes: its voxels as they are stored and as numbers, and a copy.
+    /// The bytes that reading a scan takes: its voxels as they are stored, and as numbers.
     private func bytesToRead(_ scan: ScanFile) -> Int? {
         switch scan.origin {
         case .volume, .bids:
             guard let header = try? readVolumeHeader(at: scan.path, volume: scan.volume) else {
                 return nil
             }
-            return 12 * header.grid.size.count
+            return (header.storedType.byteCount + MemoryLayout<Float>.size) * header.grid.size.count
         case .dicom, .unreadable: return nil
         }
     }
