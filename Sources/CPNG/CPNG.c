@@ -104,7 +104,12 @@ CPNGStatus cpng_encode_rgb8(
         const uint8_t *from = rgb + y * row;
         uint8_t *to = filtered + y * (row + 1);
         *to++ = PNG_FILTER_VALUE_UP;
-        for (size_t x = 0; x < row; x++) to[x] = (uint8_t)(from[x] - (y > 0 ? from[x - row] : 0));
+        if (y == 0) {
+            memcpy(to, from, row);
+            continue;
+        }
+        const uint8_t *above = from - row;
+        for (size_t x = 0; x < row; x++) to[x] = (uint8_t)(from[x] - above[x]);
     }
     // libdeflate at a low level takes half of zlib's time for smaller files.
     size_t pixel_count = 0;
