@@ -89,7 +89,10 @@ CPLAN := Sources/CPlan/library
 CTORCH := Sources/CTorch/library
 CPLAN_OBJECTS := .deps/cplan
 CTORCH_OBJECTS := .deps/ctorch
-CXX_FLAGS := -std=c++20 -fPIC -fvisibility=hidden -Wall -Werror -I Sources/CPlan/include -I $(CPLAN)
+# Such as -fsanitize=address, with folders of their own for CPLAN_OBJECTS and PLAN_LIBRARY.
+SANITIZERS :=
+CXX_FLAGS := -std=c++20 -fPIC -fvisibility=hidden -Wall -Werror -I Sources/CPlan/include -I $(CPLAN) \
+    $(SANITIZERS)
 # OpenMP must be on: without it LibTorch's inlined parallel loops run on one thread in silence.
 # Its runtime is the one that LibTorch brings.
 LIBTORCH_FLAGS := -I Sources/CTorch/include -I $(CTORCH) -fopenmp -isystem $(LIBTORCH)/include \

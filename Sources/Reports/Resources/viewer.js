@@ -68,15 +68,25 @@ function fetchScript(index) {
   });
 }
 
-async function inflate(text) {
+const damaged = "The pictures of this case are damaged: write the report again.";
+
+/** Bytes of one of some lengths. */
+async function inflate(text, lengths) {
   if (!("DecompressionStream" in window)) {
     throw new Error("This browser is too old for the pictures: use one from 2023 or later.");
   }
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  let plain;
+  try {
+    const binary = atob(text);
+    const bytes = new Uint8Array(binary.length);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    plain = new Uint8Array(await new Response(stream).arrayBuffer());
+  } catch {
+    throw new Error(damaged);
+  }
+  if (!lengths.includes(plain.length)) throw new Error(damaged);
+  return plain;
 }
 
 /** Undoes the median predictor in place. */
@@ -126,8 +136,13 @@ function restoreCodes(bytes, [width, height, depth]) {
 }
 
 async function decode(raw) {
-  const [scan, prediction, reference] = await Promise.all(
-    [raw.scan, raw.prediction, raw.reference].map((text) => (text ? inflate(text) : null)));
+  const voxels = ([width, height, depth]) => width * height * depth;
+  const [levels, codes] = [voxels(raw.scanSize), voxels(raw.labelSize)];
+  const bytes = (text, lengths) => (text ? inflate(text, lengths) : null);
+  const [scan, prediction, reference] = await Promise.all([
+    bytes(raw.scan, [levels]), bytes(raw.prediction, [codes, 2 * codes]),
+    bytes(raw.reference, [codes, 2 * codes]),
+  ]);
   const colors = raw.labels.map((label) => {
     const hex = structureOfLabel.get(label)?.color ?? "#b0b0b0";
     return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
