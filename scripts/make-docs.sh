@@ -22,7 +22,7 @@ rm -rf "$output" "$output.partial"
 mkdir -p "$(dirname "$output")"
 docc merge "$scratch"/archives/*.doccarchive --output-path "$output.partial" \
     --synthesized-landing-page-name SliceSeg --synthesized-landing-page-kind Package
-echo '<!doctype html><meta http-equiv="refresh" content="0; url=documentation/"><title>SliceSeg</title>' \
+echo '<!doctype html><meta http-equiv="refresh" content="0; url=documentation/sliceseg/"><title>SliceSeg</title>' \
     >"$output.partial/index.html"
 mv "$output.partial" "$output"
 python3 fixtures/checks/check_site.py "$output"
