@@ -27,15 +27,14 @@ public struct ExtractedBrain: Sendable {
     /// - Parameter scan: The scan that the brain was found in.
     /// - Returns: 1 where there is brain and 0 elsewhere.
     public func labels(on scan: Volume) -> LabelMap {
+        guard isAlreadyStripped else { return mask.labels(on: scan.grid) }
+        // Around a stripped brain lies nothing, up to which the mask reaches.
         var mask = mask.mask(on: scan.grid)
-        if isAlreadyStripped {
-            // Around a stripped brain lies nothing, up to which the mask reaches.
-            let noData = NoDataValues(of: scan.voxels, size: scan.grid.size)
-            for index in mask.values.indices where noData.contains(scan.voxels[index]) {
-                mask.values[index] = 0
-            }
-            mask = mask.holesClosed()
+        let noData = NoDataValues(of: scan.voxels, size: scan.grid.size)
+        for index in mask.values.indices where noData.contains(scan.voxels[index]) {
+            mask.values[index] = 0
         }
+        mask = mask.holesClosed()
         return LabelMap(grid: scan.grid, labels: mask.values.map(UInt16.init))
     }
 }

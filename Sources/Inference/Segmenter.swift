@@ -142,6 +142,8 @@ public final class Segmenter {
             } else {
                 try conform(scan, to: specification)
             }
+        // The labels, a mask, and copies of them until they are written.
+        try memory?.reserve(5 * scan.voxels.count, for: "writing labels of the scan's size")
         finish(.conform)
 
         let passes = Double(options.sampleCount + 1)

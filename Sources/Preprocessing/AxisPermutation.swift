@@ -72,12 +72,12 @@ package struct AxisPermutation: Sendable, Hashable {
         to values: [Value], of size: GridSize
     ) -> [Value] {
         if sourceAxis == [0, 1, 2], !isFlipped.contains(true) { return values }
-        return slices(0..<size[sourceAxis[2]], of: values, size: size)
+        return slices(0..<size[sourceAxis[2]], along: 2, of: values, size: size)
     }
 
-    /// Some slices, along the third axis of the result, of permuted values.
+    /// Some slices, along an axis of the result, of permuted values.
     func slices<Value: BitwiseCopyable>(
-        _ wanted: Range<Int>, of values: [Value], size: GridSize
+        _ wanted: Range<Int>, along sliced: Int, of values: [Value], size: GridSize
     ) -> [Value] {
         let sourceStrides = [1, size.x, size.x * size.y]
         var start = 0
@@ -89,8 +89,8 @@ package struct AxisPermutation: Sendable, Hashable {
             strides[axis] = isFlipped[axis] ? -sourceStrides[source] : sourceStrides[source]
             if isFlipped[axis] { start += (size[source] - 1) * sourceStrides[source] }
         }
-        start += wanted.lowerBound * strides[2]
-        counts[2] = wanted.count
+        start += wanted.lowerBound * strides[sliced]
+        counts[sliced] = wanted.count
         let total = counts[0] * counts[1] * counts[2]
         return [Value](unsafeUninitializedCapacity: total) { result, count in
             values.withUnsafeBufferPointer { source in

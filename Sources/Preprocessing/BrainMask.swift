@@ -55,12 +55,16 @@ public struct BrainMask: Sendable {
     /// - Parameter grid: Any grid with an invertible affine.
     /// - Returns: 1 where there is brain and 0 elsewhere.
     public func labels(on grid: Grid) -> LabelMap {
-        LabelMap(grid: grid, labels: mask(on: grid).values.map(UInt16.init))
+        LabelMap(grid: grid, labels: marks(on: grid))
     }
 
     /// The mask of ``labels(on:)``, one byte per voxel.
     package func mask(on grid: Grid) -> VoxelMask {
-        var values: [UInt8] = []
+        VoxelMask(size: grid.size, values: marks(on: grid))
+    }
+
+    private func marks<Mark: FixedWidthInteger>(on grid: Grid) -> [Mark] {
+        var values: [Mark] = []
         values.reserveCapacity(grid.size.count)
         // Slab by slab: a scan's grid may be far larger than that of the probability.
         let thickness = max(1, (1 << 21) / max(1, grid.size.x * grid.size.y))
@@ -73,7 +77,7 @@ public struct BrainMask: Sendable {
                 values.append(value >= 0.5 ? 1 : 0)
             }
         }
-        return VoxelMask(size: grid.size, values: values)
+        return values
     }
 
     /// The smallest box of another grid that holds the brain, or `nil` where that holds none.

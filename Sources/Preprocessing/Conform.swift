@@ -256,8 +256,11 @@ package func bytesToConform(
         return bytesPerVoxel * (count + min(grid.size.count, Int(1.2 * Double(count) * ratio)))
     }
     if isExact { return bytesPerVoxel * grid.size.count }
-    let slices = conformed.size.x * conformed.size.y * permuted.size.z
-    return max(2 * grid.size.count, 4 * min(slices, grid.size.count))
+    // Two axes are resampled a few slices at a time, the one that shrinks least after them.
+    let slices = (0..<3).map { axis in
+        (0..<3).reduce(1) { $0 * ($1 == axis ? permuted : conformed).size[$1] }
+    }
+    return max(2 * grid.size.count, 4 * (slices.min() ?? 0))
         + bytesPerVoxel * conformed.size.count
 }
 

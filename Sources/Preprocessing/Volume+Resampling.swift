@@ -33,8 +33,8 @@ public func resampled(
 /// Interpolates a volume on another grid, as ``resampled(_:to:outside:interpolation:)`` does, from
 /// prepared voxels.
 ///
-/// Where both grids have parallel axes and the third shrinks least, the voxels are prepared a few slices at
-/// a time, so that no second volume of the source's size is needed.
+/// Where both grids have parallel axes, the voxels are prepared a few slices at a time, so that no second
+/// volume of the source's size is needed.
 ///
 /// - Parameter prepare: Changes voxels one by one, whatever part of the volume they are.
 func resampled(
@@ -52,8 +52,9 @@ func resampled(
     if isSeparable(map, size: grid.size) {
         return resampledSeparably(
             sourceGrid.size, to: grid, map: map, outside: outside, interpolation: interpolation
-        ) { slices in
-            var values = permutation.slices(slices, of: volume.voxels, size: volume.grid.size)
+        ) { slices, axis in
+            var values = permutation.slices(
+                slices, along: axis, of: volume.voxels, size: volume.grid.size)
             prepare(&values)
             return values
         }
@@ -66,9 +67,9 @@ func resampled(
         source = resampledSeparably(
             source.grid.size, to: coarser, map: toCoarser, outside: outside,
             interpolation: .linear
-        ) { slices in
-            let slice = source.grid.size.x * source.grid.size.y
-            return Array(source.voxels[slices.lowerBound * slice..<slices.upperBound * slice])
+        ) { slices, axis in
+            AxisPermutation(from: source.grid, to: source.grid)
+                .slices(slices, along: axis, of: source.voxels, size: source.grid.size)
         }
         map = source.grid.affine.inverse * grid.affine
     }
@@ -126,10 +127,10 @@ private func isSeparable(_ map: Affine, size: GridSize) -> Bool {
     }
 }
 
-/// - Parameter slices: Returns slices of the source along its third axis.
+/// - Parameter slices: Returns slices of the source along one of its axes.
 private func resampledSeparably(
     _ sourceSize: GridSize, to grid: Grid, map: Affine, outside: Float,
-    interpolation: Interpolation, slices: (Range<Int>) -> [Float]
+    interpolation: Interpolation, slices: (Range<Int>, _ axis: Int) -> [Float]
 ) -> Volume {
     let taps = (0..<3).map { axis in
         AxisTaps(
@@ -139,25 +140,27 @@ private func resampledSeparably(
     // The axis that shrinks most goes first, so that the others have less to do.
     let shrinkage = (0..<3).map { Double(grid.size[$0]) / Double(sourceSize[$0]) }
     let order = (0..<3).sorted { (shrinkage[$0], $0) < (shrinkage[$1], $1) }
-    var voxels: [Float] = []
-    if order[2] == 2 {
-        voxels.reserveCapacity(grid.size.x * grid.size.y * sourceSize.z)
-        let slicesAtOnce = 32
-        for first in stride(from: 0, to: sourceSize.z, by: slicesAtOnce) {
-            let range = first..<min(first + slicesAtOnce, sourceSize.z)
-            var size = sourceSize
-            size.z = range.count
-            var part = slices(range)
-            resample(&part, &size, along: order.dropLast(), taps: taps)
-            voxels += part
-        }
-        var size = GridSize(grid.size.x, grid.size.y, sourceSize.z)
-        resample(&voxels, &size, along: order.suffix(1), taps: taps)
-    } else {
-        voxels = slices(0..<sourceSize.z)
+    // Along the last of them nothing is mixed until the others are done.
+    let last = order[2]
+    let inner = (0..<last).reduce(1) { $0 * grid.size[$1] }
+    let outer = ((last + 1)..<3).reduce(1) { $0 * grid.size[$1] }
+    var voxels = [Float](repeating: 0, count: inner * sourceSize[last] * outer)
+    let slicesAtOnce = 32
+    for first in stride(from: 0, to: sourceSize[last], by: slicesAtOnce) {
+        let range = first..<min(first + slicesAtOnce, sourceSize[last])
         var size = sourceSize
-        resample(&voxels, &size, along: order[...], taps: taps)
+        size[last] = range.count
+        var part = slices(range, last)
+        resample(&part, &size, along: order.dropLast(), taps: taps)
+        let run = inner * range.count
+        for block in 0..<outer {
+            let start = (block * sourceSize[last] + first) * inner
+            voxels.replaceSubrange(start..<start + run, with: part[block * run..<(block + 1) * run])
+        }
     }
+    var size = grid.size
+    size[last] = sourceSize[last]
+    resample(&voxels, &size, along: order.suffix(1), taps: taps)
     fillOutside(&voxels, size: grid.size, inside: taps.map(\.inside), with: outside)
     return Volume(grid: grid, voxels: voxels)
 }

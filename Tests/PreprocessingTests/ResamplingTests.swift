@@ -212,27 +212,41 @@ struct ResamplingTests {
         #expect(conformed.labelsOnScanGrid(conformedLabels) == labels)
     }
 
-    /// A ramp stays a ramp, wherever a run of slices that are read together begins.
-    @Test(arguments: [70, 64, 5, 1])
-    func `a ramp through many slices stays one`(sliceCount: Int) {
-        let source = Grid(size: GridSize(6, 8, sliceCount), affine: .identity)
+    /// A ramp stays a ramp, wherever a run of slices that are read together begins, along any axis.
+    @Test(arguments: [70, 64, 5, 1], 0..<3)
+    func `a ramp through many slices stays one`(sliceCount: Int, axis: Int) {
+        // 6, 8 and many voxels along three axes, of which the second is halved.
+        var counts = SIMD3(repeating: 0)
+        for (place, count) in [6, 8, sliceCount].enumerated() { counts[(axis + 1 + place) % 3] = count }
+        let (first, halved, long) = ((axis + 1) % 3, (axis + 2) % 3, axis)
+        let source = Grid(size: GridSize(counts.x, counts.y, counts.z), affine: .identity)
+        let slopes = SIMD3<Double>(1, 10, 100)
         let ramp = (0..<source.size.count).map { (offset: Int) -> Float in
-            let (x, y, z) = (offset % 6, offset / 6 % 8, offset / 48)
+            let (x, y) = (offset % counts.x, offset / counts.x % counts.y)
+            let z = offset / counts.x / counts.y
             return Float(x + 10 * y + 100 * z)
         }
+        // The first axis is turned about, too.
+        var columns: [SIMD3<Double>] = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+        var translation = SIMD3<Double>.zero
+        columns[first] = -columns[first]
+        translation[first] = Double(counts[first] - 1)
+        columns[halved] *= 2
+        translation[halved] = 0.5
+        counts[halved] /= 2
         let target = Grid(
-            size: GridSize(6, 4, sliceCount),
-            affine: Affine(rowMajor: [-1, 0, 0, 5, 0, 2, 0, 0.5, 0, 0, 1, 0]))
+            size: GridSize(counts.x, counts.y, counts.z),
+            affine: Affine(columns: columns, translation: translation))
         let result = resampled(
             Volume(grid: source, voxels: ramp), to: target, outside: -1)
-        for z in 0..<sliceCount {
-            // Rows in the middle, where the average reaches over no edge.
-            for (y, position) in [(1, Float(2.5)), (2, 4.5)] {
-                for x in 0..<6 {
-                    let expected: Float = Float(5 - x) + 10 * position + 100 * Float(z)
-                    #expect(abs(result.voxels[target.size.offset(x, y, z)] - expected) < 1e-2)
-                }
-            }
+        for offset in result.voxels.indices {
+            let index = SIMD3(
+                offset % counts.x, offset / counts.x % counts.y, offset / counts.x / counts.y)
+            // Rows at the ends average over an edge.
+            guard index[halved] == 1 || index[halved] == 2 else { continue }
+            let place = target.affine(SIMD3<Double>(index))
+            let expected = Float((place * slopes).sum())
+            #expect(abs(result.voxels[offset] - expected) < 1e-2, "\(index) of \(long)")
         }
     }
 
