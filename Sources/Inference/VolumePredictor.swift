@@ -212,6 +212,7 @@ public final class VolumePredictor {
         progress: (Plane, Double) throws -> Void
     ) throws -> VolumePrediction {
         let size = volume.grid.size
+        let networks = networks(seeing: volume.grid)
         let layouts = networks.map {
             SliceLayout(
                 plane: $0.plane, orientation: volume.grid.orientation, size: size)
@@ -293,6 +294,26 @@ public final class VolumePredictor {
         aggregationTime += clock.now - added
         stageSeconds.append((.aggregate, aggregationTime / .seconds(1)))
         return prediction
+    }
+}
+
+extension VolumePredictor {
+    /// A slab is no thicker than this along one axis alone.
+    static let thickestSlabMillimeters = 80.0
+
+    /// The networks that have a say in a volume.
+    ///
+    /// In a slab, slices across it show strips, in which networks know no brain: then the network of the slab's
+    /// own plane decides alone, where it tells all classes apart.
+    private func networks(seeing grid: Grid) -> [PlaneNetwork] {
+        let thin = Plane.allCases.filter { plane in
+            let axis = grid.orientation.storageAxis(ofWorldAxis: plane.worldAxis)
+            return Double(grid.size[axis]) * grid.spacing[axis] <= Self.thickestSlabMillimeters
+        }
+        let own = networks.filter {
+            thin == [$0.plane] && Set($0.outputOfClass).count == $0.outputOfClass.count
+        }
+        return own.isEmpty ? networks : own
     }
 }
 

@@ -68,8 +68,9 @@ import Volumes
             #expect(result.errors.contains("/p/extra_dseg.nii' has no reference"))
             #expect(result.errors.contains("no prediction for the reference '\(folder)/r/1036"))
             #expect(result.errors.contains("lie 3.00 mm apart"))
-            #expect(
-                try rows(of: folder + "/scores/failures.tsv").map(\.first) == ["1036", "moved"])
+            let failures = try rows(of: folder + "/scores/failures.tsv")
+            #expect(failures.map { $0[0] } == ["1036", "moved"])
+            #expect(failures.map { $0[2] } == ["case.noPrediction", "case.otherGrid"])
             // What is missing counts; what cannot be compared does not.
             let dice = try rows(of: folder + "/scores/metrics.tsv").filter { $0[3] == "dice" }
             #expect(Set(dice.map { $0[0] }) == ["1015_SS", "1036"])

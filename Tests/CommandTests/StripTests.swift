@@ -82,7 +82,9 @@ private func writePhantom(seed: UInt64, to path: String) throws -> LabelMap {
             #expect(result.status == 1)
             let failures = try rows(of: folder + "/out/failures.tsv")
             #expect(failures.map(\.first) == ["bad"])
-            #expect(failures[0][3].contains("bad.nii"))
+            let row = try #require(failures.first)
+            #expect(row[1] == "read" && row[2] == "volume.notAVolume")
+            #expect(row[3].contains("bad.nii") && row[4] != "n/a")
             #expect(
                 FileManager.default.fileExists(
                     atPath: folder + "/out/good_desc-brain_mask.nii.gz"))

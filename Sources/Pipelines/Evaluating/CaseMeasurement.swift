@@ -101,7 +101,11 @@ func measure(
         run.measure(files, maps)
     }
     if cases.isEmpty, !matches.unmatchedPredictions.isEmpty {
-        run.fail("all", "no prediction has a reference; check that their names agree")
+        run.fail(
+            "all",
+            FailureReason(
+                sentence: "no prediction has a reference; check that their names agree",
+                code: "case.noneMatched", stage: nil))
     }
     return run.measurement(table: table)
 }
@@ -183,10 +187,10 @@ private struct MeasuringRun {
         self.options = options
     }
 
-    mutating func fail(_ name: String, _ reason: String, state: CaseState? = nil) {
-        failures.append(ScanFailure(scan: name, reason: reason))
+    mutating func fail(_ name: String, _ reason: FailureReason, state: CaseState? = nil) {
+        failures.append(ScanFailure(scan: name, reason))
         if let state {
-            unmeasured.append(UnmeasuredCase(name: name, state: state, reason: reason))
+            unmeasured.append(UnmeasuredCase(name: name, state: state, reason: reason.sentence))
         }
     }
 
@@ -204,7 +208,12 @@ private struct MeasuringRun {
     mutating func measure(_ files: CaseFiles, _ maps: CaseMaps) {
         let name = files.name
         guard let path = files.prediction, let reading = maps.prediction else {
-            if files.isAbsenceNew { fail(name, files.absence) }
+            if files.isAbsenceNew {
+                fail(
+                    name,
+                    FailureReason(
+                        sentence: files.absence, code: "case.noPrediction", stage: nil))
+            }
             measureFailure(files, maps, reason: files.absence, state: .noPrediction)
             return
         }
@@ -225,12 +234,15 @@ private struct MeasuringRun {
                 }
                 add(name, prediction: map, file: path, reference: reference.map, files: files)
             } catch {
-                fail(name, userMessage(for: error), state: .unreadableReference)
+                fail(
+                    name, FailureReason(error, about: files.reference, stage: .read),
+                    state: .unreadableReference)
             }
         } catch {
-            let reason = userMessage(for: error)
+            let reason = FailureReason(error, about: path, stage: .read)
             fail(name, reason)
-            measureFailure(files, maps, reason: reason, state: .unreadablePrediction)
+            measureFailure(
+                files, maps, reason: reason.sentence, state: .unreadablePrediction)
         }
     }
 
@@ -252,7 +264,10 @@ private struct MeasuringRun {
             "resample one to the other's grid"
             + (options.canResample ? ", or allow it with --resample" : "")
         let reason = mismatch(of: prediction.grid, at: path, with: reference, at: files.reference)
-        fail(files.name, "\(reason); \(step).", state: .otherGrid)
+        fail(
+            files.name,
+            FailureReason(sentence: "\(reason); \(step).", code: "case.otherGrid", stage: nil),
+            state: .otherGrid)
         return nil
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Reports
 
 /// A failure as records keep it: its kind, the sentence, and the step that mends it.
 package struct FailureReason: Sendable, Codable, Hashable {
@@ -55,5 +56,14 @@ package struct FailureReason: Sendable, Codable, Hashable {
         self.init(
             sentence: userMessage(for: error, about: path),
             code: (error as? any UserFacingError)?.errorCode ?? "other", stage: stage)
+    }
+}
+
+extension ScanFailure {
+    /// A scan's row of `failures.tsv`.
+    init(scan: String, _ reason: FailureReason) {
+        self.init(
+            scan: scan, reason: reason.sentence, stage: reason.stage?.description,
+            code: reason.code, problem: reason.problem, nextStep: reason.nextStep)
     }
 }

@@ -66,10 +66,7 @@ struct RunSummary {
     var failures: [ScanFailure] {
         outcomes.compactMap { scan, outcome in
             guard case .failed(let reason) = outcome else { return nil }
-            return ScanFailure(
-                scan: scan.outputName, reason: reason.sentence,
-                stage: reason.stage?.description, code: reason.code, problem: reason.problem,
-                nextStep: reason.nextStep)
+            return ScanFailure(scan: scan.outputName, reason)
         }
     }
 

@@ -62,6 +62,8 @@ private final class StripRun {
     private let output: OutputFolder
     private var extractor: BrainExtractor?
     private var failures: [ScanFailure] = []
+    /// The stage of the scan at work.
+    private var stage = ScanStage.read
     private var counts = (done: 0, skipped: 0)
 
     init(_ request: StripRequest) throws {
@@ -123,12 +125,13 @@ private final class StripRun {
         let start = clock.now
         for scan in scans {
             display.begin(scan.outputName)
+            stage = .read
             do {
                 try strip(scan)
             } catch let error as InfrastructureError {
                 throw error.cause
             } catch {
-                try fail(scan, userMessage(for: error, about: scan.path))
+                try fail(scan, FailureReason(error, about: scan.path, stage: stage))
             }
         }
         try TSVTable.failures(failures).write(to: joined(request.output, "failures.tsv"))
@@ -158,17 +161,18 @@ private final class StripRun {
         }
         let clock = ContinuousClock()
         let begun = clock.now
-        display.advance(name, stage: "read", fraction: 0)
+        enter(.read, of: name, fraction: 0)
         let content = try ScanContent(of: scan)
         guard let hash else {
             throw UsageError("'\(scan.path)' cannot be read a second time; run again")
         }
         let extractor = try loadedExtractor()
         let volume = content.loaded.volume
+        stage = .brain
         let brain = try extractor.brain(of: volume) { [display] fraction in
             display.advance(name, stage: "brain", fraction: 0.1 + 0.8 * fraction)
         }
-        display.advance(name, stage: "write", fraction: 0.9)
+        enter(.write, of: name, fraction: 0.9)
         let mask = brain.labels(on: volume)
         let stripped = without(volume, brain: mask)
         let warnings = content.warnings + content.loaded.warnings
@@ -267,8 +271,14 @@ private final class StripRun {
         }
     }
 
-    private func fail(_ scan: ScanFile, _ reason: String) throws {
-        failures.append(ScanFailure(scan: scan.outputName, reason: reason))
+    private func enter(_ stage: ScanStage, of name: String, fraction: Double) {
+        self.stage = stage
+        display.advance(name, stage: "\(stage)", fraction: fraction)
+    }
+
+    private func fail(_ scan: ScanFile, _ failure: FailureReason) throws {
+        failures.append(ScanFailure(scan: scan.outputName, failure))
+        let reason = failure.sentence
         display.fail(scan.outputName, reason: reason)
         if request.shows == .json { printError("\(scan.outputName): failed: \(reason)") }
         try display.record(
