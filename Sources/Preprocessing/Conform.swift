@@ -236,6 +236,7 @@ private func conform(
 ///   - grid: The scan's grid.
 ///   - specification: What the model needs.
 ///   - region: The brain, where only that is conformed.
+/// - Returns: An upper bound.
 /// - Throws: `PreprocessingError` as the conforming itself.
 package func bytesToConform(
     _ grid: Grid, to specification: ConformSpecification, within region: BrainRegion? = nil

@@ -30,13 +30,11 @@ public func resampled(
         volume, to: grid, outside: outside, interpolation: interpolation, preparing: { _ in })
 }
 
-/// Interpolates a volume on another grid, as ``resampled(_:to:outside:interpolation:)`` does, from
-/// prepared voxels.
+/// As ``resampled(_:to:outside:interpolation:)``, of prepared voxels: `prepare` changes each by itself,
+/// whatever part of the volume it is handed.
 ///
 /// Where both grids have parallel axes, the voxels are prepared a few slices at a time, so that no second
 /// volume of the source's size is needed.
-///
-/// - Parameter prepare: Changes voxels one by one, whatever part of the volume they are.
 func resampled(
     _ volume: Volume, to grid: Grid, outside: Float, interpolation: Interpolation,
     preparing prepare: (inout [Float]) -> Void
@@ -95,9 +93,8 @@ public func resampled(_ labels: LabelMap, to grid: Grid) -> LabelMap {
         grid: grid, labels: nearest(labels.labels, on: labels.grid, to: grid, outside: 0))
 }
 
-/// The values of the nearest voxels, as ``resampled(_:to:)`` takes labels.
-///
-/// - Parameter outside: The value of target voxels outside the field of view of `source`.
+/// The values of the nearest voxels, as ``resampled(_:to:)`` takes labels, and `outside` beyond the field of
+/// view of `source`.
 func nearest<Value: BitwiseCopyable>(
     _ values: [Value], on source: Grid, to grid: Grid, outside: Value
 ) -> [Value] {
@@ -127,7 +124,7 @@ private func isSeparable(_ map: Affine, size: GridSize) -> Bool {
     }
 }
 
-/// - Parameter slices: Returns slices of the source along one of its axes.
+/// Resamples a source that is handed over by `slices`, some slices along one of its axes at a time.
 private func resampledSeparably(
     _ sourceSize: GridSize, to grid: Grid, map: Affine, outside: Float,
     interpolation: Interpolation, slices: (Range<Int>, _ axis: Int) -> [Float]

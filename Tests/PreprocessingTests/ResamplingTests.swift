@@ -217,7 +217,9 @@ struct ResamplingTests {
     func `a ramp through many slices stays one`(sliceCount: Int, axis: Int) {
         // 6, 8 and many voxels along three axes, of which the second is halved.
         var counts = SIMD3(repeating: 0)
-        for (place, count) in [6, 8, sliceCount].enumerated() { counts[(axis + 1 + place) % 3] = count }
+        for (place, count) in [6, 8, sliceCount].enumerated() {
+            counts[(axis + 1 + place) % 3] = count
+        }
         let (first, halved, long) = ((axis + 1) % 3, (axis + 2) % 3, axis)
         let source = Grid(size: GridSize(counts.x, counts.y, counts.z), affine: .identity)
         let slopes = SIMD3<Double>(1, 10, 100)
