@@ -458,7 +458,7 @@ extension PlanStep {
             unsafe step.spatial_weight = try numbers(spatial?.weight)
             unsafe step.spatial_bias = try numbers(spatial?.bias)
             unsafe step.hidden = Int32(reduce?.weight.shape[0] ?? 0)
-            unsafe step.combination = CPlanCombination(UInt32(combination.rawValue))
+            unsafe step.combination = CPlanCombination(Int32(combination.rawValue))
             setPooling(pooling)
         case .classify(let source, let weights):
             unsafe step.kind = CPLAN_STEP_CLASSIFY

@@ -29,7 +29,7 @@ extern "C" {
 // A change of this table's layout or meaning changes this number; loading checks it.
 #define CPLAN_API_VERSION 1
 
-typedef enum {
+typedef enum : int32_t {
     CPLAN_OK = 0,
     CPLAN_ERROR_ARGUMENT = 1,  // the call itself is wrong: sizes, kernels
     CPLAN_ERROR_MEMORY = 2,    // the machine's memory is used up
@@ -57,7 +57,7 @@ typedef struct {
     int32_t channels;
 } CPlanPlace;
 
-typedef enum {
+typedef enum : int32_t {
     // The image, converted, with zeros below and to the right of it -> target.
     CPLAN_STEP_INPUT = 0,
     // sources[0], a whole buffer -> target, a whole buffer that no other step writes. `weight`
@@ -80,7 +80,7 @@ typedef enum {
     CPLAN_STEP_CLASSIFY,
 } CPlanStepKind;
 
-typedef enum {
+typedef enum : int32_t {
     CPLAN_COMBINE_ADDITION = 0,
     CPLAN_COMBINE_MAXIMUM,
     CPLAN_COMBINE_PRODUCT,
@@ -125,7 +125,7 @@ typedef struct CPlanSliceStrides {
 } CPlanSliceStrides;
 
 // Which compilation of the loops is used.
-typedef enum {
+typedef enum : int32_t {
     CPLAN_KERNELS_BEST = -1,  // of those that this processor can run
     CPLAN_KERNELS_BASELINE = 0,
     CPLAN_KERNELS_AVX2 = 1,

@@ -33,7 +33,7 @@ extern "C" {
 
 typedef struct CTorchTensorStorage *CTorchTensor;
 
-typedef enum {
+typedef enum : int32_t {
     CTORCH_OK = 0,
     CTORCH_ERROR_ARGUMENT = 1,  // the call itself is wrong: shapes, types, names
     CTORCH_ERROR_MEMORY = 2,    // memory of the device or the machine is used up
@@ -41,7 +41,7 @@ typedef enum {
 } CTorchStatus;
 
 // LibTorch's own numbers (c10::ScalarType).
-typedef enum {
+typedef enum : int32_t {
     CTORCH_UINT8 = 0,
     CTORCH_INT8 = 1,
     CTORCH_INT16 = 2,
@@ -54,9 +54,9 @@ typedef enum {
     CTORCH_BFLOAT16 = 15,
 } CTorchElementType;
 
-typedef enum { CTORCH_CPU = 0, CTORCH_CUDA = 1 } CTorchDeviceType;
+typedef enum : int32_t { CTORCH_CPU = 0, CTORCH_CUDA = 1 } CTorchDeviceType;
 
-typedef enum {
+typedef enum : int32_t {
     CTORCH_VALUE_NONE = 0,
     CTORCH_VALUE_TENSOR,
     CTORCH_VALUE_INTEGER,
