@@ -12,7 +12,8 @@ static CPNGStatus fail(CPNGStatus status, char *message, const char *text) {
     return status;
 }
 
-// Compresses bytes into a zlib stream that the caller frees; NULL without memory.
+// Compresses bytes into a zlib stream that the caller frees, in no more memory than it needs; NULL without
+// memory.
 static uint8_t *compress(const uint8_t *plain, size_t plain_count, int level, size_t *count) {
     struct libdeflate_compressor *compressor = libdeflate_alloc_compressor(level);
     if (compressor == NULL) return NULL;
@@ -21,15 +22,11 @@ static uint8_t *compress(const uint8_t *plain, size_t plain_count, int level, si
     uint8_t *bytes = malloc(bound);
     if (bytes != NULL) {
         *count = libdeflate_zlib_compress(compressor, plain, plain_count, bytes, bound);
+        uint8_t *shrunk = realloc(bytes, *count);
+        if (shrunk != NULL) bytes = shrunk;
     }
     libdeflate_free_compressor(compressor);
     return bytes;
-}
-
-// Gives back what a buffer has beyond its content.
-static uint8_t *shrink(uint8_t *buffer, size_t count) {
-    uint8_t *shrunk = realloc(buffer, count);
-    return shrunk != NULL ? shrunk : buffer;
 }
 
 // The file as libpng writes it.
@@ -175,9 +172,8 @@ CPNGStatus cpng_compress(
     *bytes = NULL;
     *count = 0;
     message[0] = '\0';
-    uint8_t *buffer = compress(plain, plain_count, 6, count);
-    if (buffer == NULL) return fail(CPNG_ERROR_OUT_OF_MEMORY, message, "out of memory");
-    *bytes = shrink(buffer, *count);
+    *bytes = compress(plain, plain_count, 6, count);
+    if (*bytes == NULL) return fail(CPNG_ERROR_OUT_OF_MEMORY, message, "out of memory");
     return CPNG_OK;
 }
 

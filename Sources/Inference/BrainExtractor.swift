@@ -60,9 +60,9 @@ public final class BrainExtractor {
     ///
     /// A block cut out of a head does not count as stripped. A mask may be too small by most of the band's width.
     static let leastEmptyShare = 0.2
-    /// A field of view that is thinner than this along one axis shows a slab, in which the network misses
-    /// brains without skull.
-    static let thickestSlabMillimeters = 60.0
+    /// In a field of view that is thinner than this along one axis the network misses one in ten brains
+    /// without skull; the border tells them then.
+    static let thickestStrippedSlabMillimeters = 60.0
     /// A slab of a brain is at least this wide in its plane, and at most as long as a head.
     static let slabWidthsMillimeters = 60.0...230.0
     /// The depth below what a slab shows at which heads have bone, and brains have none.
@@ -187,7 +187,7 @@ public final class BrainExtractor {
         guard let measured = conformed.measured else { return nil }
         let grid = conformed.volume.grid
         let thickness = (0..<3).map { Double(grid.size[$0]) * grid.spacing[$0] }.min() ?? 0
-        guard thickness <= thickestSlabMillimeters else { return nil }
+        guard thickness <= thickestStrippedSlabMillimeters else { return nil }
         let shown = VoxelMask(size: grid.size, values: measured).largestComponent().holesClosed()
         guard let box = shown.boundingBox else { return nil }
         let widths = (0..<3).map { Double(box.size[$0]) * grid.spacing[$0] }.sorted()

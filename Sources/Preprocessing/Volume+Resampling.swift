@@ -33,8 +33,8 @@ public func resampled(
 /// As ``resampled(_:to:outside:interpolation:)``, of prepared voxels: `prepare` changes each by itself,
 /// whatever part of the volume it is handed.
 ///
-/// Where both grids have parallel axes, the voxels are prepared a few slices at a time, so that no second
-/// volume of the source's size is needed.
+/// Voxels are prepared a few slices at a time if both grids have parallel axes, so that no second volume of
+/// the source's size is needed.
 func resampled(
     _ volume: Volume, to grid: Grid, outside: Float, interpolation: Interpolation,
     preparing prepare: (inout [Float]) -> Void

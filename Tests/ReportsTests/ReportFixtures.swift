@@ -66,7 +66,7 @@ struct PageData: Decodable {
     }
 }
 
-/// What a case's file hands over.
+/// The pictures that a case's file hands over.
 struct Pictures: Decodable {
     var stamp: String
     var full: [Int]
