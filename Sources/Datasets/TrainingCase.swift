@@ -116,9 +116,7 @@ public struct TrainingCase: Sendable {
                     + "scan's grid")
         }
         self.name = name
-        conformed =
-            try region.map { try Preprocessing.conform(scan, to: conform, within: $0) }
-            ?? Preprocessing.conform(scan, to: conform)
+        conformed = try Preprocessing.conform(scan, to: conform, brain: region)
         let classOfLabel = table.classOfLabel()
         classes = conformLabels(labels, like: conformed).labels.map { classOfLabel[Int($0)] }
         reference = LabelMap(

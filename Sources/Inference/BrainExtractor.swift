@@ -60,8 +60,8 @@ public final class BrainExtractor {
     ///
     /// A block cut out of a head does not count as stripped. A mask may be too small by most of the band's width.
     static let leastEmptyShare = 0.2
-    /// In a field of view that is thinner than this along one axis the network misses one in ten brains
-    /// without skull; the border tells them then.
+    /// In a field of view that is thinner than this along one axis the network loses a part of one in
+    /// twelve brains without skull; the border tells them then.
     static let thickestStrippedSlabMillimeters = 60.0
     /// A slab of a brain is at least this wide in its plane, and at most as long as a head.
     static let slabWidthsMillimeters = 60.0...230.0

@@ -136,12 +136,7 @@ public final class Segmenter {
         try memory?.reserve(
             bytesToConform(scan.grid, to: specification, within: region),
             for: "conforming the scan")
-        let conformed =
-            if let region {
-                try conform(scan, to: specification, within: region)
-            } else {
-                try conform(scan, to: specification)
-            }
+        let conformed = try conform(scan, to: specification, brain: region)
         // The labels, a mask, and copies of them until they are written.
         try memory?.reserve(5 * scan.voxels.count, for: "writing labels of the scan's size")
         finish(.conform)

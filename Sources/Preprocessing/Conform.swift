@@ -120,7 +120,15 @@ public func conform(
     try conform(scan, to: specification, brain: region)
 }
 
-private func conform(
+/// Brings a scan, or the brain in it where that is known, into the space and intensities of a model.
+///
+/// - Parameters:
+///   - scan: Any scan.
+///   - specification: What the model needs.
+///   - region: The brain and how much around it the network sees; `nil` for all that the scan shows.
+/// - Returns: The normalised box and what leads back to the scan's grid.
+/// - Throws: `PreprocessingError` as ``conform(_:to:)`` and ``conform(_:to:within:)``.
+package func conform(
     _ scan: Volume, to specification: ConformSpecification, brain region: BrainRegion?
 ) throws(PreprocessingError) -> ConformedScan {
     guard scan.grid.affine.isInvertible else { throw .unusableAffine }

@@ -1,3 +1,4 @@
+import Foundation
 import Preprocessing
 import Testing
 import Volumes
@@ -143,6 +144,31 @@ struct ConformTests {
         #expect(conformed.volume.voxels.allSatisfy { (0...1).contains($0) })
     }
 
+    /// Half a millimetre to one, in which no second copy of the scan is made, and millimetre to millimetre.
+    @Test(arguments: [0.5, 1])
+    func `a scan is conformed within the memory that is foretold`(spacing: Double) async {
+        await #expect(processExitsWith: .success) { [spacing = spacing as Double] in
+            let grid = Grid(
+                size: GridSize(240, 256, 224),
+                affine: Affine(spacing: SIMD3(spacing, -spacing, spacing)))
+            var voxels = [Float](repeating: 0, count: grid.size.count)
+            for index in voxels.indices { voxels[index] = Float(index % 1009) }
+            let scan = Volume(grid: grid, voxels: voxels)
+            voxels = []
+            let model = ConformSpecification(
+                orientation: .ras, spacingMillimeters: SIMD3(repeating: 1),
+                intensity: .percentile(lower: 0.5, upper: 99.5), marginVoxels: 2)
+            let foretold = try bytesToConform(grid, to: model)
+            if spacing < 1 { #expect(foretold < 4 * grid.size.count) }
+            let before = try memory("VmRSS")
+            let conformed = try conform(scan, to: model)
+            let taken = try memory("VmHWM") - before
+            // Code and small things that are first touched here.
+            #expect(taken <= foretold + 8_000_000, "\(taken) of \(foretold) bytes")
+            #expect(conformed.volume.grid.size.count > 0)
+        }
+    }
+
     @Test func `labels of the wrong size stop the program`() async {
         await #expect(processExitsWith: .failure) {
             let grid = Grid(size: GridSize(4, 4, 4), affine: .identity)
@@ -154,4 +180,11 @@ struct ConformTests {
                 like: conformed)
         }
     }
+}
+
+/// The bytes that this process holds (`VmRSS`) or has held at most (`VmHWM`).
+private func memory(_ name: String) throws -> Int {
+    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+    let line = try #require(status.split(separator: "\n").first { $0.hasPrefix(name + ":") })
+    return try #require(line.split { !$0.isNumber }.first.flatMap { Int($0) }) * 1024
 }
