@@ -196,12 +196,13 @@ format: lint-tools
 lint-tools:
 	@command -v $(CLANG_FORMAT) > /dev/null || sh scripts/install-packages.sh clang-format
 
-# Layout, documentation and links. Documentation is compiled from the modules as they are built.
+# Layout, documentation, links, and circles of files. Documentation is compiled from the modules as they are built.
 lint: programs lint-tools
 	swift format lint --strict --recursive Sources Tests Snippets Package.swift
 	$(CLANG_FORMAT) --dry-run --Werror $(C_FILES)
 	sh fixtures/checks/check_docs.sh
 	python3 fixtures/checks/check_links.py
+	python3 fixtures/checks/check_cycles.py
 
 clean:
 	rm -rf .build $(DEMO) $(DIST)

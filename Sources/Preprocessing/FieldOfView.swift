@@ -1,7 +1,7 @@
 /// A coordinate freed of rounding: within a millionth of an integer it becomes that integer.
 package func snapped(_ coordinate: Double) -> Double {
-    let nearest = coordinate.rounded()
-    return abs(coordinate - nearest) < 1e-6 ? nearest : coordinate
+    let whole = coordinate.rounded()
+    return abs(coordinate - whole) < 1e-6 ? whole : coordinate
 }
 
 /// Returns whether a coordinate in voxels lies between the outer faces of the first and last

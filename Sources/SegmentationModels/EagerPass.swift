@@ -1,6 +1,12 @@
 public import NeuralNetworks
 public import Tensors
 
+/// A block that one operator with gradients of its own computes in training.
+protocol JoinedInTraining: Block {
+    /// The block's output by one operator, or `nil` where there is none for this block and image.
+    func joined(_ input: Tensor) throws -> Tensor?
+}
+
 /// A pass that computes tensors layer by layer.
 public struct EagerPass: ForwardPass {
     /// A Boolean value indicating whether the network is being trained.
@@ -119,10 +125,12 @@ public struct EagerPass: ForwardPass {
     public func squash(_ input: Tensor) throws -> Tensor { try input.sigmoid() }
 
     /// See ``ForwardPass``; one operator does all of scSE in training.
-    public mutating func recalibrate(
-        _ input: Tensor, by block: RecalibrationBlock
-    ) throws -> Tensor {
-        if mode == .training, let joined = try block.joined(input) { return joined }
+    public mutating func recalibrate(_ input: Tensor, by block: some Block) throws -> Tensor {
+        if mode == .training, let block = block as? any JoinedInTraining,
+            let joined = try block.joined(input)
+        {
+            return joined
+        }
         return try block.forward(input, &self)
     }
 

@@ -74,9 +74,8 @@ public protocol ForwardPass {
     mutating func share(_ input: Value, among branches: Int) throws -> [Value]
     /// `1 / (1 + exp(-x))`.
     mutating func squash(_ input: Value) throws -> Value
-    /// Applies a recalibration block, whose own description is
-    /// ``RecalibrationBlock/forward(_:_:)``.
-    mutating func recalibrate(_ input: Value, by block: RecalibrationBlock) throws -> Value
+    /// Applies a recalibration block, which a pass may do as a whole.
+    mutating func recalibrate(_ input: Value, by block: some Block) throws -> Value
 }
 
 /// Interpolation that learns nothing.

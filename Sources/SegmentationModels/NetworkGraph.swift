@@ -304,12 +304,10 @@ public struct NetworkGraph: ForwardPass {
     }
 
     /// See ``ForwardPass``.
-    public mutating func recalibrate(
-        _ input: Value, by block: RecalibrationBlock
-    ) throws -> Value {
+    public mutating func recalibrate(_ input: Value, by block: some Block) throws -> Value {
         let first = nodes.count
         let output = try block.forward(input, &self)
-        if nodes.count > first {
+        if nodes.count > first, let block = block as? RecalibrationBlock {
             recalibrations.append(
                 Recalibrated(
                     block: block, nodes: first..<nodes.count, input: input, output: output))

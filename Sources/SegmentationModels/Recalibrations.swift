@@ -66,7 +66,7 @@ public final class SpatialRecalibration: Block {
 ///
 /// scSE combines cSE and sSE of the same input as ``Combination`` says. Source: Roy et al.,
 /// arXiv:1803.02579, section 2.3, and arXiv:1808.08127, section III-C.
-public final class RecalibrationBlock: Block {
+public final class RecalibrationBlock: Block, JoinedInTraining {
     /// The kind it was built as.
     public let kind: Recalibration
     package let channel: ChannelRecalibration?
@@ -143,7 +143,7 @@ public final class RecalibrationBlock: Block {
         }
     }
 
-    /// scSE by one operator, or `nil` where there is none for this block and this image.
+    /// scSE by one operator.
     func joined(_ input: Tensor) throws -> Tensor? {
         guard case .channelAndSpatial(_, .addition) = kind, let channel, let spatial,
             let bias = spatial.squeeze.bias, let reduceBias = channel.reduce.bias,

@@ -68,9 +68,6 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// LibTorch's number of the type, as operators take it.
-    var number: Argument { .integer(Int(code.rawValue)) }
-
     /// Bytes of one element.
     public var byteCount: Int {
         switch self {

@@ -16,6 +16,11 @@ enum Argument {
     static func optional(_ tensor: Tensor?) -> Argument { tensor.map(Argument.tensor) ?? .none }
 }
 
+extension ElementType {
+    /// LibTorch's number of the type, as operators take it.
+    var number: Argument { .integer(Int(code.rawValue)) }
+}
+
 /// Calls an operator by its schema.
 ///
 /// `name` is the part after `aten::`; one with a namespace of its own is taken as it is.
@@ -24,7 +29,7 @@ enum Argument {
 func dispatch(
     _ name: String, _ overload: String = "", _ arguments: [Argument]
 ) throws(TensorError) -> [Tensor?] {
-    let engine = try Engine.functions()
+    let engine = try LoadedLibraries.functions()
     let name = name.contains("::") ? name : "aten::" + name
     // Lists are laid out one after another, so that one pointer to each stays valid for the call.
     var integers: [Int64] = []

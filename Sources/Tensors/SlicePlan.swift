@@ -150,7 +150,9 @@ package enum PlanKernels: CaseIterable {
 
     /// A Boolean value indicating whether this processor can run it and `SLICESEG_KERNELS` allows it.
     package var isAvailable: Bool {
-        get throws(TensorError) { unsafe try Engine.plans().table.pointee.has_kernels(code) }
+        get throws(TensorError) {
+            unsafe try LoadedLibraries.plans().table.pointee.has_kernels(code)
+        }
     }
 
     fileprivate var code: CPlanKernels {
@@ -198,7 +200,7 @@ package enum PlanConvolutions {
                 code: .invalidCall, operation: "plan",
                 message: "plans compute in float32 or bfloat16, not in \(type)")
         }
-        let plans = try Engine.plans()
+        let plans = try LoadedLibraries.plans()
         let others = unsafe try convolutions.functions(type)
         let descriptions = buffers.map {
             CPlanBuffer(
@@ -301,12 +303,12 @@ extension Engine {
     /// The instruction set that convolutions find on this processor: `AMX`, `AVX512_BF16`,
     /// `AVX512`, `AVX2` or nothing.
     public static func convolutionCapability() throws(TensorError) -> String {
-        unsafe String(cString: try plans().table.pointee.convolution_capability())
+        unsafe String(cString: try LoadedLibraries.plans().table.pointee.convolution_capability())
     }
 
     /// A Boolean value indicating whether this processor multiplies bfloat16 in hardware.
     public static func hasBfloat16() throws(TensorError) -> Bool {
-        unsafe try plans().table.pointee.has_bfloat16()
+        unsafe try LoadedLibraries.plans().table.pointee.has_bfloat16()
     }
 }
 
@@ -316,10 +318,10 @@ extension PlanConvolutions {
     ) throws(TensorError) -> UnsafePointer<CPlanConvolutions>? {
         switch self {
         case .libTorch:
-            return unsafe try Engine.functions().table.pointee.plan_convolutions()
+            return unsafe try LoadedLibraries.functions().table.pointee.plan_convolutions()
         case .best:
             guard type == .bfloat16, try Engine.convolutionCapability() == "AMX",
-                let engine = try? Engine.functions()
+                let engine = try? LoadedLibraries.functions()
             else { return nil }
             return unsafe engine.table.pointee.plan_convolutions()
         }

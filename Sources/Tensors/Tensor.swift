@@ -68,7 +68,7 @@ internal import Synchronization
     @discardableResult
     func resident() throws(TensorError) -> CTorchTensor {
         if let adopted = unsafe adopted { return unsafe adopted }
-        let engine = try Engine.functions()
+        let engine = try LoadedLibraries.functions()
         let made: CTorchTensor
         // What nobody else shares needs no view of it.
         if host != nil, isKnownUniquelyReferenced(&storage),
@@ -76,10 +76,7 @@ internal import Synchronization
         {
             unsafe made = copy
         } else if let all = unsafe try storage?.adopt(engine) {
-            let alias = unsafe try Tensor(adopting: alias(of: all, engine), engine)
-            let view = try dispatchOne(
-                "as_strided", "", .tensor(alias), .integers(hostShape), .integers(strides))
-            unsafe made = try view.yielded()
+            unsafe made = try view(of: all, engine)
         } else {
             preconditionFailure("a tensor without elements")
         }
@@ -93,27 +90,37 @@ internal import Synchronization
         return unsafe made
     }
 
-    /// Another handle of the same tensor.
-    private func alias(
-        of handle: CTorchTensor, _ engine: EngineFunctions
-    ) throws(TensorError) -> CTorchTensor? {
-        var argument = unsafe CTorchValue()
-        unsafe argument.kind = CTORCH_VALUE_TENSOR
-        unsafe argument.tensor = handle
-        var result = unsafe CTorchValue()
-        var count: Int32 = 0
-        try engine.check(
-            unsafe engine.table.pointee.call("aten::detach", "", &argument, 1, &result, 1, &count),
-            "aten::detach")
-        return unsafe result.tensor
-    }
-
-    /// Gives the handle away; this tensor is of no use any more.
-    private func yielded() throws(TensorError) -> CTorchTensor {
-        let handle = unsafe try resident()
-        unsafe adopted = nil
-        loaded = nil
-        return unsafe handle
+    /// A view of a tensor that holds all elements side by side, in this tensor's shape and strides.
+    private func view(
+        of all: CTorchTensor, _ engine: EngineFunctions
+    ) throws(TensorError) -> CTorchTensor {
+        let (sizes, steps) = (hostShape.map(Int64.init), strides.map(Int64.init))
+        var made: CTorchTensor?
+        let status = unsafe sizes.withUnsafeBufferPointer { sizes in
+            unsafe steps.withUnsafeBufferPointer { steps in
+                var arguments = unsafe [CTorchValue](repeating: CTorchValue(), count: 3)
+                unsafe arguments[0].kind = CTORCH_VALUE_TENSOR
+                unsafe arguments[0].tensor = all
+                unsafe arguments[1].list = UnsafeRawPointer(sizes.baseAddress)
+                unsafe arguments[2].list = UnsafeRawPointer(steps.baseAddress)
+                for position in 1...2 {
+                    unsafe arguments[position].kind = CTORCH_VALUE_INTEGERS
+                    unsafe arguments[position].count = Int64(sizes.count)
+                }
+                var result = unsafe CTorchValue()
+                var count: Int32 = 0
+                let status = unsafe engine.table.pointee.call(
+                    "aten::as_strided", "", arguments, 3, &result, 1, &count)
+                unsafe made = result.tensor
+                return status
+            }
+        }
+        try engine.check(status, "aten::as_strided")
+        guard let made = unsafe made else {
+            throw TensorError(
+                code: .other, operation: "aten::as_strided", message: "no tensor was returned")
+        }
+        return unsafe made
     }
 
     /// LibTorch's tensor, where ``resident()`` has been called.
@@ -157,7 +164,7 @@ internal import Synchronization
             self.init(storage, shape: shape)
             return
         }
-        let engine = try Engine.functions()
+        let engine = try LoadedLibraries.functions()
         let dimensions = shape.map(Int64.init)
         var result: CTorchTensor?
         let status = withExtendedLifetime(storage) {
@@ -312,7 +319,7 @@ internal import Synchronization
 
 /// Runs a body without recording what gradients would need.
 public func withoutGradients<Result>(_ body: () throws -> Result) throws -> Result {
-    let engine = try Engine.functions()
+    let engine = try LoadedLibraries.functions()
     let before = unsafe engine.table.pointee.set_gradient_mode(false)
     defer { _ = unsafe engine.table.pointee.set_gradient_mode(before) }
     return try body()
@@ -331,7 +338,7 @@ public func withAutocast<Result>(
     to type: ElementType?, on device: Device, _ body: () throws -> Result
 ) throws -> Result {
     guard let type else { return try body() }
-    let engine = try Engine.functions()
+    let engine = try LoadedLibraries.functions()
     let before = unsafe engine.table.pointee.set_autocast(device.type, true, type.code)
     defer {
         unsafe engine.table.pointee.clear_autocast_cache()

@@ -38,7 +38,7 @@ extension Tensor {
         firstSlice: Int, outputOfClass: [Int], weight: Double
     ) throws(TensorError) {
         precondition(likeliest.isEmpty || likeliest.count == voxelCount, "scores of a volume")
-        let plans = try Engine.plans()
+        let plans = try LoadedLibraries.plans()
         let logits = try channelsLast()
         let shape = logits.shape
         let voxels = sums.map { $0.count / max(1, outputOfClass.count) } ?? voxelCount
@@ -97,7 +97,7 @@ extension Tensor {
     /// The class with the highest score at each voxel, the first of equals, where these are a volume's
     /// sums `[.., classes]` in half precision on the CPU.
     package func likeliestClasses() throws(TensorError) -> [UInt8] {
-        let plans = try Engine.plans()
+        let plans = try LoadedLibraries.plans()
         let classCount = shape.last ?? 1
         let voxelCount = count / max(1, classCount)
         var classes = [UInt8](repeating: 0, count: voxelCount)
@@ -131,7 +131,7 @@ extension Tensor {
             shape == mirrored.shape && shape.count == 4 && shape[3] == mirroredClass.count
                 && elementType == .float16 && mirrored.elementType == .float16,
             "sums of shape \(shape) and \(mirrored.shape)")
-        let plans = try Engine.plans()
+        let plans = try LoadedLibraries.plans()
         let size = shape.prefix(3).map(Int64.init)
         let classes = mirroredClass.map { Int32($0) }
         let other = try mirrored.bytes()
