@@ -83,7 +83,7 @@ public struct TrainingCase: Sendable {
     /// The case's name.
     public let name: String
     /// The scan in the model's space.
-    public let conformed: ConformedScan
+    public private(set) var conformed: ConformedScan
     /// The class of each voxel of `conformed.volume`: 0 background, then the table's order.
     public let classes: [UInt8]
     /// The labels on the scan's own grid, as validation compares with them.
@@ -134,5 +134,30 @@ public struct TrainingCase: Sendable {
         let labelOfClass = table.labelOfClass
         reference = LabelMap(
             grid: grid, labels: scan.classes.map { labelOfClass[Int($0)] })
+    }
+
+    /// Copies the case as a scanner with coarser voxels would have it, on the same voxels.
+    ///
+    /// Background that is exactly 0 stays so: the brain mask of a scan lies on the model's voxels.
+    ///
+    /// - Parameters:
+    ///   - number: Which copy it is: the same for a name and number on every machine.
+    ///   - resolution: The range of voxel sizes.
+    /// - Returns: The copy, with the labels of the case.
+    public func coarser(_ number: Int, _ resolution: CoarseResolution) -> TrainingCase {
+        let volume = conformed.volume
+        let size = volume.grid.size
+        let model = volume.grid.affine.spacing.min()
+        let seed = name.utf8.reduce(UInt64(number)) { $0 &* 1_099_511_628_211 ^ UInt64($1) }
+        var generator = SeededGenerator(seed: seed)
+        let spacing = resolution.spacing(finest: model, using: &generator)
+        var voxels = acquired(volume.voxels, size: size, model: model, spacing: spacing) { _ in }
+        for index in voxels.indices where volume.voxels[index] == 0 { voxels[index] = 0 }
+        var copy = self
+        copy.conformed = ConformedScan(
+            volume: Volume(grid: volume.grid, voxels: voxels),
+            conformedGrid: conformed.conformedGrid, box: conformed.box,
+            scanGrid: conformed.scanGrid, isExact: conformed.isExact)
+        return copy
     }
 }

@@ -36,9 +36,16 @@ public struct CaseSource: Sendable, Hashable, Codable {
         public var seed: UInt64
         /// The random choices.
         public var options: SynthesisOptions
+        /// The fraction of each batch that is synthetic, where the scans of a folder or list are
+        /// trained on as well; held-out maps then only stay unused.
+        public var fraction: Double
+        /// The label table of the maps, where its `source` column is another than that of the scans;
+        /// relative to the configuration's own folder, of the same structures.
+        public var labels: String?
 
         fileprivate enum CodingKeys: String, CodingKey, CaseIterable {
             case directory, validation, scansPerHeldOutMap, slicesPerScan, poolSize, seed, options
+            case fraction, labels
         }
 
         /// Decodes a source; all but the folder may be left out.
@@ -55,18 +62,70 @@ public struct CaseSource: Sendable, Hashable, Codable {
             poolSize = try value(.poolSize, default: 12)
             seed = try value(.seed, default: 1)
             options = try value(.options, default: SynthesisOptions())
+            fraction = try value(.fraction, default: 0.25)
+            labels = try container.decodeIfPresent(String.self, forKey: .labels)
             if container.contains(.options) {
                 try rejectUnknownKeys(
                     in: container.superDecoder(forKey: .options),
                     known: SynthesisOptions.optionNames)
             }
-            guard scansPerHeldOutMap > 0, slicesPerScan > 0, (1...256).contains(poolSize) else {
+            guard scansPerHeldOutMap > 0, slicesPerScan > 0, (1...256).contains(poolSize),
+                fraction > 0, fraction < 1
+            else {
                 throw DecodingError.dataCorrupted(
                     .init(
                         codingPath: decoder.codingPath,
                         debugDescription: "scansPerHeldOutMap and slicesPerScan are above 0, "
-                            + "poolSize is from 1 to 256"))
+                            + "poolSize is from 1 to 256, fraction between 0 and 1"))
             }
+        }
+    }
+
+    /// Copies of training cases as scanners with coarser voxels would have them.
+    public struct CoarserCopies: Sendable, Hashable, Codable {
+        /// The number of copies for each case, on average.
+        public var perCase: Double
+        /// The fraction of copies that are coarser along all axes; the rest have one thick axis.
+        public var isotropicFraction: Double
+        /// Coarsest spacing along all axes, in mm.
+        public var largestIsotropicMillimeters: Double
+        /// Coarsest spacing of one thick axis, in mm.
+        public var largestThicknessMillimeters: Double
+
+        private enum CodingKeys: String, CodingKey, CaseIterable {
+            case perCase, isotropicFraction, largestIsotropicMillimeters
+            case largestThicknessMillimeters
+        }
+
+        /// Decodes a number of copies; their voxel sizes may be left out.
+        public init(from decoder: any Decoder) throws {
+            try rejectUnknownKeys(in: decoder, known: CodingKeys.allCases.map(\.rawValue))
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            func value(_ key: CodingKeys, default known: Double) throws -> Double {
+                try container.decodeIfPresent(Double.self, forKey: key) ?? known
+            }
+            perCase = try container.decode(Double.self, forKey: .perCase)
+            isotropicFraction = try value(.isotropicFraction, default: 0.5)
+            largestIsotropicMillimeters = try value(.largestIsotropicMillimeters, default: 3)
+            largestThicknessMillimeters = try value(.largestThicknessMillimeters, default: 6)
+            guard (0...8).contains(perCase), (0...1).contains(isotropicFraction),
+                (0.5...20).contains(largestIsotropicMillimeters),
+                (0.5...20).contains(largestThicknessMillimeters)
+            else {
+                throw DecodingError.dataCorrupted(
+                    .init(
+                        codingPath: decoder.codingPath,
+                        debugDescription: "perCase is from 0 to 8, isotropicFraction from 0 to 1, "
+                            + "the coarsest spacings from 0.5 to 20 mm"))
+            }
+        }
+
+        /// The range of voxel sizes of a model whose voxels have an edge.
+        package func resolution(finest: Double) -> CoarseResolution {
+            CoarseResolution(
+                isotropicFraction: isotropicFraction,
+                largestIsotropicMillimeters: max(finest, largestIsotropicMillimeters),
+                largestThicknessMillimeters: max(finest, largestThicknessMillimeters))
         }
     }
 
@@ -97,12 +156,14 @@ public struct CaseSource: Sendable, Hashable, Codable {
     public var validation: [String]?
     /// Synthetic heads in place of a folder.
     public var phantoms: Phantoms?
-    /// Scans synthesised from label maps in place of a folder.
+    /// Scans synthesised from label maps, in place of a folder or beside it.
     public var synthesis: Synthesis?
+    /// Copies of the training cases at coarser resolutions; `nil` for none.
+    public var coarserCopies: CoarserCopies?
 
     fileprivate enum CodingKeys: String, CodingKey, CaseIterable {
         case name, directory, scanSuffix, labelSuffix, files, labels, validation, phantoms
-        case synthesis
+        case synthesis, coarserCopies
     }
 }
 

@@ -1,4 +1,5 @@
 import Datasets
+import Preprocessing
 import Testing
 import Volumes
 
@@ -199,4 +200,85 @@ private func makeSynthesizer(
         #expect(expected[0].images.count == 4 * 3 * 72 * 64)
         #expect(expected[3].images != expected[0].images)
     }
+
+    @Test func `a batch of real and synthetic slices holds the stated part of each`() throws {
+        let synthesizer = try makeSynthesizer()
+        let real = SliceDataset(
+            cases: [
+                TrainingCase(
+                    name: "bright", scan: brightScan(GridSize(40, 90, 40)),
+                    table: try LabelMapping.parse(sides, path: "sides.tsv").table)
+            ], plane: .axial, context: 3, outputOfClass: [0, 1, 2, 3], multiple: 8)
+        let synthetic = SyntheticSlices(
+            synthesizer, plane: .axial, context: 3, outputOfClass: [0, 1, 2, 3], slicesPerScan: 6,
+            poolSize: 2, threadCount: 2)
+        let mixed = MixedSlices(real, synthetic, syntheticFraction: 0.3)
+        // The window holds both: 96 rows of the scan's 90, 64 columns of the synthetic head.
+        #expect(mixed.height == 96 && mixed.width == 64)
+        #expect(mixed.classCounts == real.classCounts)
+        var bright = 0
+        for number in 0..<5 {
+            let batch = mixed.batch(
+                number: number, size: 4, seed: 9, balancedFraction: 0.5,
+                augmenter: SliceAugmenter(.none))
+            #expect(batch.context == 3 && batch.count == 4)
+            #expect(batch.images.count == 4 * 3 * 96 * 64 && batch.classes.count == 4 * 96 * 64)
+            for slice in 0..<4 {
+                // Synthetic intensities lie between 0 and 1, those of the scan are 7.
+                let image = batch.images[(slice * 3 * 96 * 64)..<((slice + 1) * 3 * 96 * 64)]
+                let isBright = image.max() == 7
+                bright += isBright ? 1 : 0
+                if isBright {
+                    // The middle image of 40 columns lies in the middle of 64.
+                    let row = (slice * 3 + 1) * 96 * 64 + 48 * 64
+                    #expect(
+                        batch.images[row..<row + 64].map { $0 > 0 ? 1 : 0 }
+                            == [Int](repeating: 0, count: 12) + [Int](repeating: 1, count: 40)
+                            + [Int](repeating: 0, count: 12))
+                }
+            }
+        }
+        // 5 batches of 4, of which 0.3 is synthetic: 14 of 20 are real.
+        #expect(bright == 14)
+    }
+
+    @Test func `a coarser copy keeps background, mean and labels, and loses detail`() throws {
+        let size = GridSize(48, 48, 48)
+        var scan = brightScan(size)
+        var generator = SeededGenerator(seed: 4)
+        scan.volume.voxels = scan.volume.voxels.indices.map { index in
+            index % 48 < 4 ? 0 : 1 + generator.unit()
+        }
+        let table = try LabelMapping.parse(sides, path: "sides.tsv").table
+        let original = TrainingCase(name: "noise", scan: scan, table: table)
+        let resolution = CoarseResolution(
+            isotropicFraction: 1, largestIsotropicMillimeters: 3, largestThicknessMillimeters: 3)
+        let copy = original.coarser(1, resolution)
+        let (before, after) = (original.conformed.volume.voxels, copy.conformed.volume.voxels)
+        #expect(copy.classes == original.classes && copy.reference == original.reference)
+        #expect(copy.coarser(1, resolution).conformed.volume.voxels != after)
+        #expect(original.coarser(1, resolution).conformed.volume.voxels == after)
+        #expect(original.coarser(2, resolution).conformed.volume.voxels != after)
+        for index in before.indices where before[index] == 0 { #expect(after[index] == 0) }
+        // Away from the background the mean stays, and white noise loses most of its variance.
+        func moments(_ voxels: [Float]) -> (mean: Float, variance: Float) {
+            let inside = voxels.indices.filter { $0 % 48 >= 12 }.map { voxels[$0] }
+            let mean = inside.reduce(0, +) / Float(inside.count)
+            return (
+                mean,
+                inside.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Float(inside.count)
+            )
+        }
+        #expect(abs(moments(after).mean - moments(before).mean) < 0.02)
+        #expect(moments(after).variance < 0.7 * moments(before).variance)
+    }
+}
+
+/// A scan of one bright structure.
+private func brightScan(_ size: GridSize) -> SyntheticScan {
+    SyntheticScan(
+        volume: Volume(
+            grid: Grid(size: size, affine: .identity),
+            voxels: [Float](repeating: 7, count: size.count)),
+        classes: [UInt8](repeating: 1, count: size.count), anatomy: "bright")
 }

@@ -10,6 +10,13 @@ public struct SyntheticScan: Sendable {
     public var classes: [UInt8]
     /// The anatomy's name.
     public var anatomy: String
+
+    /// Makes a scan of its parts.
+    public init(volume: Volume, classes: [UInt8], anatomy: String) {
+        self.volume = volume
+        self.classes = classes
+        self.anatomy = anatomy
+    }
 }
 
 /// Draws synthetic scans of heads, of any contrast and resolution, from label maps.
@@ -312,54 +319,14 @@ public struct HeadSynthesizer: Sendable {
         let noise = generator.unit() * generator.unit() * Float(options.noise)
         var spacing = SIMD3<Double>(repeating: model)
         if !generator.happens(options.nativeProbability) {
-            if generator.happens(options.isotropicFraction) {
-                spacing = SIMD3(
-                    repeating: Double(
-                        generator.uniform(
-                            Float(model), Float(options.largestIsotropicMillimeters))))
-            } else {
-                let axis = Int(generator.next() % 3)
-                let inPlane = Double(generator.uniform(Float(model), Float(max(model, 1.5))))
-                spacing = SIMD3(repeating: inPlane)
-                spacing[axis] = Double(
-                    generator.uniform(Float(model), Float(options.largestThicknessMillimeters)))
-            }
+            spacing = options.coarseResolution.spacing(finest: model, using: &generator)
         }
         var random = SeededGenerator(seed: generator.next())
-        func addNoise(_ voxels: inout [Float]) {
+        return Datasets.acquired(voxels, size: size, model: model, spacing: spacing) { voxels in
             voxels.withUnsafeMutableBufferPointer { voxels in
                 for index in voxels.indices { voxels[index] += noise * random.gaussian() }
             }
         }
-        guard (0..<3).contains(where: { spacing[$0] > model * 1.02 }) else {
-            addNoise(&voxels)
-            return voxels
-        }
-        func grid(_ spacing: SIMD3<Double>) -> Grid {
-            var counts = [0, 0, 0]
-            var start = SIMD3<Double>.zero
-            for axis in 0..<3 {
-                let extent = Double(size[axis]) * model
-                counts[axis] = max(2, Int((extent / spacing[axis]).rounded(.up)))
-                start[axis] =
-                    (extent - Double(counts[axis]) * spacing[axis]) / 2
-                    + (spacing[axis] - model) / 2
-            }
-            return Grid(
-                size: GridSize(counts[0], counts[1], counts[2]),
-                affine: Affine(
-                    columns: [
-                        SIMD3(spacing.x, 0, 0), SIMD3(0, spacing.y, 0), SIMD3(0, 0, spacing.z),
-                    ], translation: start))
-        }
-        let fine = Grid(
-            size: size,
-            affine: Affine(
-                columns: [SIMD3(model, 0, 0), SIMD3(0, model, 0), SIMD3(0, 0, model)],
-                translation: .zero))
-        var coarse = resampled(Volume(grid: fine, voxels: voxels), to: grid(spacing), outside: 0)
-        addNoise(&coarse.voxels)
-        return resampled(coarse, to: fine, outside: 0).voxels
     }
 
     // MARK: - What is left

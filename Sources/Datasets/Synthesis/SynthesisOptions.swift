@@ -84,6 +84,14 @@ public struct SynthesisOptions: Sendable, Hashable, Codable {
     /// Makes the default options.
     public init() {}
 
+    /// The voxel sizes of the volumes that do not keep their resolution.
+    var coarseResolution: CoarseResolution {
+        CoarseResolution(
+            isotropicFraction: isotropicFraction,
+            largestIsotropicMillimeters: largestIsotropicMillimeters,
+            largestThicknessMillimeters: largestThicknessMillimeters)
+    }
+
     /// The problem with the options as a sentence, or `nil` if they are valid.
     public var problem: String? {
         if (0..<3).contains(where: { size[$0] < 16 || size[$0] > 512 }) {

@@ -43,27 +43,28 @@ func trainingIdentity(
 func trainingData(
     of source: CaseSource, mapping: LabelMapping, folder: String
 ) throws -> String {
-    guard
-        [
-            source.directory != nil, source.files != nil, source.phantoms != nil,
-            source.synthesis != nil,
-        ].count(where: \.self) == 1
-    else {
+    let real = [source.directory != nil, source.files != nil, source.phantoms != nil]
+        .count(where: \.self)
+    guard real == 1 || (real == 0 && source.synthesis != nil) else {
         throw TrainingRunError(
-            description: "the configuration must name one of 'cases.directory', 'cases.files', "
-                + "'cases.phantoms' and 'cases.synthesis'")
+            description: "the configuration must name one of 'cases.directory', 'cases.files' and "
+                + "'cases.phantoms', or 'cases.synthesis', alone or beside one of them")
     }
     var lines = mapping.table.structures.map { "\($0.index)\t\($0.name)" }
     lines += (0...UInt16.max).compactMap { label in
         mapping[label] == 0 ? nil : "\(label) \(mapping[label])"
     }
     if let synthesis = source.synthesis {
+        if let table = synthesis.labels {
+            lines.append(contentHash(ofFileAt: resolve(table, relativeTo: folder)) ?? "none")
+        }
         let directory = resolve(synthesis.directory, relativeTo: folder)
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         for name in names.sorted() where volumeName(ofPath: name) != nil && !name.hasPrefix(".") {
             lines.append(name + "\t" + (contentHash(ofFileAt: joined(directory, name)) ?? "none"))
         }
-    } else if source.phantoms == nil {
+    }
+    if source.directory != nil || source.files != nil {
         for files in try caseFiles(of: source, relativeTo: folder) {
             // A file that cannot be read is told when the cases are read.
             let hashes = [files.scanPath, files.labelPath].map { path in

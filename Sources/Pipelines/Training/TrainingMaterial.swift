@@ -15,9 +15,13 @@ struct TrainingMaterial {
         case scans([TrainingCase])
         /// Scans synthesised while the training runs.
         case synthesis(HeadSynthesizer, CaseSource.Synthesis)
+        /// Both, in each batch.
+        case mixed([TrainingCase], HeadSynthesizer, CaseSource.Synthesis)
     }
 
     var source: Source
+    /// Copies of the training cases at coarser resolutions.
+    var coarserCopies: [TrainingCase] = []
     /// The cases held out.
     var validation: [TrainingCase]
 
@@ -26,6 +30,8 @@ struct TrainingMaterial {
         switch source {
         case .scans(let cases): cases.map(\.name)
         case .synthesis(let synthesizer, _): synthesizer.anatomies.map(\.name)
+        case .mixed(let cases, let synthesizer, _):
+            cases.map(\.name) + synthesizer.anatomies.map(\.name)
         }
     }
 
@@ -34,23 +40,33 @@ struct TrainingMaterial {
         plane: Plane, architecture: Architecture, outputOfClass: [Int], threadCount: Int
     ) -> any SliceSource {
         let outputs = outputOfClass.map(UInt8.init)
-        switch source {
-        case .scans(let cases):
-            return SliceDataset(
-                cases: cases, plane: plane, context: architecture.contextSlices,
+        func real(_ cases: [TrainingCase]) -> SliceDataset {
+            SliceDataset(
+                cases: cases + coarserCopies, plane: plane, context: architecture.contextSlices,
                 outputOfClass: outputs, multiple: architecture.sizeMultiple)
-        case .synthesis(let synthesizer, let options):
-            return SyntheticSlices(
+        }
+        func synthetic(
+            _ synthesizer: HeadSynthesizer, _ options: CaseSource.Synthesis
+        ) -> SyntheticSlices {
+            SyntheticSlices(
                 synthesizer, plane: plane, context: architecture.contextSlices,
                 outputOfClass: outputs, slicesPerScan: options.slicesPerScan,
                 poolSize: options.poolSize, threadCount: threadCount)
+        }
+        switch source {
+        case .scans(let cases): return real(cases)
+        case .synthesis(let synthesizer, let options): return synthetic(synthesizer, options)
+        case .mixed(let cases, let synthesizer, let options):
+            return MixedSlices(
+                real(cases), synthetic(synthesizer, options), syntheticFraction: options.fraction)
         }
     }
 
     /// Representative volumes in the model's space.
     func volumes(count: Int) -> [Volume] {
         switch source {
-        case .scans(let cases): cases.prefix(count).map(\.conformed.volume)
+        case .scans(let cases), .mixed(let cases, _, _):
+            cases.prefix(count).map(\.conformed.volume)
         case .synthesis(let synthesizer, _): (0..<count).map { synthesizer.scan($0).volume }
         }
     }
@@ -92,7 +108,9 @@ func loadCases(
             conform: configuration.conform)
         if isHeldOut { validation.append(prepared) } else { training.append(prepared) }
     }
-    if let synthesis = source.synthesis {
+    let isSyntheticAlone =
+        source.directory == nil && source.files == nil && source.phantoms == nil
+    if let synthesis = source.synthesis, isSyntheticAlone {
         return try synthesisMaterial(
             synthesis, mapping: mapping, folder: folder, report: report)
     }
@@ -131,7 +149,49 @@ func loadCases(
     let census = ClassCensus(of: training, table: mapping.table)
     for line in check.notes + census.lines { report(line) }
     try census.check(tablePath: tablePath)
-    return TrainingMaterial(source: .scans(training), validation: validation)
+    var material = TrainingMaterial(source: .scans(training), validation: validation)
+    if let copies = source.coarserCopies {
+        let resolution = copies.resolution(
+            finest: configuration.conform.spacingMillimeters.min())
+        let count = Int((copies.perCase * Double(training.count)).rounded())
+        material.coarserCopies = concurrentMap(count: count) { [training] number in
+            training[number % training.count].coarser(number, resolution)
+        }
+        report("\(count) copies of them at coarser resolutions.")
+    }
+    if let synthesis = source.synthesis {
+        let synthesizer = try synthesizerBesideScans(
+            synthesis, mapping: mapping, folder: folder)
+        report(
+            "\(synthesizer.anatomies.count) label maps to synthesise "
+                + "\((100 * synthesis.fraction).formatted()) % of the slices from.")
+        material.source = .mixed(training, synthesizer, synthesis)
+    }
+    return material
+}
+
+/// A synthesizer whose scans go beside real ones: of the same structures, by labels of its own.
+private func synthesizerBesideScans(
+    _ source: CaseSource.Synthesis, mapping: LabelMapping, folder: String
+) throws -> HeadSynthesizer {
+    var ownMapping = mapping
+    if let table = source.labels {
+        ownMapping = try readMapping(table, relativeTo: folder)
+        guard ownMapping.table == mapping.table else {
+            throw TrainingRunError(
+                description: "'\(resolve(table, relativeTo: folder))' names other structures than "
+                    + "'cases.labels'; give it the same rows, and change the column 'source' alone")
+        }
+    }
+    let anatomies = try readAnatomies(source, folder: folder)
+        .filter { !source.validation.contains($0.name) }
+    guard !anatomies.isEmpty else {
+        throw TrainingRunError(
+            description: "every label map is held out; leave some for training in "
+                + "'cases.synthesis.validation'")
+    }
+    return HeadSynthesizer(
+        anatomies: anatomies, options: source.options, mapping: ownMapping, seed: source.seed)
 }
 
 /// Reads the label maps of a configuration that synthesises its scans.

@@ -449,8 +449,8 @@ struct TrainingRunTests {
         ),
         (
             "phantoms: {count: 3, seed: 5, validation: 1}", "scanSuffix: _SS",
-            "the configuration must name one of 'cases.directory', 'cases.files', "
-                + "'cases.phantoms' and 'cases.synthesis'"
+            "the configuration must name one of 'cases.directory', 'cases.files' and "
+                + "'cases.phantoms', or 'cases.synthesis', alone or beside one of them"
         ),
         (
             "validation: 1}", "validation: 3}",
@@ -485,7 +485,19 @@ struct TrainingRunTests {
         (
             "phantoms: {count: 3, seed: 5, validation: 1}",
             "directory: cases\n  files: [{name: a, scan: a.nii, labels: b.nii}]",
-            "the configuration must name one of 'cases.directory', 'cases.files', "
+            "the configuration must name one of 'cases.directory', 'cases.files' and "
+        ),
+        (
+            "validation: 1}", "validation: 1}\n  synthesis: {directory: maps, fraction: 1}",
+            "'DIR/tiny.yaml' is not a training configuration: at 'cases.synthesis': "
+        ),
+        (
+            "validation: 1}", "validation: 1}\n  coarserCopies: {perCase: 9}",
+            "'DIR/tiny.yaml' is not a training configuration: at 'cases.coarserCopies': "
+        ),
+        (
+            "validation: 1}", "validation: 1}\n  synthesis: {directory: maps, labels: others.tsv}",
+            "'DIR/others.tsv' cannot be read"
         ),
         (
             "labels.tsv", "colors.tsv",
