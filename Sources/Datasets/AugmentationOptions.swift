@@ -124,26 +124,10 @@ extension AugmentationOptions {
         case biasProbability, biasAmplitude, blurProbability, blurPixels, noiseProbability, noise
     }
 
-    /// A name of any spelling, to find those that are not among the options.
-    private struct AnyName: CodingKey {
-        let stringValue: String
-        let intValue: Int? = nil
-        init?(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
-    }
-
     /// Decodes the parts that are there; the others keep their defaults.
     public init(from decoder: any Decoder) throws {
         self.init()
-        let names = Set(CodingKeys.allCases.map(\.rawValue))
-        for name in try decoder.container(keyedBy: AnyName.self).allKeys
-        where !names.contains(name.stringValue) {
-            throw DecodingError.dataCorrupted(
-                .init(
-                    codingPath: decoder.codingPath,
-                    debugDescription: "'\(name.stringValue)' is no part of the augmentation; use "
-                        + names.sorted().joined(separator: ", ")))
-        }
+        try rejectUnknownKeys(in: decoder, known: CodingKeys.allCases.map(\.rawValue).sorted())
         let container = try decoder.container(keyedBy: CodingKeys.self)
         func read<Value: Decodable>(_ key: CodingKeys, into value: inout Value) throws {
             value = try container.decodeIfPresent(Value.self, forKey: key) ?? value

@@ -120,19 +120,15 @@ public func labelTable(
 public func bidsTable(of table: LabelTable) -> String {
     var text = "index\tname\tcolor\tmapping\n"
     for structure in table.structures {
-        let mapping = bidsClass(ofName: structure.name).map(String.init) ?? "n/a"
+        let mapping = bidsClass(ofKind: structure.nameWithoutSide).map(String.init) ?? "n/a"
         text +=
             "\(structure.index)\t\(structure.name)\t\(structure.color.hexadecimal)\t\(mapping)\n"
     }
     return text
 }
 
-/// The class of a structure of FreeSurfer's in the BIDS standard lookup.
-private func bidsClass(ofName name: String) -> Int? {
-    var kind = name
-    for side in ["Left-", "Right-"] where kind.hasPrefix(side) {
-        kind.removeFirst(side.count)
-    }
+/// The class of a structure of FreeSurfer's, named without its side, in the BIDS standard lookup.
+private func bidsClass(ofKind kind: String) -> Int? {
     switch kind {
     case "Cerebral-White-Matter", "CC_Posterior", "CC_Mid_Posterior", "CC_Central",
         "CC_Mid_Anterior", "CC_Anterior", "Corpus_Callosum":

@@ -93,7 +93,7 @@ public final class BrainExtractor {
         predictor = VolumePredictor(
             networks: try planeNetworks(
                 of: bundle, planes: bundle.card.planes.map(\.plane), device: options.device),
-            classCount: bundle.card.labels.structures.count + 1, device: options.device,
+            classCount: bundle.card.labels.classCount, device: options.device,
             precision: precision.resolved(on: options.device), batchSize: options.batchSize,
             compiles: options.compiles)
     }
@@ -124,7 +124,7 @@ public final class BrainExtractor {
             of: conformed.volume, measuresDisagreement: false, keepsScores: true
         ) { _, fraction in try progress(fraction * 0.9) }
         let background = try prediction.withScores(
-            classCount: bundle.card.labels.structures.count + 1, size: conformed.box.size,
+            classCount: bundle.card.labels.classCount, size: conformed.box.size,
             threadCount: try Engine.threadCount()
         ) {
             conformed.probabilities(
@@ -253,7 +253,7 @@ public final class BrainExtractor {
 func planeNetworks(
     of bundle: ModelBundle, planes: [Plane], device: Device
 ) throws -> [PlaneNetwork] {
-    let classCount = bundle.card.labels.structures.count + 1
+    let classCount = bundle.card.labels.classCount
     return try bundle.card.planes.filter { planes.contains($0.plane) }.map { entry in
         let network = try bundle.makeNetwork(for: entry.plane, device: device)
         if device != .cpu { try network.arrangeChannelsLast() }

@@ -85,7 +85,7 @@ public final class Segmenter {
                         + "cpu, or an engine built against a CUDA LibTorch")
             }
         }
-        let classCount = bundle.card.labels.structures.count + 1
+        let classCount = bundle.card.labels.classCount
         let networks = try planeNetworks(of: bundle, planes: planes, device: options.device)
         extractor = try bundle.brainModel().map { try BrainExtractor(bundle: $0, options: options) }
         sideRule = SideRule(bundle.card.labels)
@@ -212,7 +212,7 @@ public final class Segmenter {
     }
 
     private func keepsScores(of conformed: ConformedScan) -> Bool {
-        let classCount = bundle.card.labels.structures.count + 1
+        let classCount = bundle.card.labels.classCount
         let bytes = 2 * classCount * conformed.box.size.count
         return options.keepsProbabilities
             || (!conformed.isExact && bytes <= options.largestScoreBytes)

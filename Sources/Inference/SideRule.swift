@@ -17,16 +17,11 @@ package struct SideRule {
     /// For each label of a paired structure its counterpart's, and whether it is a left one.
     private let counterparts: [(label: UInt16, other: UInt16, isLeft: Bool)]
 
-    /// Makes the rule for a table's structures: `Left-…` and `Right-…` with the same ending are pairs.
+    /// Makes the rule for a table's structures.
     package init(_ table: LabelTable) {
-        counterparts = table.structures.flatMap {
-            structure -> [(label: UInt16, other: UInt16, isLeft: Bool)] in
-            guard structure.name.hasPrefix("Left-"),
-                let right = table.structures.first(where: {
-                    $0.name == "Right-" + structure.name.dropFirst(5)
-                })
-            else { return [] }
-            return [(structure.index, right.index, true), (right.index, structure.index, false)]
+        counterparts = table.sidePairs.flatMap { pair in
+            let (left, right) = (table.structures[pair.left], table.structures[pair.right])
+            return [(left.index, right.index, true), (right.index, left.index, false)]
         }
     }
 

@@ -74,7 +74,7 @@ public struct ModelCard: Sendable, Equatable, Codable {
     public func architecture(of plane: Plane) -> Architecture? {
         guard let entry = self[plane] else { return nil }
         var architecture = architecture
-        architecture.classes = entry.outputClasses?.count ?? labels.structures.count + 1
+        architecture.classes = entry.outputClasses?.count ?? labels.classCount
         return architecture
     }
 

@@ -35,7 +35,7 @@ public struct PretrainedWeights {
                 plane: entry.plane,
                 outputs: outputNames(
                     Inference.outputOfClass(
-                        entry.outputClasses, classCount: table.structures.count + 1), table),
+                        entry.outputClasses, classCount: table.classCount), table),
                 network: { try bundle.makeNetwork(for: entry.plane) })
         }
     }

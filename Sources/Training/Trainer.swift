@@ -345,7 +345,7 @@ public final class PlaneTrainer {
                 PlaneNetwork(
                     plane: plane, network: network, weight: 1, outputOfClass: outputOfClass)
             ],
-            classCount: table.structures.count + 1, device: device,
+            classCount: table.classCount, device: device,
             precision: configuration.optimization.precision, batchSize: 4)
         let dice = try cases.flatMap { trainingCase in
             structureDice(

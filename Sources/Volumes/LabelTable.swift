@@ -69,6 +69,9 @@ public struct LabelTable: Sendable, Hashable {
     /// The structure with an index, if it is in the table.
     public subscript(index: UInt16) -> Structure? { structures.first { $0.index == index } }
 
+    /// The number of network classes: background and the structures.
+    public var classCount: Int { structures.count + 1 }
+
     /// The label of each network class: background, then each structure in order.
     public var labelOfClass: [UInt16] { [0] + structures.map(\.index) }
 

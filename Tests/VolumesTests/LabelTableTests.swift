@@ -57,3 +57,32 @@ struct LabelTableTests {
         #expect(LabelColor(red: 5, green: 62, blue: 255).hexadecimal == "#053eff")
     }
 }
+
+struct BodySideTests {
+    private static let color = LabelColor(red: 0, green: 0, blue: 0)
+
+    @Test(arguments: [
+        ("Left-Thalamus", BodySide.left, "Thalamus"), ("Right-Thalamus", .right, "Thalamus"),
+        ("ctx-lh-cuneus", .left, "ctx-cuneus"), ("ctx-rh-cuneus", .right, "ctx-cuneus"),
+        ("Brain-Stem", nil, "Brain-Stem"), ("Leftover", nil, "Leftover"),
+    ])
+    func `a name begins with its side`(name: String, side: BodySide?, rest: String) {
+        let structure = Structure(index: 1, name: name, color: Self.color)
+        #expect(structure.side == side)
+        #expect(structure.nameWithoutSide == rest)
+    }
+
+    @Test func `left and right of one name are a pair, in any order`() throws {
+        let names = ["Right-A", "Left-B", "Left-A", "C", "ctx-lh-B", "ctx-rh-B"]
+        let table = try #require(
+            LabelTable(
+                names.enumerated().map {
+                    Structure(index: UInt16($0 + 1), name: $1, color: Self.color)
+                }))
+        #expect(
+            table.sidePairs == [
+                .init(name: "A", left: 2, right: 0), .init(name: "ctx-B", left: 4, right: 5),
+            ])
+        #expect(table.classCount == 7)
+    }
+}

@@ -8,20 +8,11 @@ public struct MirroredClasses: Sendable, Hashable {
     /// Pairs the structures of a table by their names: `Left-Thalamus` and `Right-Thalamus`, also
     /// `ctx-lh-…` and `ctx-rh-…`; the others are their own mirror image.
     public init(of table: LabelTable) {
-        let names = table.structures.map(\.name)
-        classes =
-            [0]
-            + names.enumerated().map { position, name in
-                let other = Self.mirrored(name)
-                return (other.flatMap { names.firstIndex(of: $0) } ?? position) + 1
-            }
-    }
-
-    private static func mirrored(_ name: String) -> String? {
-        for (one, other) in [("Left-", "Right-"), ("ctx-lh-", "ctx-rh-")] {
-            if name.hasPrefix(one) { return other + name.dropFirst(one.count) }
-            if name.hasPrefix(other) { return one + name.dropFirst(other.count) }
+        var classes = Array(0..<table.classCount)
+        for pair in table.sidePairs {
+            classes[pair.left + 1] = pair.right + 1
+            classes[pair.right + 1] = pair.left + 1
         }
-        return nil
+        self.classes = classes
     }
 }

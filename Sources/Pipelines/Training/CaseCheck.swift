@@ -151,7 +151,7 @@ struct ClassCensus {
                     + "column 'source' of '\(tablePath)', or remove the rows")
         }
         for row in rows {
-            guard let usual = usualMilliliters(ofStructure: row.structure.name) else { continue }
+            guard let usual = usualMilliliters(of: row.structure) else { continue }
             let volume = row.cubicMillimeters / Double(row.caseCount) / 1000
             guard volume > 100 * usual else { continue }
             throw TrainingRunError(
@@ -168,13 +168,8 @@ struct ClassCensus {
 ///
 /// Means over eight training maps of the Multi-Atlas Labelling Challenge, 2012; of what these lack
 /// (inferior horns, accumbens), what the order of magnitude needs.
-private func usualMilliliters(ofStructure name: String) -> Double? {
-    let kind =
-        name.hasPrefix("Left-")
-        ? name.dropFirst(5)
-        : name.hasPrefix("Right-")
-            ? name.dropFirst(6) : name[...]
-    switch kind {
+private func usualMilliliters(of structure: Structure) -> Double? {
+    switch structure.nameWithoutSide {
     case "Cerebral-White-Matter": return 240
     case "Cerebral-Cortex": return 315
     case "Lateral-Ventricle": return 7

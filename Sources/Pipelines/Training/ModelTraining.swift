@@ -55,7 +55,7 @@ func trainModel(
     for options in configuration.planes {
         let outputClasses =
             options.plane == .sagittal ? sagittalOutputs(of: mapping.table) : nil
-        let classCount = mapping.table.structures.count + 1
+        let classCount = mapping.table.classCount
         var architecture = configuration.architecture
         architecture.classes = outputClasses?.count ?? classCount
         let outputOfClass = outputOfClass(outputClasses, classCount: classCount)
@@ -114,7 +114,7 @@ func trainModel(
             software: "SliceSeg \(softwareVersion), LibTorch \(try Engine.versionDescription())",
             notes: trainingNotes(configuration, text: text, pretrained: pretrained)),
         accuracy: [])
-    card.architecture.classes = mapping.table.structures.count + 1
+    card.architecture.classes = mapping.table.classCount
     var accuracy: MeasuredAccuracy?
     if !validation.isEmpty {
         let measured = try measureAccuracy(
@@ -143,15 +143,12 @@ func trainModel(
 // MARK: - Planes
 
 /// The outputs of a sagittal network: left and right structures look alike from the side, so each
-/// pair of `Left-X` and `Right-X` shares one.
+/// pair shares one.
 private func sagittalOutputs(of table: LabelTable) -> [[Int]] {
     var outputs: [[Int]] = [[0]]
     var outputOfName: [String: Int] = [:]
     for (position, structure) in table.structures.enumerated() {
-        var name = structure.name
-        for side in ["Left-", "Right-"] where name.hasPrefix(side) {
-            name = String(name.dropFirst(side.count))
-        }
+        let name = structure.nameWithoutSide
         if let output = outputOfName[name] {
             outputs[output].append(position + 1)
         } else {

@@ -41,7 +41,7 @@ func measureAccuracy(
     var measured = MeasuredAccuracy()
     for view in views {
         let predictor = VolumePredictor(
-            networks: view.networks, classCount: table.structures.count + 1, device: device,
+            networks: view.networks, classCount: table.classCount, device: device,
             precision: precision, batchSize: 4)
         var all: [[Double]] = table.structures.map { _ in [] }
         var predictions: [[UInt8]] = []

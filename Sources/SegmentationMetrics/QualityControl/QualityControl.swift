@@ -28,30 +28,12 @@ public func qualityControl(
 ) -> [ScanQuality] {
     let structures = scans.map { $0.structures(of: table) }
     let scored = withZScores(structures, thresholds: thresholds)
-    let pairs = leftRightPairs(in: table)
+    let pairs = table.sidePairs
     return zip(scans, scored).map { scan, structures in
         ScanQuality(
             name: scan.name, structures: structures, pairs: pairs,
             edgeContacts: scan.edgeContacts, thresholds: thresholds)
     }.sorted { $0.score == $1.score ? $0.name < $1.name : $0.score > $1.score }
-}
-
-/// The positions in a table of a structure and of its counterpart on the other side.
-private struct LeftRightPair {
-    var name: String
-    var left: Int
-    var right: Int
-}
-
-private func leftRightPairs(in table: LabelTable) -> [LeftRightPair] {
-    let names = table.structures.map(\.name)
-    return names.indices.compactMap { left in
-        guard names[left].hasPrefix("Left-") else { return nil }
-        let name = String(names[left].dropFirst(5))
-        return names.firstIndex(of: "Right-" + name).map {
-            LeftRightPair(name: name, left: left, right: $0)
-        }
-    }
 }
 
 extension QualityInput {
@@ -119,7 +101,7 @@ private func withZScores(
 
 extension ScanQuality {
     fileprivate init(
-        name: String, structures: [Structure], pairs: [LeftRightPair],
+        name: String, structures: [Structure], pairs: [LabelTable.SidePair],
         edgeContacts: [EdgeContact], thresholds: QualityThresholds
     ) {
         self.name = name
