@@ -134,6 +134,11 @@ public struct EagerPass: ForwardPass {
         return try block.forward(input, &self)
     }
 
+    /// See ``ForwardPass``.
+    public mutating func mix(_ branches: [Tensor], by block: some BranchMixing) throws -> Tensor {
+        try block.mixed(branches, &self)
+    }
+
     private func size(of value: Tensor) -> (height: Int, width: Int) {
         let shape = value.shape
         return (height: shape[2], width: shape[3])

@@ -76,6 +76,22 @@ public protocol ForwardPass {
     mutating func squash(_ input: Value) throws -> Value
     /// Applies a recalibration block, which a pass may do as a whole.
     mutating func recalibrate(_ input: Value, by block: some Block) throws -> Value
+    /// Mixes branches, which a pass may do as a whole.
+    mutating func mix(_ branches: [Value], by block: some BranchMixing) throws -> Value
+}
+
+/// A part of a network that makes one value of several of one shape.
+public protocol BranchMixing {
+    /// Describes the mixing to a pass.
+    ///
+    /// - Parameters:
+    ///   - branches: Features of one shape.
+    ///   - pass: What applies the layers.
+    /// - Returns: Features of the same shape.
+    /// - Throws: What the pass throws.
+    func mixed<Pass: ForwardPass>(
+        _ branches: [Pass.Value], _ pass: inout Pass
+    ) throws -> Pass.Value
 }
 
 /// Interpolation that learns nothing.

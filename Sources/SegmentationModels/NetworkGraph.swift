@@ -99,6 +99,18 @@ public struct NetworkGraph: ForwardPass {
         }
     }
 
+    /// Nodes that together mix the branches of a block that selects kernels.
+    public struct Mixed {
+        /// The block.
+        public let block: SelectiveKernelBlock
+        /// The positions of its nodes.
+        public let nodes: Range<Int>
+        /// The branches.
+        public let branches: [Value]
+        /// The result.
+        public let output: Value
+    }
+
     /// Nodes that together are a recalibration block.
     public struct Recalibrated {
         /// The block.
@@ -115,6 +127,8 @@ public struct NetworkGraph: ForwardPass {
     public private(set) var nodes: [Node] = []
     /// The recalibration blocks in the order of computation.
     public private(set) var recalibrations: [Recalibrated] = []
+    /// The mixtures of branches in the order of computation.
+    public private(set) var mixtures: [Mixed] = []
     private var shapes: [FeatureShape] = []
     private let names: [ObjectIdentifier: String]
 
@@ -307,10 +321,23 @@ public struct NetworkGraph: ForwardPass {
     public mutating func recalibrate(_ input: Value, by block: some Block) throws -> Value {
         let first = nodes.count
         let output = try block.forward(input, &self)
-        if nodes.count > first, let block = block as? RecalibrationBlock {
+        // A block that selects kernels is its convolutions and their mixing.
+        if nodes.count > first, let block = block as? RecalibrationBlock, block.selection == nil {
             recalibrations.append(
                 Recalibrated(
                     block: block, nodes: first..<nodes.count, input: input, output: output))
+        }
+        return output
+    }
+
+    /// See ``ForwardPass``.
+    public mutating func mix(_ branches: [Value], by block: some BranchMixing) throws -> Value {
+        let first = nodes.count
+        let output = try block.mixed(branches, &self)
+        if let block = block as? SelectiveKernelBlock {
+            mixtures.append(
+                Mixed(
+                    block: block, nodes: first..<nodes.count, branches: branches, output: output))
         }
         return output
     }

@@ -6,11 +6,11 @@ public import NeuralNetworks
 /// image, `z = ReLU(BN(W s))`, and the output is `Σ a_i U_i` with `a = softmax over i of A_i z`.
 /// Neither `W` nor `A` has biases. Parameters, for C to C channels: `C²/G Σ k_i² + 2 M C` in the
 /// branches, `C d + 2 d + M C d` in the selection. Source: Li et al., arXiv:1903.06586, section 3.1.
-public final class SelectiveKernelBlock: Block {
+public final class SelectiveKernelBlock: Block, BranchMixing {
     private let branches: [ConvolutionAndNormalization]
-    private let reduce: Linear
-    private let normalization: BatchNorm2d
-    private let select: Linear
+    package let reduce: Linear
+    package let normalization: BatchNorm2d
+    package let select: Linear
 
     /// Makes a block.
     ///
@@ -50,6 +50,13 @@ public final class SelectiveKernelBlock: Block {
     ) throws -> Pass.Value {
         var convolved: [Pass.Value] = []
         for branch in branches { convolved.append(try branch.rectified(input, &pass)) }
+        return try pass.mix(convolved, by: self)
+    }
+
+    /// Selects between the branches, channel by channel.
+    public func mixed<Pass: ForwardPass>(
+        _ convolved: [Pass.Value], _ pass: inout Pass
+    ) throws -> Pass.Value {
         var sum = convolved[0]
         for other in convolved.dropFirst() { sum = try pass.add(sum, other) }
         let squeezed = try pass.connect(pass.average(sum), by: reduce)

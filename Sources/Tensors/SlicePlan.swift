@@ -131,6 +131,14 @@ package enum PlanStep {
     case recalibrate(
         source: PlanPlace, target: PlanPlace, PlanAffine?, reduce: PlanWeights?,
         expand: PlanWeights?, spatial: PlanWeights?, PlanCombination, PlanPooling?)
+    /// The sum of values; negative results are multiplied by `slope`.
+    case add([PlanPlace], target: PlanPlace, slope: Double)
+    /// The largest value, or the mean, of windows that reach `padding` pixels beyond the image, where
+    /// nothing counts.
+    case pool(
+        source: PlanPlace, target: PlanPlace, isMean: Bool, kernel: Int, stride: Int, padding: Int)
+    /// Branches mixed channel by channel, by a softmax over what the mean of their sum selects.
+    case select([PlanPlace], target: PlanPlace, reduce: PlanWeights, select: PlanWeights)
     /// The logits.
     case classify(source: PlanPlace, PlanWeights)
 }
@@ -369,6 +377,20 @@ extension PlanStep {
             unsafe step.sources.0 = place.described
             unsafe step.source_count = 1
         }
+        func setSources(_ places: [PlanPlace], indices: [Int?]? = nil) {
+            precondition(
+                (1...Int(CPLAN_STEP_SOURCES)).contains(places.count),
+                "\(places.count) sources of a step")
+            let none = [CPlanPlace](
+                repeating: none, count: Int(CPLAN_STEP_SOURCES) - places.count)
+            let all = places.map(\.described) + none
+            let known = (0..<all.count).map { position in
+                Int32(indices.flatMap { position < $0.count ? $0[position] : nil } ?? -1)
+            }
+            unsafe step.sources = (all[0], all[1], all[2], all[3])
+            unsafe step.source_indices = (known[0], known[1], known[2], known[3])
+            unsafe step.source_count = Int32(places.count)
+        }
         func setAffine(_ affine: PlanAffine?) throws(TensorError) {
             unsafe step.scale = try numbers(affine?.scale)
             unsafe step.shift = try numbers(affine?.shift)
@@ -409,27 +431,8 @@ extension PlanStep {
             unsafe step.groups = Int32(groups)
             unsafe step.slope = slope
         case .join(let sources, let target, let affine, let slope, let pooling):
-            precondition(
-                (1...Int(CPLAN_STEP_SOURCES)).contains(sources.count),
-                "\(sources.count) sources to join")
             unsafe step.kind = CPLAN_STEP_CONCATENATE
-            let places = sources.map(\.place.described)
-            let indices = sources.map { Int32($0.indices ?? -1) }
-            unsafe step.sources.0 = places[0]
-            unsafe step.source_indices.0 = indices[0]
-            if places.count > 1 {
-                unsafe step.sources.1 = places[1]
-                unsafe step.source_indices.1 = indices[1]
-            }
-            if places.count > 2 {
-                unsafe step.sources.2 = places[2]
-                unsafe step.source_indices.2 = indices[2]
-            }
-            if places.count > 3 {
-                unsafe step.sources.3 = places[3]
-                unsafe step.source_indices.3 = indices[3]
-            }
-            unsafe step.source_count = Int32(places.count)
+            setSources(sources.map(\.place), indices: sources.map(\.indices))
             unsafe step.target = target.described
             unsafe step.slope = slope
             try setAffine(affine)
@@ -462,6 +465,28 @@ extension PlanStep {
             unsafe step.hidden = Int32(reduce?.weight.shape[0] ?? 0)
             unsafe step.combination = CPlanCombination(Int32(combination.rawValue))
             setPooling(pooling)
+        case .add(let sources, let target, let slope):
+            unsafe step.kind = CPLAN_STEP_ADD
+            setSources(sources)
+            unsafe step.target = target.described
+            unsafe step.slope = slope
+        case .pool(let source, let target, let isMean, let kernel, let stride, let padding):
+            unsafe step.kind = CPLAN_STEP_POOL
+            setSource(source)
+            unsafe step.target = target.described
+            unsafe step.combination = isMean ? CPLAN_COMBINE_ADDITION : CPLAN_COMBINE_MAXIMUM
+            unsafe step.kernel = Int32(kernel)
+            unsafe step.stride = Int32(stride)
+            unsafe step.padding = Int32(padding)
+        case .select(let sources, let target, let reduce, let select):
+            unsafe step.kind = CPLAN_STEP_SELECT
+            setSources(sources)
+            unsafe step.target = target.described
+            unsafe step.reduce_weight = try numbers(reduce.weight)
+            unsafe step.reduce_bias = try numbers(reduce.bias)
+            unsafe step.expand_weight = try numbers(select.weight)
+            unsafe step.expand_bias = try numbers(select.bias)
+            unsafe step.hidden = Int32(reduce.weight.shape[0])
         case .classify(let source, let weights):
             unsafe step.kind = CPLAN_STEP_CLASSIFY
             setSource(source)

@@ -92,6 +92,32 @@ private let architectures: [Architecture] = {
                     contextSlices: 3, placement: placement, dropout: 0.1))
         }
     }
+    // Every pooling that can be compiled, gaps and groups, and kernels that are selected.
+    for (pooling, dilation, groups) in [
+        (LevelPooling.average, 1, 1), (.stridedConvolution, 1, 2), (.maximum, 2, 1),
+        (.average, 2, 3),
+    ] {
+        var architecture = Architecture(
+            encoder: .uNet(normalization: .batch, pooling: pooling),
+            decoder: .uNet(normalization: .batch), classes: 5, widths: [6, 12, 18], kernel: 3,
+            contextSlices: 1)
+        architecture.dilation = dilation
+        architecture.groups = groups
+        all.append(architecture)
+    }
+    for reach in SelectiveKernel.Reach.allCases {
+        for placement in RecalibrationPlacement.allCases {
+            all.append(
+                Architecture(
+                    family: .uNet(normalization: .batch), classes: 4, channels: 8, kernel: 3,
+                    depth: 2,
+                    recalibration: .selectiveKernel(
+                        SelectiveKernel(
+                            branches: reach == .kernel ? 2 : 3, reach: reach, groups: 4,
+                            reductionRatio: 4, minimumWidth: 4)),
+                    placement: placement))
+        }
+    }
     return all
 }()
 
@@ -148,6 +174,40 @@ struct InferencePlanTests {
                 let allowed = try difference(rounded.converted(to: .float32), expected).mean
                 #expect(error < 1.5 * allowed + 1e-3)
                 #expect(error > 0)
+            }
+        }
+    }
+
+    @Test(arguments: PublishedEncoder.allCases)
+    func `a plan of a published encoder computes what its network computes`(
+        encoder: PublishedEncoder
+    ) throws {
+        let number = PublishedEncoder.allCases.firstIndex(of: encoder) ?? 0
+        for decoder in [DecoderKind.uNet(normalization: .batch), .sdNet] {
+            let network = try SegmentationNetwork(
+                Architecture(
+                    encoder: .published(encoder), decoder: decoder, classes: 4,
+                    widths: Array(repeating: 16, count: encoder.levelCount), kernel: 3,
+                    contextSlices: 3,
+                    recalibration: [.none, .squeezeAndExcitation(), .channelAndSpatial()][
+                        number % 3]))
+            try randomize(network, seed: 11)
+            try withoutGradients {
+                let images = try makeImages(count: 1, context: 3, height: 49, width: 64, seed: 5)
+                let expected = try network(images, mode: .inference)
+                let plan = try InferencePlan(
+                    network: network, precision: .fp32, height: 49, width: 64)
+                let error = try difference(plan(images), expected)
+                // Unpooling follows near ties, as above.
+                #expect(error.mean < (decoder == .sdNet ? 1e-3 : 1e-5), "\(error)")
+                guard !isPortable else { return }
+                let rounded = try withAutocast(to: .bfloat16, on: .cpu) {
+                    try network(images, mode: .inference)
+                }
+                let half = try InferencePlan(
+                    network: network, precision: .bf16, height: 49, width: 64)
+                let allowed = try difference(rounded.converted(to: .float32), expected).mean
+                #expect(try difference(half(images), expected).mean < 1.5 * allowed + 1e-3)
             }
         }
     }

@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 // A change of this table's layout or meaning changes this number; loading checks it.
-#define CPLAN_API_VERSION 1
+#define CPLAN_API_VERSION 2
 
 typedef enum : int32_t {
     CPLAN_OK = 0,
@@ -76,6 +76,16 @@ typedef enum : int32_t {
     // is given. `reduce_…` and `expand_…` for the channels, `spatial_…` for the pixels, both or
     // one of them.
     CPLAN_STEP_RECALIBRATE,
+    // The sum of the sources, multiplied by `slope` where it is negative -> target.
+    CPLAN_STEP_ADD,
+    // The largest value (`combination` MAXIMUM) or the mean (ADDITION) of windows of sources[0], of
+    // `kernel` pixels, `stride` apart, which reach `padding` pixels beyond the image; those count for
+    // nothing -> target.
+    CPLAN_STEP_POOL,
+    // The sources mixed channel by channel -> target: with the mean over the image of their sum, the
+    // shares are softmax over the sources of `expand_…` ReLU(`reduce_…` mean), of which `expand_…`
+    // holds the channels of one source after the other.
+    CPLAN_STEP_SELECT,
     // A 1x1 convolution of sources[0], in single precision -> the logits. `weight` [out, in], `bias`.
     CPLAN_STEP_CLASSIFY,
 } CPlanStepKind;
@@ -99,12 +109,13 @@ typedef struct {
     CPlanPlace pooled;  // 2x2 maxima of the target
     int32_t indices;    // a buffer for where they were, or -1
     double slope;       // 1 for none, 0 for ReLU
-    // Of a convolution, with `padding` zeros around its input: kernel, stride, dilation and groups.
+    // Of a convolution, with `padding` zeros around its input: kernel, stride, dilation and groups. Of a
+    // pooling the first two and `padding`.
     int32_t kernel, stride, dilation, padding, groups;
     // Of a convolution in 8-bit integers: what its input is cut off at and rounded between. Equal for
     // one in the plan's own type.
     double low, high;
-    int32_t hidden;   // of a recalibration: rows of `reduce_weight`
+    int32_t hidden;   // of a recalibration or selection: rows of `reduce_weight`
     int32_t classes;  // of the logits
     CPlanCombination combination;
     const float *CPLAN_NULLABLE weight;

@@ -52,10 +52,11 @@ struct PlanCompiler {
         }
     }
 
-    /// A unit of compilation: a node, or the nodes of a recalibration block.
+    /// A unit of compilation: a node, or the nodes of a recalibration block or of a mixture.
     private enum Unit {
         case node(NetworkGraph.Node)
         case recalibration(NetworkGraph.Recalibrated)
+        case mixture(NetworkGraph.Mixed)
     }
 
     private let graph: NetworkGraph
@@ -108,6 +109,7 @@ struct PlanCompiler {
 
     private mutating func findReaders() {
         var blocks = graph.recalibrations[...]
+        var mixtures = graph.mixtures[...]
         var node = 0
         while node < graph.nodes.count {
             if let block = blocks.first, block.nodes.lowerBound == node {
@@ -115,6 +117,15 @@ struct PlanCompiler {
                 readers[position(block.input), default: []].append(units.count)
                 units.append(.recalibration(block))
                 node = block.nodes.upperBound
+                continue
+            }
+            if let mixture = mixtures.first, mixture.nodes.lowerBound == node {
+                mixtures.removeFirst()
+                for branch in mixture.branches {
+                    readers[position(branch), default: []].append(units.count)
+                }
+                units.append(.mixture(mixture))
+                node = mixture.nodes.upperBound
                 continue
             }
             let current = graph.nodes[node]
@@ -168,6 +179,7 @@ struct PlanCompiler {
     private mutating func compile(_ unit: Int) throws {
         switch units[unit] {
         case .recalibration(let block): try recalibrate(block)
+        case .mixture(let mixture): try mix(mixture)
         case .node(let node): try compile(node)
         }
     }
@@ -205,17 +217,30 @@ struct PlanCompiler {
             for input in inputs { try join(input, in: output.position) }
             try hold(output, Pending([PlanSource(whole(buffer))]))
         case .addition:
-            let joined = makePlace(doubled(graph.shape(of: output)))
+            let terms = try inputs.map { try place(of: $0) }
+            let (normalization, rectifier, rectified, units) = followers(of: node)
+            let isFolded = normalization == nil && rectifier != nil
+            let result = isFolded ? rectified : output
+            if isFolded { done.formUnion(units) }
+            let target = targetPlace(of: result)
             steps.append(
-                .join(
-                    try inputs.map { PlanSource(try place(of: $0)) }, target: joined, nil, slope: 1,
-                    nil))
-            try convolve(
-                joined.buffer, try .sumOfHalves(channels: joined.channels / 2), name: "",
-                into: output,
-                after: node)
-        case .pooling, .poolingWithIndices:
-            // A pooling that can be is done when what it reads is written.
+                .add(
+                    terms, target: target,
+                    slope: try isFolded ? rectifier.map { try $0.slope() } ?? 1 : 1))
+            try hold(result, Pending([PlanSource(target)]))
+        case .pooling(let layer):
+            // Windows of 2x2 are done when what they read is written.
+            guard layer.reduction != .stochastic else {
+                throw PlanError(description: "plans have no stochastic pooling")
+            }
+            let target = targetPlace(of: output)
+            steps.append(
+                .pool(
+                    source: try place(of: inputs[0]), target: target,
+                    isMean: layer.reduction == .average, kernel: layer.kernel,
+                    stride: layer.stride, padding: layer.padding))
+            try hold(output, Pending([PlanSource(target)]))
+        case .poolingWithIndices:
             throw PlanError(description: "plans have no such pooling as that of this network")
         case .unpooling:
             let indices = places[inputs[1].position]
@@ -419,12 +444,11 @@ struct PlanCompiler {
     private mutating func convolve(
         _ input: NetworkGraph.Value, _ layer: Conv2d, _ node: NetworkGraph.Node
     ) throws {
-        guard layer.stride == 1 else {
-            throw PlanError(
-                description:
-                    "plans have no convolution of stride \(layer.stride), as '\(node.name)'")
+        let weights = try PlanWeights(layer)
+        guard layer.isPlain else {
+            try convolveFreely(try buffer(of: input), layer, weights, node)
+            return
         }
-        let weights = try PlanWeights(layer, node.name)
         if node.outputs[0].position == logits, weights.weight.shape[2] == 1 {
             steps.append(.classify(source: try place(of: input), weights))
             return
@@ -437,18 +461,39 @@ struct PlanCompiler {
         _ source: Int, _ weights: PlanWeights, name: String, into output: NetworkGraph.Value,
         after node: NetworkGraph.Node
     ) throws {
+        let (weights, slope, result) = try folded(weights, followersOf: node)
+        let target = step(source, weights, name, slope: slope, graph.shape(of: output))
+        try hold(result, Pending([PlanSource(whole(target))]))
+    }
+
+    /// A convolution with a stride, with gaps between its taps, in groups, or that changes the size
+    /// otherwise.
+    private mutating func convolveFreely(
+        _ source: Int, _ layer: Conv2d, _ weights: PlanWeights, _ node: NetworkGraph.Node
+    ) throws {
+        let (weights, slope, result) = try folded(weights, followersOf: node)
+        let target = makePlace(graph.shape(of: node.outputs[0]))
+        steps.append(
+            .convolveFreely(
+                source: whole(source), target: target, weights, stride: layer.stride,
+                dilation: layer.dilation, padding: layer.padding, groups: layer.groups,
+                slope: slope))
+        convolutions.append(Convolution(name: node.name, isHeavy: false))
+        try hold(result, Pending([PlanSource(target)]))
+    }
+
+    /// Folds the normalization and the rectifier that alone read a convolution into it.
+    private mutating func folded(
+        _ weights: PlanWeights, followersOf node: NetworkGraph.Node
+    ) throws -> (weights: PlanWeights, slope: Double, result: NetworkGraph.Value) {
         var weights = weights
         let (normalization, rectifier, result, followers) = followers(of: node)
         if let normalization {
-            let affine = try PlanAffine(normalization)
             foldedCount += 1
-            weights = try weights.scaled(by: affine)
+            weights = try weights.scaled(by: PlanAffine(normalization))
         }
         done.formUnion(followers)
-        let target = step(
-            source, weights, name, slope: try rectifier.map { try $0.slope() } ?? 1,
-            graph.shape(of: output))
-        try hold(result, Pending([PlanSource(whole(target))]))
+        return (weights, try rectifier.map { try $0.slope() } ?? 1, result)
     }
 
     /// A convolution's step.
@@ -495,16 +540,13 @@ struct PlanCompiler {
 
     private mutating func recalibrate(_ recalibrated: NetworkGraph.Recalibrated) throws {
         let block = recalibrated.block
-        guard block.selection == nil else {
-            throw PlanError(description: "plans have no step that selects kernels")
-        }
         var value = try pending[position(recalibrated.input)] ?? readable(recalibrated.input)
         if value.sources.count != 1 || value.sources[0].indices != nil || value.slope != 1 {
             value = Pending([PlanSource(try place(of: recalibrated.input))])
         }
         let reduce = try block.channel.map { try PlanWeights($0.reduce) }
         let expand = try block.channel.map { try PlanWeights($0.expand) }
-        let spatial = try block.spatial.map { try PlanWeights($0.squeeze, "squeeze") }
+        let spatial = try block.spatial.map { try PlanWeights($0.squeeze) }
         var combination = PlanCombination.addition
         if case .channelAndSpatial(_, let chosen) = block.kind {
             combination =
@@ -532,9 +574,26 @@ struct PlanCompiler {
                 spatial: spatial, combination, nil))
         let name = graph.nodes[recalibrated.nodes.upperBound - 1].name
         let fused = step(
-            both.buffer, try PlanWeights(fuse, name), name, slope: 1,
+            both.buffer, try PlanWeights(fuse), name, slope: 1,
             graph.shape(of: recalibrated.output))
         try hold(recalibrated.output, Pending([PlanSource(whole(fused))]))
+    }
+
+    /// Mixes branches by a softmax over what the mean of their sum selects.
+    private mutating func mix(_ mixture: NetworkGraph.Mixed) throws {
+        guard mixture.branches.count <= mostSources else {
+            throw PlanError(
+                description: "plans select between \(mostSources) kernels, not between "
+                    + "\(mixture.branches.count)")
+        }
+        let block = mixture.block
+        let target = targetPlace(of: mixture.output)
+        steps.append(
+            .select(
+                try mixture.branches.map { try place(of: $0) }, target: target,
+                reduce: try PlanWeights(block.reduce).scaled(by: PlanAffine(block.normalization)),
+                select: try PlanWeights(block.select)))
+        try hold(mixture.output, Pending([PlanSource(target)]))
     }
 
     // MARK: Buffers
@@ -561,5 +620,5 @@ struct PlanCompiler {
     }
 }
 
-/// The most sources that a step joins.
+/// The most sources that a step joins, adds or mixes.
 private let mostSources = 4

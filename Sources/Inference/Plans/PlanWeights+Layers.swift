@@ -36,6 +36,15 @@ extension NetworkGraph.Node {
     }
 }
 
+extension Conv2d {
+    /// A Boolean value indicating whether each pixel becomes one of all channels around it.
+    var isPlain: Bool {
+        let kernel = weight.value.shape[2]
+        return stride == 1 && dilation == 1 && groups == 1 && kernel % 2 == 1
+            && padding == kernel / 2
+    }
+}
+
 extension PlanWeights {
     /// Makes the weights of a linear layer.
     init(_ layer: Linear) throws {
@@ -44,36 +53,12 @@ extension PlanWeights {
             bias: try layer.bias.map { try $0.exact() } ?? .zeros([layer.weight.value.shape[0]]))
     }
 
-    /// Makes a convolution's weights as those of one of all channels and without gaps between its taps: those that it
-    /// leaves out are zeros.
-    init(_ layer: Conv2d, _ name: String) throws {
+    /// Makes the weights of a convolution.
+    init(_ layer: Conv2d) throws {
         let weight = try layer.weight.exact()
-        let shape = weight.shape
-        let bias = try layer.bias.map { try $0.exact() } ?? Tensor.zeros([shape[0]])
-        guard layer.padding == layer.dilation * (shape[2] - 1) / 2, shape[2] % 2 == 1 else {
-            throw PlanError(
-                description: "plans have no convolution that changes the size, as '\(name)'")
-        }
-        guard layer.groups > 1 || layer.dilation > 1 else {
-            self.init(weight: weight, bias: bias)
-            return
-        }
-        let given = try weight.elements(as: Float.self)
-        let (outputs, part, kernel) = (shape[0], shape[1], shape[2])
-        let (inputs, wide) = (part * layer.groups, layer.dilation * (kernel - 1) + 1)
-        var values = [Float](repeating: 0, count: outputs * inputs * wide * wide)
-        for output in 0..<outputs {
-            let first = output / (outputs / layer.groups) * part
-            for input in 0..<part {
-                for tap in 0..<kernel * kernel {
-                    let (y, x) = (tap / kernel * layer.dilation, tap % kernel * layer.dilation)
-                    values[((output * inputs + first + input) * wide + y) * wide + x] =
-                        given[(output * part + input) * kernel * kernel + tap]
-                }
-            }
-        }
         self.init(
-            weight: try Tensor(values, shape: [outputs, inputs, wide, wide]), bias: bias)
+            weight: weight,
+            bias: try layer.bias.map { try $0.exact() } ?? .zeros([weight.shape[0]]))
     }
 
     /// A convolution's weights with a factor and a summand for each of its output channels.
@@ -91,18 +76,6 @@ extension PlanWeights {
             bias[output] = bias[output] * scale[output] + shift[output]
         }
         return PlanWeights(weight: try Tensor(weight, shape: shape), bias: try .vector(bias))
-    }
-
-    /// The convolution that adds the halves of its channels.
-    static func sumOfHalves(channels: Int) throws -> PlanWeights {
-        var values = [Float](repeating: 0, count: 2 * channels * channels)
-        for channel in 0..<channels {
-            values[channel * 2 * channels + channel] = 1
-            values[channel * 2 * channels + channels + channel] = 1
-        }
-        return PlanWeights(
-            weight: try Tensor(values, shape: [channels, 2 * channels, 1, 1]),
-            bias: try .zeros([channels]))
     }
 }
 

@@ -377,10 +377,63 @@ void classify(
 }
 
 template <typename T>
+void add(
+    const RowSource *sources, int count, int width, const float *factors, float slope,
+    void *target, long stride) {
+    const int channels = sources[0].channels;
+    for (int x = 0; x < width; x++) {
+        T *__restrict out = static_cast<T *>(target) + x * stride;
+        const T *in[4];
+        for (int s = 0; s < count; s++) in[s] = static_cast<const T *>(sources[s].row) + x * sources[s].stride;
+        if (count == 2 && factors == nullptr) {
+            for (int c = 0; c < channels; c++) {
+                put(out + c, activated(value(in[0][c]) + value(in[1][c]), slope));
+            }
+            continue;
+        }
+        for (int c = 0; c < channels; c++) {
+            float sum = 0;
+            for (int s = 0; s < count; s++) {
+                sum += value(in[s][c]) * (factors == nullptr ? 1 : factors[s * channels + c]);
+            }
+            put(out + c, activated(sum, slope));
+        }
+    }
+}
+
+template <typename T>
+void pool_windows(
+    const void *const *rows, int count, long stride, int channels, int width, int kernel,
+    int step, int padding, bool is_mean, float *numbers, void *target, int target_width,
+    long target_stride) {
+    for (int x = 0; x < target_width; x++) {
+        const int begin = x * step - padding;
+        const int first = begin < 0 ? 0 : begin, last = begin + kernel > width ? width : begin + kernel;
+        for (int c = 0; c < channels; c++) numbers[c] = is_mean ? 0 : -__builtin_inff();
+        for (int y = 0; y < count; y++) {
+            for (int tap = first; tap < last; tap++) {
+                const T *in = static_cast<const T *>(rows[y]) + tap * stride;
+                if (is_mean) {
+                    for (int c = 0; c < channels; c++) numbers[c] += value(in[c]);
+                } else {
+                    for (int c = 0; c < channels; c++) {
+                        const float v = value(in[c]);
+                        numbers[c] = v > numbers[c] ? v : numbers[c];
+                    }
+                }
+            }
+        }
+        const float size = static_cast<float>(count * (last - first));
+        T *__restrict out = static_cast<T *>(target) + x * target_stride;
+        for (int c = 0; c < channels; c++) put(out + c, is_mean ? numbers[c] / size : numbers[c]);
+    }
+}
+
+template <typename T>
 constexpr RowKernels kernels() {
     return {input<T>,           concatenate<T>,      quantize<T>,       pool<T>,
             upsample_bilinear<T>, upsample_nearest<T>, depth_to_space<T>, squeeze<T>,
-            excite<T>,          classify<T>};
+            excite<T>,          add<T>,              pool_windows<T>,   classify<T>};
 }
 
 }  // namespace

@@ -65,6 +65,19 @@ struct RowKernels {
         const float *shift, const float *factors, const float *gates, int combination,
         void *target, long target_stride);
 
+    // The sum of plain rows, each times its channels' factors [count][channels] (where not null), then
+    // * slope where negative.
+    void (*add)(
+        const RowSource *sources, int count, int width, const float *factors, float slope,
+        void *target, long stride);
+
+    // The largest value or the mean of windows of `count` rows and `kernel` pixels of each, `step`
+    // apart; the first begins `padding` pixels before the row. `numbers` holds one for each channel.
+    void (*pool_windows)(
+        const void *const *rows, int count, long stride, int channels, int width, int kernel,
+        int step, int padding, bool is_mean, float *numbers, void *target, int target_width,
+        long target_stride);
+
     // weights [channels][padded classes] and bias [padded classes], a multiple of 16 classes.
     void (*classify)(
         const void *source, long stride, int channels, int width, const float *weights,

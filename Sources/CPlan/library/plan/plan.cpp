@@ -218,6 +218,9 @@ private:
             case CPLAN_STEP_UPSAMPLE_NEAREST:
             case CPLAN_STEP_DEPTH_TO_SPACE: upsample(work, step); break;
             case CPLAN_STEP_RECALIBRATE: recalibrate(work, step); break;
+            case CPLAN_STEP_ADD: add(work, step, nullptr); break;
+            case CPLAN_STEP_POOL: pool_windows(work, step); break;
+            case CPLAN_STEP_SELECT: select(work, step); break;
             case CPLAN_STEP_CLASSIFY: classify(work, step, logits, images.height, images.width); break;
             }
             for (const int buffer : step.released) work.outputs[buffer] = {};
@@ -491,6 +494,76 @@ private:
                 description.combination, target[y], target.stride);
             pool_rows(work, step, target, y);
         }
+    }
+
+    void add(Workspace &work, const PlanStep &step, const float *factors) const {
+        const CPlanStep &description = step.description;
+        const Rows target = rows(work, description.target);
+        for (int y = 0; y < target.height; y++) {
+            RowSource sources[CPLAN_STEP_SOURCES];
+            for (int s = 0; s < description.source_count; s++) {
+                const Rows source = rows(work, description.sources[s]);
+                sources[s] = {source[y], source.stride, source.channels, nullptr};
+            }
+            kernels->add(
+                sources, description.source_count, target.width, factors,
+                static_cast<float>(description.slope), target[y], target.stride);
+        }
+    }
+
+    void pool_windows(Workspace &work, const PlanStep &step) const {
+        const CPlanStep &description = step.description;
+        const Rows source = rows(work, description.sources[0]);
+        const Rows target = rows(work, description.target);
+        std::vector<const void *> window;
+        work.row.resize(source.channels);
+        for (int y = 0; y < target.height; y++) {
+            const int begin = y * description.stride - description.padding;
+            window.clear();
+            for (int row = std::max(begin, 0);
+                 row < std::min(begin + description.kernel, source.height); row++) {
+                window.push_back(source[row]);
+            }
+            kernels->pool_windows(
+                window.data(), static_cast<int>(window.size()), source.stride, source.channels,
+                source.width, description.kernel, description.stride, description.padding,
+                description.combination == CPLAN_COMBINE_ADDITION, work.row.data(), target[y],
+                target.width, target.stride);
+        }
+    }
+
+    // Mixes the sources by what the mean of their sum selects.
+    void select(Workspace &work, const PlanStep &step) const {
+        const CPlanStep &description = step.description;
+        const Rows first = rows(work, description.sources[0]);
+        const size_t channels = first.channels;
+        const int branches = description.source_count;
+        work.means.assign(channels, 0);
+        for (int s = 0; s < branches; s++) {
+            const Rows source = rows(work, description.sources[s]);
+            for (int y = 0; y < source.height; y++) {
+                work.sums.assign(channels, 0);
+                kernels->squeeze(
+                    source[y], source.stride, source.channels, source.width, work.sums.data(),
+                    nullptr, 0, nullptr);
+                for (size_t c = 0; c < channels; c++) work.means[c] += work.sums[c];
+            }
+        }
+        for (float &mean : work.means) mean /= static_cast<float>(first.height) * first.width;
+        connect(step.reduce_weight, step.reduce_bias, work.means, work.hidden);
+        for (float &value : work.hidden) value = std::max(value, 0.0F);
+        connect(step.expand_weight, step.expand_bias, work.hidden, work.factors);
+        for (size_t c = 0; c < channels; c++) {
+            float largest = work.factors[c], sum = 0;
+            for (int s = 1; s < branches; s++) largest = std::max(largest, work.factors[s * channels + c]);
+            for (int s = 0; s < branches; s++) {
+                float &share = work.factors[s * channels + c];
+                share = std::exp(share - largest);
+                sum += share;
+            }
+            for (int s = 0; s < branches; s++) work.factors[s * channels + c] /= sum;
+        }
+        add(work, step, work.factors.data());
     }
 
     // A fully connected layer.

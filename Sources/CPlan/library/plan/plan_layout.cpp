@@ -75,6 +75,31 @@ PlanStep PlanLayout::prepared(const CPlanStep &description, bool concatenates) {
             step.concatenation = static_cast<int>(steps.size()) - 1;
         }
         break;
+    case CPLAN_STEP_ADD:
+    case CPLAN_STEP_SELECT:
+        for (int i = 0; i < description.source_count; i++) {
+            require(
+                description.sources[i].channels == description.target.channels &&
+                    same_size(description.sources[i], description.target),
+                "a sum of values of different shapes");
+        }
+        take_weights(step);
+        break;
+    case CPLAN_STEP_POOL: {
+        const CPlanBuffer &source = buffers[description.sources[0].buffer].size;
+        const CPlanBuffer &target = buffers[description.target.buffer].size;
+        const auto size = [&](int extent) {
+            return (extent + 2 * description.padding - description.kernel) / description.stride + 1;
+        };
+        require(
+            description.kernel > 0 && description.stride > 0 && description.padding >= 0 &&
+                2 * description.padding <= description.kernel &&
+                description.sources[0].channels == description.target.channels &&
+                size(source.height) == target.height && size(source.width) == target.width,
+            "a pooling by ", description.kernel, "x", description.kernel, " of ", source.height, "x",
+            source.width, " to ", target.height, "x", target.width);
+        break;
+    }
     case CPLAN_STEP_CLASSIFY: {
         const int channels = description.sources[0].channels;
         step.classes = description.classes;
@@ -92,27 +117,7 @@ PlanStep PlanLayout::prepared(const CPlanStep &description, bool concatenates) {
         }
         break;
     }
-    default: {
-        int channels = 0;
-        for (int i = 0; i < description.source_count; i++) channels += description.sources[i].channels;
-        const int hidden = description.hidden;
-        step.scale = floats_of(description.scale, channels);
-        step.shift = floats_of(description.shift, channels);
-        step.reduce_weight = floats_of(description.reduce_weight, int64_t{hidden} * channels);
-        step.reduce_bias = floats_of(description.reduce_bias, hidden);
-        step.expand_weight = floats_of(description.expand_weight, int64_t{channels} * hidden);
-        step.expand_bias = floats_of(description.expand_bias, channels);
-        step.spatial_weight = floats_of(description.spatial_weight, channels);
-        if (description.spatial_bias != nullptr) step.spatial_bias = *description.spatial_bias;
-        // The gate sees the scaled and shifted pixel, and so can take it in.
-        if (!step.spatial_weight.empty() && !step.scale.empty()) {
-            for (size_t c = 0; c < step.scale.size(); c++) {
-                step.spatial_bias += step.spatial_weight[c] * step.shift[c];
-                step.spatial_weight[c] *= step.scale[c];
-            }
-        }
-        break;
-    }
+    default: take_weights(step);
     }
     // The weights may be released once the plan is made.
     CPlanStep &kept = step.description;
@@ -120,6 +125,35 @@ PlanStep PlanLayout::prepared(const CPlanStep &description, bool concatenates) {
     kept.reduce_weight = kept.reduce_bias = kept.expand_weight = kept.expand_bias = nullptr;
     kept.spatial_weight = kept.spatial_bias = nullptr;
     return step;
+}
+
+// The numbers of a step that is neither a convolution nor the classifier.
+void PlanLayout::take_weights(PlanStep &step) {
+    const CPlanStep &description = step.description;
+    int channels = 0;
+    for (int i = 0; i < description.source_count; i++) channels += description.sources[i].channels;
+    const int hidden = description.hidden;
+    step.scale = floats_of(description.scale, channels);
+    step.shift = floats_of(description.shift, channels);
+    step.reduce_weight = floats_of(
+        description.reduce_weight, int64_t{hidden} * description.sources[0].channels);
+    step.reduce_bias = floats_of(description.reduce_bias, hidden);
+    step.expand_weight = floats_of(description.expand_weight, int64_t{channels} * hidden);
+    step.expand_bias = floats_of(description.expand_bias, channels);
+    step.spatial_weight = floats_of(description.spatial_weight, channels);
+    if (description.spatial_bias != nullptr) step.spatial_bias = *description.spatial_bias;
+    // The gate sees the scaled and shifted pixel, and so can take it in.
+    if (!step.spatial_weight.empty() && !step.scale.empty()) {
+        for (size_t c = 0; c < step.scale.size(); c++) {
+            step.spatial_bias += step.spatial_weight[c] * step.shift[c];
+            step.spatial_weight[c] *= step.scale[c];
+        }
+    }
+}
+
+bool PlanLayout::same_size(const CPlanPlace &a, const CPlanPlace &b) const {
+    const CPlanBuffer &first = buffers[a.buffer].size, &second = buffers[b.buffer].size;
+    return first.height == second.height && first.width == second.width;
 }
 
 void PlanLayout::pack(PlanStep &step) {

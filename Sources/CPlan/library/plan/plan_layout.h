@@ -143,6 +143,9 @@ private:
 
     PlanStep prepared(const CPlanStep &description, bool concatenates);
 
+    static void take_weights(PlanStep &step);
+    bool same_size(const CPlanPlace &a, const CPlanPlace &b) const;
+
     void pack(PlanStep &step);
 
     // A convolution in integers writes integers where only another one reads them.
