@@ -106,6 +106,16 @@ package enum PlanCombination: Int {
     case concatenation
 }
 
+/// The reduction of a pooling window.
+package enum PlanReduction: Int {
+    /// Its largest value.
+    case maximum
+    /// Its mean.
+    case mean
+    /// Its mean by the values themselves, where they are positive.
+    case weighted
+}
+
 /// A step of a plan; see `CPlanStepKind`.
 package enum PlanStep {
     /// The image, with zeros below and to the right of it.
@@ -133,10 +143,9 @@ package enum PlanStep {
         expand: PlanWeights?, spatial: PlanWeights?, PlanCombination, PlanPooling?)
     /// The sum of values; negative results are multiplied by `slope`.
     case add([PlanPlace], target: PlanPlace, slope: Double)
-    /// The largest value, or the mean, of windows that reach `padding` pixels beyond the image, where
-    /// nothing counts.
+    /// Windows that reach `padding` pixels beyond the image, where nothing counts, to one value each.
     case pool(
-        source: PlanPlace, target: PlanPlace, isMean: Bool, kernel: Int, stride: Int, padding: Int)
+        source: PlanPlace, target: PlanPlace, PlanReduction, kernel: Int, stride: Int, padding: Int)
     /// Branches mixed channel by channel, by a softmax over what the mean of their sum selects.
     case select([PlanPlace], target: PlanPlace, reduce: PlanWeights, select: PlanWeights)
     /// The logits.
@@ -364,8 +373,8 @@ extension PlanStep {
     fileprivate func described(_ numbers: PlanNumbers) throws(TensorError) -> CPlanStep {
         let none = CPlanPlace(buffer: -1, channel: 0, channels: 0)
         var step = unsafe CPlanStep()
-        unsafe step.sources = (none, none, none, none)
-        unsafe step.source_indices = (-1, -1, -1, -1)
+        unsafe step.sources = (none, none, none, none, none, none, none, none)
+        unsafe step.source_indices = (-1, -1, -1, -1, -1, -1, -1, -1)
         unsafe step.target = none
         unsafe step.pooled = none
         unsafe step.indices = -1
@@ -387,8 +396,12 @@ extension PlanStep {
             let known = (0..<all.count).map { position in
                 Int32(indices.flatMap { position < $0.count ? $0[position] : nil } ?? -1)
             }
-            unsafe step.sources = (all[0], all[1], all[2], all[3])
-            unsafe step.source_indices = (known[0], known[1], known[2], known[3])
+            unsafe step.sources = (
+                all[0], all[1], all[2], all[3], all[4], all[5], all[6], all[7]
+            )
+            unsafe step.source_indices = (
+                known[0], known[1], known[2], known[3], known[4], known[5], known[6], known[7]
+            )
             unsafe step.source_count = Int32(places.count)
         }
         func setAffine(_ affine: PlanAffine?) throws(TensorError) {
@@ -470,11 +483,11 @@ extension PlanStep {
             setSources(sources)
             unsafe step.target = target.described
             unsafe step.slope = slope
-        case .pool(let source, let target, let isMean, let kernel, let stride, let padding):
+        case .pool(let source, let target, let reduction, let kernel, let stride, let padding):
             unsafe step.kind = CPLAN_STEP_POOL
             setSource(source)
             unsafe step.target = target.described
-            unsafe step.combination = isMean ? CPLAN_COMBINE_ADDITION : CPLAN_COMBINE_MAXIMUM
+            unsafe step.pooling = CPlanPooling(Int32(reduction.rawValue))
             unsafe step.kernel = Int32(kernel)
             unsafe step.stride = Int32(stride)
             unsafe step.padding = Int32(padding)

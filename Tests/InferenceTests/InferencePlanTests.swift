@@ -95,7 +95,7 @@ private let architectures: [Architecture] = {
     // Every pooling that can be compiled, gaps and groups, and kernels that are selected.
     for (pooling, dilation, groups) in [
         (LevelPooling.average, 1, 1), (.stridedConvolution, 1, 2), (.maximum, 2, 1),
-        (.average, 2, 3),
+        (.stochastic, 2, 3),
     ] {
         var architecture = Architecture(
             encoder: .uNet(normalization: .batch, pooling: pooling),
@@ -113,7 +113,7 @@ private let architectures: [Architecture] = {
                     depth: 2,
                     recalibration: .selectiveKernel(
                         SelectiveKernel(
-                            branches: reach == .kernel ? 2 : 3, reach: reach, groups: 4,
+                            branches: reach == .kernel ? 2 : 5, reach: reach, groups: 4,
                             reductionRatio: 4, minimumWidth: 4)),
                     placement: placement))
         }

@@ -78,9 +78,8 @@ typedef enum : int32_t {
     CPLAN_STEP_RECALIBRATE,
     // The sum of the sources, multiplied by `slope` where it is negative -> target.
     CPLAN_STEP_ADD,
-    // The largest value (`combination` MAXIMUM) or the mean (ADDITION) of windows of sources[0], of
-    // `kernel` pixels, `stride` apart, which reach `padding` pixels beyond the image; those count for
-    // nothing -> target.
+    // Windows of sources[0] of `kernel` pixels, `stride` apart, which reach `padding` pixels beyond the
+    // image, reduced as `pooling` says; what lies beyond counts for nothing -> target.
     CPLAN_STEP_POOL,
     // The sources mixed channel by channel -> target: with the mean over the image of their sum, the
     // shares are softmax over the sources of `expand_…` ReLU(`reduce_…` mean), of which `expand_…`
@@ -97,7 +96,14 @@ typedef enum : int32_t {
     CPLAN_COMBINE_CONCATENATION,  // the target has twice the channels
 } CPlanCombination;
 
-#define CPLAN_STEP_SOURCES 4
+typedef enum : int32_t {
+    CPLAN_POOL_MAXIMUM = 0,
+    CPLAN_POOL_MEAN,
+    // The mean by the values themselves, where they are positive (arXiv:1301.3557).
+    CPLAN_POOL_WEIGHTED,
+} CPlanPooling;
+
+#define CPLAN_STEP_SOURCES 8
 
 // A step of a plan. Weights are row-major and may be released after plan_make.
 typedef struct {
@@ -118,6 +124,7 @@ typedef struct {
     int32_t hidden;   // of a recalibration or selection: rows of `reduce_weight`
     int32_t classes;  // of the logits
     CPlanCombination combination;
+    CPlanPooling pooling;
     const float *CPLAN_NULLABLE weight;
     const float *CPLAN_NULLABLE bias;
     const float *CPLAN_NULLABLE scale;

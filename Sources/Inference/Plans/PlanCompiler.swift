@@ -230,15 +230,12 @@ struct PlanCompiler {
             try hold(result, Pending([PlanSource(target)]))
         case .pooling(let layer):
             // Windows of 2x2 are done when what they read is written.
-            guard layer.reduction != .stochastic else {
-                throw PlanError(description: "plans have no stochastic pooling")
-            }
             let target = targetPlace(of: output)
             steps.append(
                 .pool(
                     source: try place(of: inputs[0]), target: target,
-                    isMean: layer.reduction == .average, kernel: layer.kernel,
-                    stride: layer.stride, padding: layer.padding))
+                    PlanReduction(layer.reduction), kernel: layer.kernel, stride: layer.stride,
+                    padding: layer.padding))
             try hold(output, Pending([PlanSource(target)]))
         case .poolingWithIndices:
             throw PlanError(description: "plans have no such pooling as that of this network")
@@ -581,11 +578,6 @@ struct PlanCompiler {
 
     /// Mixes branches by a softmax over what the mean of their sum selects.
     private mutating func mix(_ mixture: NetworkGraph.Mixed) throws {
-        guard mixture.branches.count <= mostSources else {
-            throw PlanError(
-                description: "plans select between \(mostSources) kernels, not between "
-                    + "\(mixture.branches.count)")
-        }
         let block = mixture.block
         let target = targetPlace(of: mixture.output)
         steps.append(
@@ -620,5 +612,5 @@ struct PlanCompiler {
     }
 }
 
-/// The most sources that a step joins, adds or mixes.
+/// The most sources that a step joins.
 private let mostSources = 4

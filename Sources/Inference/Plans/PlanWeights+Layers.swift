@@ -36,6 +36,18 @@ extension NetworkGraph.Node {
     }
 }
 
+extension PlanReduction {
+    /// Makes a reduction from a layer's; stochastic pooling in use is a mean by the values.
+    init(_ reduction: Pooling2d.Reduction) {
+        self =
+            switch reduction {
+            case .maximum: .maximum
+            case .average: .mean
+            case .stochastic: .weighted
+            }
+    }
+}
+
 extension Conv2d {
     /// A Boolean value indicating whether each pixel becomes one of all channels around it.
     var isPlain: Bool {

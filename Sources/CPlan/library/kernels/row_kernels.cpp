@@ -383,7 +383,7 @@ void add(
     const int channels = sources[0].channels;
     for (int x = 0; x < width; x++) {
         T *__restrict out = static_cast<T *>(target) + x * stride;
-        const T *in[4];
+        const T *in[8];
         for (int s = 0; s < count; s++) in[s] = static_cast<const T *>(sources[s].row) + x * sources[s].stride;
         if (count == 2 && factors == nullptr) {
             for (int c = 0; c < channels; c++) {
@@ -404,16 +404,25 @@ void add(
 template <typename T>
 void pool_windows(
     const void *const *rows, int count, long stride, int channels, int width, int kernel,
-    int step, int padding, bool is_mean, float *numbers, void *target, int target_width,
+    int step, int padding, int pooling, float *numbers, void *target, int target_width,
     long target_stride) {
     for (int x = 0; x < target_width; x++) {
         const int begin = x * step - padding;
         const int first = begin < 0 ? 0 : begin, last = begin + kernel > width ? width : begin + kernel;
-        for (int c = 0; c < channels; c++) numbers[c] = is_mean ? 0 : -__builtin_inff();
+        float *__restrict weights = numbers + channels;
+        for (int c = 0; c < channels; c++) numbers[c] = pooling == 0 ? -__builtin_inff() : 0;
+        for (int c = 0; c < channels; c++) weights[c] = 0;
         for (int y = 0; y < count; y++) {
             for (int tap = first; tap < last; tap++) {
                 const T *in = static_cast<const T *>(rows[y]) + tap * stride;
-                if (is_mean) {
+                if (pooling == 2) {
+                    for (int c = 0; c < channels; c++) {
+                        const float v = value(in[c]);
+                        const float weight = (v > 0 ? v : 0) + 1e-30F;
+                        weights[c] += weight;
+                        numbers[c] += v * weight;
+                    }
+                } else if (pooling == 1) {
                     for (int c = 0; c < channels; c++) numbers[c] += value(in[c]);
                 } else {
                     for (int c = 0; c < channels; c++) {
@@ -425,7 +434,9 @@ void pool_windows(
         }
         const float size = static_cast<float>(count * (last - first));
         T *__restrict out = static_cast<T *>(target) + x * target_stride;
-        for (int c = 0; c < channels; c++) put(out + c, is_mean ? numbers[c] / size : numbers[c]);
+        for (int c = 0; c < channels; c++) {
+            put(out + c, pooling == 0 ? numbers[c] : numbers[c] / (pooling == 1 ? size : weights[c]));
+        }
     }
 }
 

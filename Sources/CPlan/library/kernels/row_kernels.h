@@ -71,11 +71,11 @@ struct RowKernels {
         const RowSource *sources, int count, int width, const float *factors, float slope,
         void *target, long stride);
 
-    // The largest value or the mean of windows of `count` rows and `kernel` pixels of each, `step`
-    // apart; the first begins `padding` pixels before the row. `numbers` holds one for each channel.
+    // Windows of `count` rows and `kernel` pixels of each, `step` apart, reduced as CPlanPooling says; the
+    // first begins `padding` pixels before the row. `numbers` holds two for each channel.
     void (*pool_windows)(
         const void *const *rows, int count, long stride, int channels, int width, int kernel,
-        int step, int padding, bool is_mean, float *numbers, void *target, int target_width,
+        int step, int padding, int pooling, float *numbers, void *target, int target_width,
         long target_stride);
 
     // weights [channels][padded classes] and bias [padded classes], a multiple of 16 classes.

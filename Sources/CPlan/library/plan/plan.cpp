@@ -516,7 +516,7 @@ private:
         const Rows source = rows(work, description.sources[0]);
         const Rows target = rows(work, description.target);
         std::vector<const void *> window;
-        work.row.resize(source.channels);
+        work.row.resize(2 * static_cast<size_t>(source.channels));
         for (int y = 0; y < target.height; y++) {
             const int begin = y * description.stride - description.padding;
             window.clear();
@@ -527,7 +527,7 @@ private:
             kernels->pool_windows(
                 window.data(), static_cast<int>(window.size()), source.stride, source.channels,
                 source.width, description.kernel, description.stride, description.padding,
-                description.combination == CPLAN_COMBINE_ADDITION, work.row.data(), target[y],
+                description.pooling, work.row.data(), target[y],
                 target.width, target.stride);
         }
     }

@@ -94,6 +94,8 @@ PlanStep PlanLayout::prepared(const CPlanStep &description, bool concatenates) {
         require(
             description.kernel > 0 && description.stride > 0 && description.padding >= 0 &&
                 2 * description.padding <= description.kernel &&
+                description.pooling >= CPLAN_POOL_MAXIMUM &&
+                description.pooling <= CPLAN_POOL_WEIGHTED &&
                 description.sources[0].channels == description.target.channels &&
                 size(source.height) == target.height && size(source.width) == target.width,
             "a pooling by ", description.kernel, "x", description.kernel, " of ", source.height, "x",
