@@ -48,30 +48,11 @@ public struct MixedSlices: SliceSource {
                 number: number, size: count, seed: seed, balancedFraction: balancedFraction,
                 augmenter: augmenter)
             batch.context = part.context
-            batch.images += centred(
-                part.images, height: part.height, width: part.width, background: 0)
-            batch.classes += centred(
-                part.classes, height: part.height, width: part.width, background: 0)
+            let size = (height: part.height, width: part.width)
+            let window = (height: height, width: width)
+            batch.images += centred(part.images, size: size, in: window, background: 0)
+            batch.classes += centred(part.classes, size: size, in: window, background: 0)
         }
         return batch
-    }
-
-    /// Puts each image into the middle of the window.
-    private func centred<Value>(
-        _ values: [Value], height: Int, width: Int, background: Value
-    ) -> [Value] {
-        if height == self.height && width == self.width { return values }
-        let images = values.count / (height * width)
-        var window = [Value](repeating: background, count: images * self.height * self.width)
-        let (top, left) = ((self.height - height) / 2, (self.width - width) / 2)
-        for image in 0..<images {
-            for row in 0..<height {
-                let source = (image * height + row) * width
-                let target = (image * self.height + row + top) * self.width + left
-                window.replaceSubrange(
-                    target..<target + width, with: values[source..<source + width])
-            }
-        }
-        return window
     }
 }

@@ -178,22 +178,32 @@ public struct SliceDataset: SliceSource {
         classes.withUnsafeMutableBufferPointer {
             layout.copyLabels(slice, from: sliced.classes, into: $0)
         }
-        if layout.height == height && layout.width == width { return (image, classes) }
-        var windowImage = [Float](repeating: 0, count: context * height * width)
-        var windowClasses = [UInt8](repeating: 0, count: height * width)
-        let (top, left) = ((height - layout.height) / 2, (width - layout.width) / 2)
-        for row in 0..<layout.height {
-            let source = row * layout.width
-            let target = (row + top) * width + left
-            windowClasses.replaceSubrange(
-                target..<target + layout.width, with: classes[source..<source + layout.width])
-            for channel in 0..<context {
-                let from = channel * layout.voxelsPerSlice + source
-                let to = channel * height * width + target
-                windowImage.replaceSubrange(
-                    to..<to + layout.width, with: image[from..<from + layout.width])
-            }
-        }
-        return (windowImage, windowClasses)
+        let size = (height: layout.height, width: layout.width)
+        let window = (height: height, width: width)
+        return (
+            centred(image, size: size, in: window, background: 0),
+            centred(classes, size: size, in: window, background: 0)
+        )
     }
+}
+
+/// Puts images one after another into the middle of a window, with background around each.
+func centred<Value>(
+    _ values: [Value], size: (height: Int, width: Int), in window: (height: Int, width: Int),
+    background: Value
+) -> [Value] {
+    if size == window { return values }
+    let images = values.count / (size.height * size.width)
+    var result = [Value](repeating: background, count: images * window.height * window.width)
+    let top = (window.height - size.height) / 2
+    let left = (window.width - size.width) / 2
+    for image in 0..<images {
+        for row in 0..<size.height {
+            let source = (image * size.height + row) * size.width
+            let target = (image * window.height + row + top) * window.width + left
+            result.replaceSubrange(
+                target..<target + size.width, with: values[source..<source + size.width])
+        }
+    }
+    return result
 }

@@ -151,7 +151,9 @@ public struct TrainingCase: Sendable {
         let seed = name.utf8.reduce(UInt64(number)) { $0 &* 1_099_511_628_211 ^ UInt64($1) }
         var generator = SeededGenerator(seed: seed)
         let spacing = resolution.spacing(finest: model, using: &generator)
-        var voxels = acquired(volume.voxels, size: size, model: model, spacing: spacing) { _ in }
+        var voxels = coarselySampled(
+            volume.voxels, size: size, model: model, spacing: spacing
+        ) { _ in }
         for index in voxels.indices where volume.voxels[index] == 0 { voxels[index] = 0 }
         var copy = self
         copy.conformed = ConformedScan(

@@ -5,11 +5,11 @@ public enum BodySide: String, Sendable, Hashable, CaseIterable {
     /// `Right-Thalamus`, `ctx-rh-cuneus`.
     case right
 
-    /// The beginnings of FreeSurfer's names of this side.
-    var prefixes: [String] {
+    /// The beginnings of FreeSurfer's names of this side, and what they are without it.
+    var prefixes: [(sided: String, plain: String)] {
         switch self {
-        case .left: ["Left-", "ctx-lh-"]
-        case .right: ["Right-", "ctx-rh-"]
+        case .left: [("Left-", ""), ("ctx-lh-", "ctx-")]
+        case .right: [("Right-", ""), ("ctx-rh-", "ctx-")]
         }
     }
 }
@@ -23,9 +23,8 @@ extension Structure {
 
     private var sideAndRest: (side: BodySide, rest: String)? {
         for side in BodySide.allCases {
-            for (position, prefix) in side.prefixes.enumerated() where name.hasPrefix(prefix) {
-                let rest = name.dropFirst(prefix.count)
-                return (side, (position == 0 ? "" : "ctx-") + rest)
+            for (sided, plain) in side.prefixes where name.hasPrefix(sided) {
+                return (side, plain + name.dropFirst(sided.count))
             }
         }
         return nil

@@ -54,7 +54,7 @@ public struct CoarseResolution: Sendable, Hashable {
 ///   - change: What happens to the scanner's voxels, such as noise.
 /// - Returns: The volume of the same size; as it was but for `change` where no axis is coarser by
 ///   2 % or more.
-func acquired(
+func coarselySampled(
     _ voxels: [Float], size: GridSize, model: Double, spacing: SIMD3<Double>,
     change: (inout [Float]) -> Void
 ) -> [Float] {

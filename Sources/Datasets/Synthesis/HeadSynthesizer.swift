@@ -322,7 +322,7 @@ public struct HeadSynthesizer: Sendable {
             spacing = options.coarseResolution.spacing(finest: model, using: &generator)
         }
         var random = SeededGenerator(seed: generator.next())
-        return Datasets.acquired(voxels, size: size, model: model, spacing: spacing) { voxels in
+        return coarselySampled(voxels, size: size, model: model, spacing: spacing) { voxels in
             voxels.withUnsafeMutableBufferPointer { voxels in
                 for index in voxels.indices { voxels[index] += noise * random.gaussian() }
             }

@@ -219,14 +219,13 @@ struct PlanCompiler {
         case .addition:
             let terms = try inputs.map { try place(of: $0) }
             let (normalization, rectifier, rectified, units) = followers(of: node)
-            let isFolded = normalization == nil && rectifier != nil
-            let result = isFolded ? rectified : output
-            if isFolded { done.formUnion(units) }
+            var (result, slope) = (output, 1.0)
+            if normalization == nil, let rectifier {
+                (result, slope) = (rectified, try rectifier.slope())
+                done.formUnion(units)
+            }
             let target = targetPlace(of: result)
-            steps.append(
-                .add(
-                    terms, target: target,
-                    slope: try isFolded ? rectifier.map { try $0.slope() } ?? 1 : 1))
+            steps.append(.add(terms, target: target, slope: slope))
             try hold(result, Pending([PlanSource(target)]))
         case .pooling(let layer):
             // Windows of 2x2 are done when what they read is written.

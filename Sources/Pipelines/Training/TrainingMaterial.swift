@@ -157,14 +157,14 @@ func loadCases(
         material.coarserCopies = concurrentMap(count: count) { [training] number in
             training[number % training.count].coarser(number, resolution)
         }
-        report("\(count) copies of them at coarser resolutions.")
+        report("Copies of them at coarser resolutions: \(count).")
     }
     if let synthesis = source.synthesis {
         let synthesizer = try synthesizerBesideScans(
             synthesis, mapping: mapping, folder: folder)
         report(
-            "\(synthesizer.anatomies.count) label maps to synthesise "
-                + "\((100 * synthesis.fraction).formatted()) % of the slices from.")
+            "\((100 * synthesis.fraction).formatted()) % of the slices are synthesised from label "
+                + "maps: \(synthesizer.anatomies.count).")
         material.source = .mixed(training, synthesizer, synthesis)
     }
     return material

@@ -3,6 +3,8 @@
 
 #include "kernels/row_kernels.h"
 
+#include "CPlan.h"
+
 #include "kernels/bfloat16.h"
 #include "kernels/sixteen.h"
 
@@ -383,7 +385,7 @@ void add(
     const int channels = sources[0].channels;
     for (int x = 0; x < width; x++) {
         T *__restrict out = static_cast<T *>(target) + x * stride;
-        const T *in[8];
+        const T *in[CPLAN_STEP_SOURCES];
         for (int s = 0; s < count; s++) in[s] = static_cast<const T *>(sources[s].row) + x * sources[s].stride;
         if (count == 2 && factors == nullptr) {
             for (int c = 0; c < channels; c++) {
@@ -410,19 +412,21 @@ void pool_windows(
         const int begin = x * step - padding;
         const int first = begin < 0 ? 0 : begin, last = begin + kernel > width ? width : begin + kernel;
         float *__restrict weights = numbers + channels;
-        for (int c = 0; c < channels; c++) numbers[c] = pooling == 0 ? -__builtin_inff() : 0;
+        for (int c = 0; c < channels; c++) {
+            numbers[c] = pooling == CPLAN_POOL_MAXIMUM ? -__builtin_inff() : 0;
+        }
         for (int c = 0; c < channels; c++) weights[c] = 0;
         for (int y = 0; y < count; y++) {
             for (int tap = first; tap < last; tap++) {
                 const T *in = static_cast<const T *>(rows[y]) + tap * stride;
-                if (pooling == 2) {
+                if (pooling == CPLAN_POOL_WEIGHTED) {
                     for (int c = 0; c < channels; c++) {
                         const float v = value(in[c]);
                         const float weight = (v > 0 ? v : 0) + 1e-30F;
                         weights[c] += weight;
                         numbers[c] += v * weight;
                     }
-                } else if (pooling == 1) {
+                } else if (pooling == CPLAN_POOL_MEAN) {
                     for (int c = 0; c < channels; c++) numbers[c] += value(in[c]);
                 } else {
                     for (int c = 0; c < channels; c++) {
@@ -435,7 +439,10 @@ void pool_windows(
         const float size = static_cast<float>(count * (last - first));
         T *__restrict out = static_cast<T *>(target) + x * target_stride;
         for (int c = 0; c < channels; c++) {
-            put(out + c, pooling == 0 ? numbers[c] : numbers[c] / (pooling == 1 ? size : weights[c]));
+            const float whole = pooling == CPLAN_POOL_MAXIMUM ? 1
+                : pooling == CPLAN_POOL_MEAN                  ? size
+                                                              : weights[c];
+            put(out + c, numbers[c] / whole);
         }
     }
 }

@@ -77,6 +77,13 @@ PlanStep PlanLayout::prepared(const CPlanStep &description, bool concatenates) {
         break;
     case CPLAN_STEP_ADD:
     case CPLAN_STEP_SELECT:
+        require(
+            description.source_count > 0 && description.source_count <= CPLAN_STEP_SOURCES &&
+                (description.kind == CPLAN_STEP_ADD ||
+                 (description.hidden > 0 && description.reduce_weight != nullptr &&
+                  description.reduce_bias != nullptr && description.expand_weight != nullptr &&
+                  description.expand_bias != nullptr)),
+            "a sum of ", description.source_count, " sources, or a selection without weights");
         for (int i = 0; i < description.source_count; i++) {
             require(
                 description.sources[i].channels == description.target.channels &&
