@@ -5,7 +5,7 @@ public import Volumes
 public struct SliceBatch: Sendable {
     /// `[count, context, height, width]`, row by row.
     public var images: [Float]
-    /// The class of each pixel, `[count, height, width]`.
+    /// The class of each pixel, `[count, height, width]`, or of each slice, `[count]`.
     public var classes: [UInt8]
     /// The number of slices.
     public var count: Int
@@ -15,6 +15,11 @@ public struct SliceBatch: Sendable {
     public var height: Int
     /// Columns.
     public var width: Int
+
+    /// The shape of the classes, with one pixel where slices have a class as a whole.
+    package var classShape: [Int] {
+        classes.count == count ? [count, 1, 1] : [count, height, width]
+    }
 }
 
 /// A source of training batches.

@@ -83,6 +83,7 @@ public final class BrainExtractor {
     ///     that it is not calibrated for are replaced by `auto`.
     /// - Throws: Errors of the bundle's weights and of the engine.
     public init(bundle: ModelBundle, options: SegmenterOptions = SegmenterOptions()) throws {
+        try bundle.card.checkLabelsVoxels()
         self.bundle = bundle
         var precision = options.precision
         if precision == .int8,

@@ -94,6 +94,8 @@ public struct SegmenterError: Error, Hashable, CustomStringConvertible {
         case unsupportedPrecision
         /// No samples can be drawn.
         case noSamples
+        /// The model classifies scans where one that labels voxels is needed, or the reverse.
+        case otherTask
     }
 
     /// The part that cannot be met.
@@ -109,6 +111,7 @@ extension SegmenterOptions {
     /// - Returns: The planes to use, in the card's order.
     /// - Throws: ``SegmenterError``.
     public func validatedPlanes(of card: ModelCard) throws(SegmenterError) -> [Plane] {
+        try card.checkLabelsVoxels()
         let available = card.planes.map(\.plane)
         let names = available.map(\.rawValue).joined(separator: ", ")
         let wanted = planes ?? available
@@ -168,4 +171,15 @@ public func outputOfClass(_ outputClasses: [[Int]]?, classCount: Int) -> [Int] {
         for member in classes where outputs.indices.contains(member) { outputs[member] = output }
     }
     return outputs
+}
+
+extension ModelCard {
+    /// Throws where the model classifies scans as a whole.
+    func checkLabelsVoxels() throws(SegmenterError) {
+        guard classification != nil else { return }
+        throw SegmenterError(
+            code: .otherTask,
+            description: "the model '\(name)' classifies scans and labels no voxels; use it with "
+                + "'sliceseg check'")
+    }
 }

@@ -25,9 +25,11 @@ public struct ModelCard: Sendable, Equatable, Codable {
     public var conform: ConformSpecification
     /// The model that finds the brain first, or `nil` where scans are taken as they are.
     public var brainExtraction: BrainExtraction?
-    /// The structures it finds, in the order of the classes 1, 2, ….
+    /// The answers of a model that classifies scans as a whole; `nil` where it labels voxels.
+    public var classification: ScanClasses?
+    /// The structures it finds, in the order of the classes 1, 2, …; of a classifier its answers.
     public var labels: LabelTable
-    /// The planes it has a network for.
+    /// The planes it has a network for; of a classifier one, whose network sees slices along all axes.
     public var planes: [PlaneModel]
     /// The terms it may be used under.
     public var licence: Licence
@@ -41,7 +43,8 @@ public struct ModelCard: Sendable, Equatable, Codable {
     /// Makes a card of the current format.
     public init(
         name: String, summary: String, architecture: Architecture, conform: ConformSpecification,
-        brainExtraction: BrainExtraction? = nil, labels: LabelTable, planes: [PlaneModel],
+        brainExtraction: BrainExtraction? = nil, classification: ScanClasses? = nil,
+        labels: LabelTable, planes: [PlaneModel],
         licence: Licence, training: TrainingRecord, accuracy: [AccuracyRecord] = []
     ) {
         formatVersion = Self.currentFormatVersion
@@ -51,6 +54,7 @@ public struct ModelCard: Sendable, Equatable, Codable {
         self.architecture = architecture
         self.conform = conform
         self.brainExtraction = brainExtraction
+        self.classification = classification
         self.labels = labels
         self.planes = planes
         self.licence = licence
@@ -94,6 +98,13 @@ public struct ModelCard: Sendable, Equatable, Codable {
                 + "class for each label and one for background"
         }
         if let problem = brainExtraction?.problem { return problem }
+        if let problem = classification?.problem { return "has wrong classes: \(problem)" }
+        if architecture.classifiesSlices != (classification != nil) {
+            return "must have 'classification' with the decoder 'average', and only then"
+        }
+        if let classification, classification.labelTable != labels || planes.count != 1 {
+            return "is of a classifier, whose labels are its classes and which has one network"
+        }
         if planes.isEmpty { return "lists no planes" }
         if let problem = qualityLimits?.problem { return "has wrong quality limits: \(problem)" }
         if Set(planes.map(\.plane)).count != planes.count { return "lists a plane twice" }

@@ -19,16 +19,8 @@ public func onnxModel(
     of network: SegmentationNetwork, name: String, software: String
 ) throws -> [UInt8] {
     // At the coarsest level four pixels are left, so that no image is taken for a vector.
-    let size = 4 * network.architecture.sizeMultiple
+    let size = 4 << network.architecture.depth
     let (graph, logits) = try network.graph(height: size, width: size)
-    return try ONNXModel(graph, logits: logits, name: name, software: software).bytes
-}
-
-/// A classifier in the ONNX format; see ``onnxModel(of:name:software:)-(SegmentationNetwork,_,_)``.
-public func onnxModel(
-    of network: ClassificationNetwork, name: String, software: String
-) throws -> [UInt8] {
-    let (graph, logits) = try network.graph(height: 128, width: 128)
     return try ONNXModel(graph, logits: logits, name: name, software: software).bytes
 }
 

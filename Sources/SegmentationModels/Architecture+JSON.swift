@@ -178,7 +178,7 @@ extension DecoderKind {
     public static func all(
         normalization: Normalization = .none, upsampling: Upsampling = .bilinear
     ) -> [DecoderKind] {
-        [.uNet(normalization: normalization, upsampling: upsampling), .sdNet, .denseNet]
+        [.uNet(normalization: normalization, upsampling: upsampling), .sdNet, .denseNet, .average]
     }
 
     /// The decoder's name in files, such as `uNet`.
@@ -187,6 +187,7 @@ extension DecoderKind {
         case .uNet: "uNet"
         case .sdNet: "sdNet"
         case .denseNet: "denseNet"
+        case .average: "average"
         }
     }
 }

@@ -65,8 +65,11 @@ public struct Architecture: Sendable, Hashable {
         return max(0, widths.count - 1)
     }
 
+    /// A Boolean value indicating whether slices are labelled as a whole, and not pixel by pixel.
+    public var classifiesSlices: Bool { decoder == .average }
+
     /// The number to whose multiples slice heights and widths are padded.
-    public var sizeMultiple: Int { 1 << depth }
+    public var sizeMultiple: Int { classifiesSlices ? 1 : 1 << depth }
 
     /// The problem as a sentence, or `nil` if it can be built.
     ///
@@ -85,7 +88,9 @@ public struct Architecture: Sendable, Hashable {
         }
         if !(1...31).contains(dilation) { return "dilation must be 1 to 31, not \(dilation)" }
         if !(1...4096).contains(groups) { return "groups must be 1 to 4096, not \(groups)" }
-        if let problem = widths.lazy.compactMap({ recalibration.problem(channels: $0) }).first {
+        if case .published = encoder, classifiesSlices {
+            // Its widths are the paper's.
+        } else if let problem = widths.lazy.compactMap({ recalibration.problem(channels: $0) }).first {
             return problem
         }
         if case .published(let kind) = encoder {

@@ -39,6 +39,7 @@ final class DecoderLevel: Layer {
                 grown = skipChannels
                 projection = try Conv2d(inputChannels, skipChannels, kernel: 1)
             }
+        case .average: preconditionFailure("a classifier has no decoder")
         }
         self.transposed = transposed
         self.projection = projection
@@ -53,6 +54,7 @@ final class DecoderLevel: Layer {
             block = try SDNetBlock(inputChannels: joined, channels: channels, kernel: kernel)
         case .denseNet:
             block = try DenseBlock(inputChannels: joined, channels: channels, kernel: kernel)
+        case .average: preconditionFailure("a classifier has no decoder")
         }
         placement = architecture.placement
         recalibration = try RecalibrationBlock(
@@ -105,7 +107,7 @@ extension DecoderKind {
     /// A Boolean value indicating whether maxima are put back where they were.
     var unpools: Bool {
         switch self {
-        case .uNet: false
+        case .uNet, .average: false
         case .sdNet, .denseNet: true
         }
     }

@@ -52,6 +52,9 @@ public enum DecoderKind: Sendable, Hashable {
     case sdNet
     /// Unpooling by indices, the skip connection, a dense block.
     case denseNet
+    /// None: the mean of the coarsest features over the slice, of which a fully connected layer makes
+    /// one answer for the slice as a whole. So the papers' encoders classify images.
+    case average
 }
 
 /// The encoder-decoder families of the scSE paper (Roy et al., arXiv:1803.02579), each an encoder

@@ -1,17 +1,24 @@
 public import NeuralNetworks
 public import Tensors
 
-/// A recalibrated encoder-decoder that labels every pixel of a slice.
+/// A recalibrated encoder-decoder that labels every pixel of a slice, or an encoder that labels slices.
 ///
 /// Built from an ``Architecture``: an encoder, a decoder with a level for each of the encoder's, and
-/// a 1x1 convolution to the classes. Source: Roy et al., arXiv:1803.02579 (the comparison of three
+/// a 1x1 convolution to the classes. With ``DecoderKind/average`` it is a classifier as the encoder's
+/// paper has it: the mean over the slice, and a fully connected layer to the classes. Source: Roy et al., arXiv:1803.02579 (the comparison of three
 /// families), with the papers of encoders and decoders at ``EncoderKind`` and ``DecoderKind``.
 public final class SegmentationNetwork: ImageLayer, Block {
     /// The architecture it was built from.
     public let architecture: Architecture
     private let encoder: any FeatureEncoder
     private let decoders: [DecoderLevel]
-    private let classifier: Conv2d
+    private let classifier: Classifier
+
+    /// The last layer: of each pixel, or of the mean over the slice.
+    private enum Classifier {
+        case pixels(Conv2d)
+        case slice(Linear)
+    }
 
     /// Makes a network with random weights from the engine's seeded generator.
     ///
@@ -28,6 +35,11 @@ public final class SegmentationNetwork: ImageLayer, Block {
         }
         var below = encoder.bottomChannels
         var decoders: [DecoderLevel] = []
+        if architecture.classifiesSlices {
+            self.decoders = []
+            classifier = .slice(try Linear(below, architecture.classes))
+            return
+        }
         for level in encoder.skipChannels.indices.reversed() {
             let channels = architecture.widths[level]
             decoders.append(
@@ -37,13 +49,20 @@ public final class SegmentationNetwork: ImageLayer, Block {
             below = channels
         }
         self.decoders = decoders
-        classifier = try Conv2d(below, architecture.classes, kernel: 1)
+        classifier = .pixels(try Conv2d(below, architecture.classes, kernel: 1))
     }
 
     /// Encoders from fine to coarse, bottleneck, decoders from coarse to fine, classifier.
     public var parts: [(name: String, part: LayerPart)] {
         encoderParts + decoders.enumerated().map { ("decoders.\($0)", .layer($1)) }
-            + [("classifier", .layer(classifier))]
+            + [("classifier", .layer(lastLayer))]
+    }
+
+    private var lastLayer: any Layer {
+        switch classifier {
+        case .pixels(let layer): layer
+        case .slice(let layer): layer
+        }
     }
 
     /// The keys of the papers' own networks have always stood without a prefix.
@@ -52,7 +71,8 @@ public final class SegmentationNetwork: ImageLayer, Block {
         return encoder.parts
     }
 
-    /// Describes the network to a pass, on slices that need no padding.
+    /// Describes the network to a pass, on slices that need no padding; of a slice as a whole the
+    /// result is a vector.
     public func forward<Pass: ForwardPass>(
         _ input: Pass.Value, _ pass: inout Pass
     ) throws -> Pass.Value {
@@ -61,10 +81,13 @@ public final class SegmentationNetwork: ImageLayer, Block {
         for (decoder, level) in zip(decoders, features.levels.reversed()) {
             hidden = try decoder.decode(hidden, level, &pass)
         }
-        return try pass.convolve(hidden, by: classifier)
+        switch classifier {
+        case .pixels(let layer): return try pass.convolve(hidden, by: layer)
+        case .slice(let layer): return try pass.connect(pass.average(hidden), by: layer)
+        }
     }
 
-    /// Computes the logits of each class for each pixel.
+    /// Computes the logits of each class for each pixel, or for the slice.
     ///
     /// Any height and width will do: the image is padded with zeros at its lower and right edge to
     /// a multiple of ``Architecture/sizeMultiple``, and the logits are cropped back.
@@ -72,7 +95,7 @@ public final class SegmentationNetwork: ImageLayer, Block {
     /// - Parameters:
     ///   - input: `[N, contextSlices, H, W]`.
     ///   - mode: Whether the network is being trained.
-    /// - Returns: `[N, classes, H, W]`, not yet softmaxed.
+    /// - Returns: `[N, classes, H, W]`, of whole slices `[N, classes, 1, 1]`, not yet softmaxed.
     /// - Throws: `TensorError`, for example where memory runs out.
     public func callAsFunction(_ input: Tensor, mode: LayerMode) throws -> Tensor {
         let shape = input.shape
@@ -86,6 +109,9 @@ public final class SegmentationNetwork: ImageLayer, Block {
         let padded = lower + right == 0 ? input : try input.padded([0, right, 0, lower])
         var pass = EagerPass(mode: mode)
         let logits = try forward(padded.contiguous(.channelsLast), &pass)
+        if architecture.classifiesSlices {
+            return try logits.reshaped([shape[0], architecture.classes, 1, 1])
+        }
         if lower + right == 0 { return logits }
         return try logits.narrowed(dimension: 2, start: 0, length: height)
             .narrowed(dimension: 3, start: 0, length: width)

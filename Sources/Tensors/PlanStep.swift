@@ -145,6 +145,8 @@ package enum PlanStep {
         source: PlanPlace, target: PlanPlace, PlanReduction, kernel: Int, stride: Int, padding: Int)
     /// Branches mixed channel by channel, by a softmax over what the mean of their sum selects.
     case select([PlanPlace], target: PlanPlace, reduce: PlanWeights, select: PlanWeights)
-    /// The logits.
+    /// The logits of each pixel.
     case classify(source: PlanPlace, PlanWeights)
+    /// The logits of the slice as a whole, by a fully connected layer of its mean.
+    case classifySlice(source: PlanPlace, PlanWeights)
 }

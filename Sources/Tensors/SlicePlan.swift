@@ -45,6 +45,7 @@ package enum PlanConvolutions {
 @safe package final class SlicePlan {
     private let plan: CPlan
     private let plans: PlanFunctions
+    private let classifiesSlices: Bool
     /// The logits of the last images; the memory is used again once nobody else holds it.
     private var logits: HostStorage?
 
@@ -52,7 +53,7 @@ package enum PlanConvolutions {
     ///
     /// - Parameters:
     ///   - buffers: The scratch memory.
-    ///   - steps: What is done, from `input` to `classify`.
+    ///   - steps: What is done, from `input` to `classify` or `classifySlice`.
     ///   - type: `.float32` or `.bfloat16`.
     ///   - kernels: Which of the plan's own loops.
     ///   - convolutions: Whose convolutions.
@@ -88,17 +89,19 @@ package enum PlanConvolutions {
         }
         unsafe self.plan = plan
         self.plans = plans
+        classifiesSlices = steps.last?.isOfSlice ?? false
     }
 
     deinit { unsafe plans.table.pointee.plan_release(plan) }
 
     /// Computes images `[N, channels, height, width]`, single precision on the CPU.
     ///
-    /// - Returns: Their logits `[N, height, width, classes]`.
+    /// - Returns: Their logits `[N, height, width, classes]`, of whole slices `[N, 1, 1, classes]`.
     package func callAsFunction(_ images: Tensor) throws(TensorError) -> Tensor {
         let shape = try Self.shape(of: images)
         let classes = Int(unsafe plans.table.pointee.plan_class_count(plan))
-        let count = shape[0] * shape[2] * shape[3] * classes
+        let (rows, columns) = classifiesSlices ? (1, 1) : (shape[2], shape[3])
+        let count = shape[0] * rows * columns * classes
         if logits?.count != count || !(logits?.isPlain ?? false)
             || !isKnownUniquelyReferenced(&logits)
         {
@@ -112,7 +115,7 @@ package enum PlanConvolutions {
                 Int32(shape[3]), logits.start.assumingMemoryBound(to: Float.self))
         }
         try plans.check(status, "plan")
-        return Tensor(logits, shape: [shape[0], shape[2], shape[3], classes])
+        return Tensor(logits, shape: [shape[0], rows, columns, classes])
     }
 
     /// Counts how often each bfloat16 number, by its bits, stands in the input of each convolution.
@@ -218,6 +221,11 @@ extension PlanPlace {
 }
 
 extension PlanStep {
+    /// A Boolean value indicating whether it labels the slice as a whole.
+    fileprivate var isOfSlice: Bool {
+        if case .classifySlice = self { true } else { false }
+    }
+
     /// The step in C; valid while `numbers` lives.
     fileprivate func described(_ numbers: PlanNumbers) throws(TensorError) -> CPlanStep {
         let none = CPlanPlace(buffer: -1, channel: 0, channels: 0)
@@ -349,8 +357,8 @@ extension PlanStep {
             unsafe step.expand_weight = try numbers(select.weight)
             unsafe step.expand_bias = try numbers(select.bias)
             unsafe step.hidden = Int32(reduce.weight.shape[0])
-        case .classify(let source, let weights):
-            unsafe step.kind = CPLAN_STEP_CLASSIFY
+        case .classify(let source, let weights), .classifySlice(let source, let weights):
+            unsafe step.kind = isOfSlice ? CPLAN_STEP_CLASSIFY_IMAGE : CPLAN_STEP_CLASSIFY
             setSource(source)
             unsafe step.classes = Int32(weights.weight.shape[0])
             unsafe step.weight = try numbers(weights.weight)

@@ -8,8 +8,8 @@ import Tensors
 struct BestNetwork {
     /// The step after which it was measured.
     var step: Int
-    /// Mean Dice over structures and held-out cases.
-    var dice: Double
+    /// What it reached there; see ``TrainingProgress/validation``.
+    var validation: Double
 
     private static let format = "sliceseg-best-1"
 
@@ -19,7 +19,7 @@ struct BestNetwork {
             network.namedParameters.map { (name: $0.name, tensor: $0.parameter.value) },
             metadata: [
                 "format": Self.format, "identity": identity, "step": String(step),
-                "dice": String(dice),
+                "dice": String(validation),
             ], as: nil, to: path)
     }
 
@@ -32,9 +32,9 @@ struct BestNetwork {
         let stored = try readSafeTensors(at: path)
         guard stored.metadata["format"] == format, stored.metadata["identity"] == identity,
             let step = stored.metadata["step"].flatMap(Int.init), step <= lastStep,
-            let dice = stored.metadata["dice"].flatMap(Double.init)
+            let validation = stored.metadata["dice"].flatMap(Double.init)
         else { return nil }
-        return BestNetwork(step: step, dice: dice)
+        return BestNetwork(step: step, validation: validation)
     }
 
     /// Puts the weights of a file into a network of the same architecture.

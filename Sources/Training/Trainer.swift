@@ -26,8 +26,9 @@ public struct TrainingProgress: Sendable {
     public var slicesPerSecond: Double
     /// Seconds that the rest will take at this speed.
     public var secondsLeft: Double
-    /// Mean Dice over structures and held-out cases, where it was just measured.
-    public var validationDice: Double?
+    /// What the network reaches on the held-out cases, where it was just measured: Dice as the mean over
+    /// structures and cases, of a classifier its accuracy.
+    public var validation: Double?
 }
 
 /// Trains the network of one plane.
@@ -123,6 +124,19 @@ public final class PlaneTrainer {
         begin: (PretrainedWeights.Transfer) -> Void = { _ in },
         report: (TrainingProgress) -> Void
     ) throws -> (network: SegmentationNetwork, seconds: Double) {
+        let measure = { [self] network in try validationDice(network: network, cases: validation) }
+        return try train(
+            source: source, measure: validation.isEmpty ? nil : measure, resume: resume,
+            begin: begin, report: report)
+    }
+
+    /// Trains, or goes on from the last checkpoint, with a measure of its own on held-out cases, of which
+    /// more is better; see ``train(source:validation:resume:begin:report:)``.
+    package func train(
+        source: any SliceSource, measure: ((SegmentationNetwork) throws -> Double)?, resume: Bool,
+        begin: (PretrainedWeights.Transfer) -> Void = { _ in },
+        report: (TrainingProgress) -> Void
+    ) throws -> (network: SegmentationNetwork, seconds: Double) {
         let options = configuration.optimization
         try Engine.keepFreedMemory()
         try Engine.setSeed(options.seed)
@@ -153,7 +167,9 @@ public final class PlaneTrainer {
         var best =
             checkpoint.step > 0
             ? try BestNetwork.find(at: bestPath, identity: identity, upTo: checkpoint.step) : nil
-        var log = try TrainingLog(path: logPath, lastStep: checkpoint.step)
+        var log = try TrainingLog(
+            path: logPath, lastStep: checkpoint.step,
+            measure: architecture.classifiesSlices ? "validation_accuracy" : "validation_dice")
 
         let loss = SegmentationLoss(
             classWeights: try Tensor(weights, shape: [weights.count], device: device),
@@ -204,13 +220,13 @@ public final class PlaneTrainer {
                 slicesPerSecond: Double(sectionSteps * options.batchSize) / seconds,
                 secondsLeft: Double(options.steps - checkpoint.step) * seconds
                     / Double(sectionSteps),
-                validationDice: nil)
-            if (isValidation || isLast) && !validation.isEmpty {
+                validation: nil)
+            if isValidation || isLast, let measure {
                 let finished = try finishedNetwork(average ?? network, classWeights: weights)
-                let dice = try validationDice(network: finished, cases: validation)
-                progress.validationDice = dice
-                if dice > best?.dice ?? -1 {
-                    let network = BestNetwork(step: checkpoint.step, dice: dice)
+                let reached = try measure(finished)
+                progress.validation = reached
+                if reached > best?.validation ?? -1 {
+                    let network = BestNetwork(step: checkpoint.step, validation: reached)
                     try network.write(finished, to: bestPath, identity: identity)
                     best = network
                 }
@@ -284,7 +300,7 @@ public final class PlaneTrainer {
             batch.images, shape: [batch.count, batch.context, batch.height, batch.width],
             device: device)
         let classes = try Tensor(
-            batch.classes, shape: [batch.count, batch.height, batch.width], device: device)
+            batch.classes, shape: batch.classShape, device: device)
         guard let value = try step(images: images, classes: classes) else {
             throw divergence("the loss is not a number any more", at: number)
         }
@@ -379,16 +395,14 @@ public func structureDice(
 
 /// The table of a training's progress, kept in step with its checkpoint.
 private struct TrainingLog {
-    private static let header =
-        "step\tloss\tlearning_rate\tslices_per_second\tseconds\tvalidation_dice"
     private let path: String
     private var lines: [String]
 
     /// Opens a log, dropping rows of steps that the checkpoint does not know.
-    init(path: String, lastStep: Int) throws {
+    init(path: String, lastStep: Int, measure: String) throws {
         self.path = path
         let text = lastStep > 0 ? (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" : ""
-        lines = [Self.header]
+        lines = ["step\tloss\tlearning_rate\tslices_per_second\tseconds\t\(measure)"]
         for line in text.split(separator: "\n").dropFirst() {
             let step = line.split(separator: "\t").first.flatMap { Int($0) } ?? .max
             if step <= lastStep { lines.append(String(line)) }
@@ -396,12 +410,12 @@ private struct TrainingLog {
     }
 
     mutating func append(_ progress: TrainingProgress, seconds: Double) throws {
-        let dice = progress.validationDice.map { String(format: "%.4f", $0) } ?? "n/a"
+        let reached = progress.validation.map { String(format: "%.4f", $0) } ?? "n/a"
         lines.append(
             "\(progress.step)\t"
                 + String(
                     format: "%.4f\t%.6f\t%.1f\t%.0f\t", progress.loss, progress.learningRate,
-                    progress.slicesPerSecond, seconds) + dice)
+                    progress.slicesPerSecond, seconds) + reached)
         try writeAtomically(lines.joined(separator: "\n") + "\n", to: path)
     }
 }

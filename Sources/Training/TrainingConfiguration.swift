@@ -6,8 +6,16 @@ public import Preprocessing
 public import SegmentationModels
 public import Volumes
 
-/// A source of training cases: a folder of scans and label maps, a list of them, or synthetic
-/// heads.
+/// What a network learns.
+public enum TrainingTask: String, Sendable, Hashable, Codable {
+    /// A class for each voxel.
+    case segmentation
+    /// A class for each scan.
+    case classification
+}
+
+/// A source of training cases: a folder of scans and label maps, a list of them, synthetic heads, or scans
+/// with a class each.
 public struct CaseSource: Sendable, Hashable, Codable {
     /// Synthetic heads, made on the fly.
     public struct Phantoms: Sendable, Hashable, Codable {
@@ -150,7 +158,7 @@ public struct CaseSource: Sendable, Hashable, Codable {
     /// The cases one by one, in place of a folder.
     public var files: [Files]?
     /// The label table, relative to the configuration's own folder; its `source` column turns the
-    /// data set's labels into the model's.
+    /// data set's labels into the model's. Scans with a class each have none.
     public var labels: String
     /// The names of the cases held out.
     public var validation: [String]?
@@ -160,10 +168,31 @@ public struct CaseSource: Sendable, Hashable, Codable {
     public var synthesis: Synthesis?
     /// Copies of the training cases at coarser resolutions; `nil` for none.
     public var coarserCopies: CoarserCopies?
+    /// The classes of whole scans, of a training for classification.
+    public var classes: ClassSource?
 
     fileprivate enum CodingKeys: String, CodingKey, CaseIterable {
         case name, directory, scanSuffix, labelSuffix, files, labels, validation, phantoms
-        case synthesis, coarserCopies
+        case synthesis, coarserCopies, classes
+    }
+
+    /// Decodes a source.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        name = try container.decodeIfPresent(String.self, forKey: .name)
+        directory = try container.decodeIfPresent(String.self, forKey: .directory)
+        scanSuffix = try container.decodeIfPresent(String.self, forKey: .scanSuffix)
+        labelSuffix = try container.decodeIfPresent(String.self, forKey: .labelSuffix)
+        files = try container.decodeIfPresent([Files].self, forKey: .files)
+        validation = try container.decodeIfPresent([String].self, forKey: .validation)
+        phantoms = try container.decodeIfPresent(Phantoms.self, forKey: .phantoms)
+        synthesis = try container.decodeIfPresent(Synthesis.self, forKey: .synthesis)
+        coarserCopies = try container.decodeIfPresent(CoarserCopies.self, forKey: .coarserCopies)
+        classes = try container.decodeIfPresent(ClassSource.self, forKey: .classes)
+        labels =
+            classes == nil
+            ? try container.decode(String.self, forKey: .labels)
+            : try container.decodeIfPresent(String.self, forKey: .labels) ?? ""
     }
 }
 
@@ -304,6 +333,8 @@ public struct TrainingConfiguration: Sendable, Codable {
     public var name: String
     /// The purpose of the model in a sentence.
     public var summary: String
+    /// What the networks learn; `nil` for segmentation.
+    public var task: TrainingTask?
     /// The cases.
     public var cases: CaseSource
     /// The model's space and intensities.
@@ -341,7 +372,7 @@ public struct TrainingConfiguration: Sendable, Codable {
     }
 
     private enum Key: String, CodingKey, CaseIterable {
-        case name, summary, cases, conform, brainExtraction, architecture, planes, optimization
+        case name, summary, task, cases, conform, brainExtraction, architecture, planes, optimization
         case augmentation, licence
     }
 
@@ -351,12 +382,16 @@ public struct TrainingConfiguration: Sendable, Codable {
         let container = try decoder.container(keyedBy: Key.self)
         name = try container.decode(String.self, forKey: .name)
         summary = try container.decode(String.self, forKey: .summary)
+        task = try container.decodeIfPresent(TrainingTask.self, forKey: .task)
         cases = try container.decode(CaseSource.self, forKey: .cases)
         conform = try container.decode(ConformSpecification.self, forKey: .conform)
         brainExtraction = try container.decodeIfPresent(
             BrainExtraction.self, forKey: .brainExtraction)
         architecture = try container.decode(Architecture.self, forKey: .architecture)
-        planes = try container.decode([PlaneOptions].self, forKey: .planes)
+        planes =
+            task == .classification && !container.contains(.planes)
+            ? [PlaneOptions(plane: .axial, weight: 1)]
+            : try container.decode([PlaneOptions].self, forKey: .planes)
         optimization =
             try container.decodeIfPresent(OptimizationOptions.self, forKey: .optimization)
             ?? OptimizationOptions()
@@ -370,6 +405,23 @@ public struct TrainingConfiguration: Sendable, Codable {
             known: CaseSource.CodingKeys.allCases.map(\.rawValue))
         try rejectUnknownKeys(
             in: container.superDecoder(forKey: .architecture), known: Architecture.optionNames)
+        if (task == .classification) != (cases.classes != nil) {
+            throw DecodingError.dataCorruptedError(
+                forKey: .cases, in: container,
+                debugDescription: "the task classification has 'cases.classes', and no other has")
+        }
+        if task == .classification {
+            architecture.decoder = .average
+            if let problem = architecture.problem {
+                throw DecodingError.dataCorruptedError(
+                    forKey: .architecture, in: container, debugDescription: problem)
+            }
+            guard planes.count == 1 else {
+                throw DecodingError.dataCorruptedError(
+                    forKey: .planes, in: container,
+                    debugDescription: "a classifier sees slices along all axes; leave out 'planes'")
+            }
+        }
         if planes.isEmpty || Set(planes.map(\.plane)).count != planes.count {
             throw DecodingError.dataCorruptedError(
                 forKey: .planes, in: container,

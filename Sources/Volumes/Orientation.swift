@@ -137,6 +137,22 @@ public struct Orientation: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
+extension Orientation {
+    /// The 24 orientations that pictures tell apart, each with its first direction between left and
+    /// right as right: its mirror image looks the same.
+    public static let distinguishable: [Orientation] = allCases.filter { $0.axes.contains(.right) }
+
+    /// The orientation with left and right exchanged.
+    public var mirrored: Orientation {
+        let axes = axes.map { direction in
+            direction.worldAxis == 0
+                ? AnatomicalDirection(worldAxis: 0, isPositive: !direction.isPositive) : direction
+        }
+        guard let result = Orientation(axes) else { preconditionFailure("three axes") }
+        return result
+    }
+}
+
 extension Orientation: Codable {
     /// Encodes the three letters.
     public func encode(to encoder: any Encoder) throws {

@@ -120,6 +120,11 @@ struct SegmentBrain: ParsableCommand {
     @Flag(help: "Compare file contents, not sizes and times, to decide which scans are done.")
     var verify = false
 
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Look at scans of heads first, and warn where a header seems wrong.")
+    var check = true
+
     @Option(
         help: ArgumentHelp(
             "Segment one shard of the scans, such as 2/8; auto in a Slurm or Grid Engine array "
@@ -241,6 +246,7 @@ struct SegmentBrain: ParsableCommand {
         request.overwrites = overwrite
         request.retriesFailed = retryFailed
         request.verifies = verify
+        if !check { request.checksScans = false }
         request.shard = try shard.map { try Shard(parsing: $0) }
         request.selection.participants = participantLabel
         let filtered = try bidsFilterFile.map { try sessionLabels(ofFilterFile: $0) } ?? []

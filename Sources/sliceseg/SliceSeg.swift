@@ -16,7 +16,7 @@ struct SliceSeg: ParsableCommand {
             """,
         version: softwareVersion,
         subcommands: [
-            Run.self, Status.self, Merge.self, Evaluate.self, Strip.self, Train.self,
+            Run.self, Status.self, Merge.self, Check.self, Evaluate.self, Strip.self, Train.self,
             Calibrate.self, Describe.self, Models.self, Import.self, Export.self, Phantom.self,
             Synthesize.self, Info.self, Verify.self, Benchmark.self, BenchmarkInference.self,
             BenchmarkTraining.self,

@@ -183,7 +183,7 @@ struct InferencePlanTests {
         encoder: PublishedEncoder
     ) throws {
         let number = PublishedEncoder.allCases.firstIndex(of: encoder) ?? 0
-        for decoder in [DecoderKind.uNet(normalization: .batch), .sdNet] {
+        for decoder in [DecoderKind.uNet(normalization: .batch), .sdNet, .average] {
             let network = try SegmentationNetwork(
                 Architecture(
                     encoder: .published(encoder), decoder: decoder, classes: 4,

@@ -102,7 +102,11 @@ private let architectures: [(name: String, architecture: Architecture)] = {
                 try write(name, in: folder, model, image, logits)
             }
             for encoder in [PublishedEncoder.resNet50, .denseNet121, .skNetSmall] {
-                let network = try ClassificationNetwork(encoder, classes: 7, inputChannels: 3)
+                let network = try SegmentationNetwork(
+                    Architecture(
+                        encoder: .published(encoder), decoder: .average, classes: 7,
+                        widths: Array(repeating: 1, count: encoder.levelCount), contextSlices: 3,
+                        recalibration: .none))
                 let image = try Tensor.randomNormal([2, 3, 64, 80])
                 let logits = try withoutGradients { try network(image, mode: .inference) }
                 let model = try onnxModel(of: network, name: "c", software: "tests")

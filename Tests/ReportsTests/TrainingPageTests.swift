@@ -13,7 +13,7 @@ struct TrainingPageTests {
         let rows = (1...4).map { step in
             TrainingPage.Row(
                 step: Double(step * 20), loss: 1 / Double(step), learningRate: 0.004,
-                slicesPerSecond: 9.5, validationDice: step == 4 ? 0.8125 : nil)
+                slicesPerSecond: 9.5, validation: step == 4 ? 0.8125 : nil)
         }
         let grid = Grid(
             size: GridSize(20, 30, 24),
@@ -59,7 +59,7 @@ struct TrainingPageTests {
         let rows = [1.0, 0.5, 0.25].enumerated().map {
             TrainingPage.Row(
                 step: Double($0 + 1), loss: $1, learningRate: 1, slicesPerSecond: 1,
-                validationDice: nil)
+                validation: nil)
         }
         var page = try Self.page()
         page.networks = [.init(name: "axial", rows: rows)]

@@ -46,15 +46,15 @@ private let largestOutputError = 1e-4
         row: EncoderFixtures.Row
     ) throws {
         let whole = try withoutRandomWeights {
-            try ClassificationNetwork(
-                row.encoder, classes: 1000, inputChannels: 3, recalibration: row.kind)
+            try classifier(row.encoder, classes: 1000, recalibration: row.kind)
         }
         #expect(whole.trainableCount == row.parameters)
         let network = try withoutRandomWeights {
-            try ClassificationNetwork(
-                row.encoder, classes: 10, inputChannels: 3, recalibration: row.kind)
+            try classifier(row.encoder, classes: 10, recalibration: row.kind)
         }
-        let errors = try largestError(of: network, row.classifier) { try network($0, mode: $1) }
+        let errors = try largestError(of: network, row.classifier) { images, mode in
+            try network(images, mode: mode).reshaped([images.shape[0], 10])
+        }
         print("\(row.testDescription): output \(errors.output), gradients \(errors.gradient)")
         #expect(errors.output < largestOutputError)
         #expect(errors.gradient < 1e-6)
@@ -100,13 +100,13 @@ private let largestOutputError = 1e-4
             }
             #expect(logits.shape == [1, 4, height, width])
         }
-        let classifier = try ClassificationNetwork(encoder, classes: 5, inputChannels: 1)
+        let classifier = try classifier(encoder, classes: 5, images: 1)
         let (graph, logits) = try classifier.graph(height: 51, width: 77)
         #expect(graph.shape(of: logits).channels == 5)
         let vector = try withoutGradients {
             try classifier(Tensor.randomNormal([2, 1, 51, 77]), mode: .inference)
         }
-        #expect(vector.shape == [2, 5])
+        #expect(vector.shape == [2, 5, 1, 1])
     }
 
     @Test(arguments: [
@@ -122,9 +122,20 @@ private let largestOutputError = 1e-4
         encoder: PublishedEncoder, recalibration: Recalibration, expected: Int
     ) throws {
         let network = try withoutRandomWeights {
-            try ClassificationNetwork(
-                encoder, classes: 1000, inputChannels: 3, recalibration: recalibration)
+            try classifier(encoder, classes: 1000, recalibration: recalibration)
         }
         #expect(network.trainableCount == expected)
     }
+}
+
+/// The encoder as its paper's classifier.
+private func classifier(
+    _ encoder: PublishedEncoder, classes: Int, images: Int = 3,
+    recalibration: Recalibration = .none
+) throws -> SegmentationNetwork {
+    try SegmentationNetwork(
+        Architecture(
+            encoder: .published(encoder), decoder: .average, classes: classes,
+            widths: Array(repeating: 1, count: encoder.levelCount), contextSlices: images,
+            recalibration: recalibration))
 }

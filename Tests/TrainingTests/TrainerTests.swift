@@ -33,7 +33,7 @@ struct TrainerTests {
             #expect(told.map(\.step) == [10, 20, 30, 40, 50, 60])
             let (first, last) = (try #require(told.first), try #require(told.last))
             #expect(last.loss < 0.8 * first.loss, "\(first.loss) to \(last.loss)")
-            #expect(told.dropLast().allSatisfy { $0.validationDice == nil })
+            #expect(told.dropLast().allSatisfy { $0.validation == nil })
             // The held-out head, segmented with the network that came out.
             let predictor = VolumePredictor(
                 networks: [
@@ -48,7 +48,7 @@ struct TrainerTests {
             ).compactMap(\.self)
             #expect(dice.contains { $0 > 0 }, "\(dice)")
             let mean = dice.reduce(0, +) / Double(dice.count)
-            #expect(abs(try #require(last.validationDice) - mean) < 1e-6)
+            #expect(abs(try #require(last.validation) - mean) < 1e-6)
             #expect(told.allSatisfy { $0.steps == 60 && $0.plane == .axial })
             #expect(told.allSatisfy { $0.slicesPerSecond > 0 && $0.secondsLeft >= 0 })
             #expect(last.secondsLeft == 0)
@@ -63,7 +63,7 @@ struct TrainerTests {
                 #expect(row[0] == "\(progress.step)")
                 #expect(row[1] == String(format: "%.4f", progress.loss))
                 #expect(
-                    row[5] == progress.validationDice.map { String(format: "%.4f", $0) } ?? "n/a")
+                    row[5] == progress.validation.map { String(format: "%.4f", $0) } ?? "n/a")
             }
             #expect(rows.count == 7)
         }
@@ -212,7 +212,7 @@ struct TrainerTests {
                 """)
             var measured: [Int: Double] = [:]
             let network = try train(configuration, in: directory, validation: true) {
-                measured[$0.step] = $0.validationDice
+                measured[$0.step] = $0.validation
             }
             let best = try #require(measured.values.max())
             let file = try readSafeTensors(at: directory + "/best.safetensors")

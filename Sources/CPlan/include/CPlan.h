@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 // A change of this table's layout or meaning changes this number; loading checks it.
-#define CPLAN_API_VERSION 2
+#define CPLAN_API_VERSION 3
 
 typedef enum : int32_t {
     CPLAN_OK = 0,
@@ -87,6 +87,9 @@ typedef enum : int32_t {
     CPLAN_STEP_SELECT,
     // A 1x1 convolution of sources[0], in single precision -> the logits. `weight` [out, in], `bias`.
     CPLAN_STEP_CLASSIFY,
+    // A fully connected layer of the mean of sources[0] over the image, in single precision -> the logits
+    // of the image as a whole. `weight` [out, in], `bias`.
+    CPLAN_STEP_CLASSIFY_IMAGE,
 } CPlanStepKind;
 
 typedef enum : int32_t {
@@ -206,7 +209,8 @@ typedef struct {
         int32_t step_count, bool is_bfloat16, CPlanKernels kernels,
         const CPlanConvolutions *CPLAN_NULLABLE others, CPlan CPLAN_NULLABLE *CPLAN_NONNULL result);
     void (*plan_release)(CPlan CPLAN_NULLABLE plan);
-    // Computes the logits [count, height, width, classes] of images [count, channels, height, width].
+    // Computes the logits [count, height, width, classes], or [count, classes] where images are classified
+    // as a whole, of images [count, channels, height, width].
     // Images are dealt to the threads one by one and each is computed by a single thread: the result
     // does not depend on how many of either there are.
     CPlanStatus (*plan_run)(

@@ -13,16 +13,25 @@ struct TissuePrior: Sendable {
     var deviation: Float
 }
 
-/// Contrast of a sequence.
-enum SequenceContrast: CaseIterable, Sendable {
-    case t1Weighted, t2Weighted, protonDensity, flair
+/// Contrast of a sequence or of another way to take pictures.
+public enum ScanContrast: String, CaseIterable, Sendable, Hashable, Codable {
+    /// T1-weighted MRI.
+    case t1Weighted
+    /// T2-weighted MRI.
+    case t2Weighted
+    /// Proton density.
+    case protonDensity
+    /// FLAIR: T2-weighted with dark fluid.
+    case flair
+    /// Computed tomography.
+    case computedTomography
 }
 
 /// A tissue of the head, as far as sequences tell tissues apart.
 ///
 /// The T1 priors are SynthSeg's (`prior_means_t1.npy`, `prior_stds_t1.npy`, Apache-2.0,
 /// arXiv:2107.09559); those of the other sequences are typical values, broad on purpose. Tissues
-/// outside the brain have a prior for T1 alone.
+/// outside the brain have a prior for T1 and CT alone.
 enum HeadTissue: Int, CaseIterable, Sendable {
     case background, fluid, whiteMatter, greyMatter, cerebellarWhiteMatter, cerebellarCortex
     case thalamus, putamen, pallidum, ventralDiencephalon, lesion, vessel, choroidPlexus, brainStem
@@ -41,7 +50,7 @@ enum HeadTissue: Int, CaseIterable, Sendable {
     }
 
     /// The prior for a sequence; `nil` where none is known.
-    func prior(_ contrast: SequenceContrast) -> TissuePrior? {
+    func prior(_ contrast: ScanContrast) -> TissuePrior? {
         switch contrast {
         case .t1Weighted:
             let (mean, meanDeviation, deviation) = Self.t1Priors[rawValue]
@@ -49,8 +58,25 @@ enum HeadTissue: Int, CaseIterable, Sendable {
         case .t2Weighted: return prior(Self.t2Means)
         case .protonDensity: return prior(Self.protonDensityMeans)
         case .flair: return prior(Self.flairMeans)
+        case .computedTomography: return nil
         }
     }
+
+    /// The prior for CT that was stored between two values of Hounsfield's scale.
+    func tomographyPrior(window: ClosedRange<Float>) -> TissuePrior {
+        let (value, deviation) = Self.hounsfieldValues[rawValue]
+        let scale = 250 / (window.upperBound - window.lowerBound)
+        let mean = max(0, min(250, (value - window.lowerBound) * scale))
+        return TissuePrior(
+            mean: mean, meanDeviation: 5 * scale, deviation: min(60, deviation * scale))
+    }
+
+    /// Typical values and deviations on Hounsfield's scale.
+    private static let hounsfieldValues: [(Float, Float)] = [
+        (-1000, 10), (8, 6), (28, 5), (37, 5), (28, 5), (37, 5), (35, 5), (36, 5), (40, 5), (32, 5),
+        (30, 5), (45, 5), (60, 15), (32, 5), (45, 30), (10, 6), (40, 30), (45, 30), (-60, 80),
+        (-60, 40), (60, 20), (50, 15), (900, 300), (350, 250), (40, 40),
+    ]
 
     private func prior(_ means: [Float]) -> TissuePrior? {
         guard means.indices.contains(rawValue) else { return nil }

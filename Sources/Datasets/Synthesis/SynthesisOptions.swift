@@ -38,6 +38,8 @@ public struct SynthesisOptions: Sendable, Hashable, Codable {
     /// Largest shift of the ventricles' walls outward, in mm.
     public var ventricleMillimeters = 4.0
 
+    /// The contrast of all scans; `nil` for one that is drawn for each.
+    public var contrast: ScanContrast?
     /// The probability that the contrast is that of T1, T2, PD or FLAIR; otherwise each class has
     /// its own Gaussian.
     public var priorProbability = 0.5
@@ -146,7 +148,7 @@ extension SynthesisOptions {
         case target, size, spacingMillimeters
         case rotationDegrees, scale, shear, translationMillimeters, deformationMillimeters
         case fineDeformationMillimeters, ventricleMillimeters
-        case priorProbability, t1Fraction, sidesApartProbability, largestSubclassCount
+        case contrast, priorProbability, t1Fraction, sidesApartProbability, largestSubclassCount
         case lesionProbability
         case biasAmplitude, gammaDeviation, noise, nativeProbability, isotropicFraction
         case largestIsotropicMillimeters, largestThicknessMillimeters
@@ -174,6 +176,7 @@ extension SynthesisOptions {
         try read(.deformationMillimeters, into: &deformationMillimeters)
         try read(.fineDeformationMillimeters, into: &fineDeformationMillimeters)
         try read(.ventricleMillimeters, into: &ventricleMillimeters)
+        contrast = try container.decodeIfPresent(ScanContrast.self, forKey: .contrast)
         try read(.priorProbability, into: &priorProbability)
         try read(.t1Fraction, into: &t1Fraction)
         try read(.sidesApartProbability, into: &sidesApartProbability)

@@ -1,6 +1,4 @@
-import Foundation
 import Preprocessing
-import Synchronization
 public import Volumes
 
 /// Slices of synthetic scans, drawn while the training runs.
@@ -10,16 +8,10 @@ public import Volumes
 /// `slicesPerScan` slices on average, and by the batch's number alone: a training that goes on after
 /// a break sees what the unbroken one would have seen.
 public final class SyntheticSlices: SliceSource {
-    private let synthesizer: HeadSynthesizer
-    private let plane: Plane
     private let context: Int
-    private let outputOfClass: [UInt8]
     private let slicesPerScan: Int
-    private let poolSize: Int
     private let layout: SliceLayout
-    private let scans = Mutex<[Int: PendingValue<SlicedScan>]>([:])
-    private let queue = OperationQueue()
-    private let aheadCount: Int
+    private let scans: ScanPool<SlicedScan>
 
     /// Rows of a slice.
     public var height: Int { layout.height }
@@ -42,22 +34,25 @@ public final class SyntheticSlices: SliceSource {
         _ synthesizer: HeadSynthesizer, plane: Plane, context: Int, outputOfClass: [UInt8],
         slicesPerScan: Int, poolSize: Int, threadCount: Int
     ) {
-        precondition(slicesPerScan > 0 && poolSize > 0, "an empty pool of scans")
-        self.synthesizer = synthesizer
-        self.plane = plane
+        precondition(slicesPerScan > 0, "no slice of a scan")
         self.context = context
-        self.outputOfClass = outputOfClass
         self.slicesPerScan = slicesPerScan
-        self.poolSize = poolSize
-        layout = SliceLayout(
+        let layout = SliceLayout(
             plane: plane, orientation: .ras, size: synthesizer.options.size)
+        self.layout = layout
         var counts = [Int](repeating: 0, count: Int(outputOfClass.max() ?? 0) + 1)
         for (member, count) in synthesizer.classCounts.enumerated() {
             counts[Int(outputOfClass[member])] += count
         }
         classCounts = counts
-        aheadCount = threadCount
-        queue.maxConcurrentOperationCount = threadCount
+        let outputCount = counts.count
+        scans = ScanPool(size: poolSize, threadCount: threadCount) { number in
+            let scan = synthesizer.scan(number)
+            return SlicedScan(
+                voxels: scan.volume.voxels,
+                outputs: scan.classes.map { outputOfClass[Int($0)] }, layout: layout,
+                outputCount: outputCount)
+        }
     }
 
     /// Draws a batch.
@@ -66,7 +61,7 @@ public final class SyntheticSlices: SliceSource {
     ) -> SliceBatch {
         var generator = SeededGenerator(seed: seed)
         generator = SeededGenerator(seed: generator.next() &+ UInt64(number))
-        let pool = window(from: number * size / slicesPerScan)
+        let pool = scans.window(from: number * size / slicesPerScan)
         var batch = SliceBatch(
             images: [], classes: [], count: size, context: context, height: height, width: width)
         let pixels = layout.voxelsPerSlice
@@ -102,28 +97,6 @@ public final class SyntheticSlices: SliceSource {
             batch.classes += classes
         }
         return batch
-    }
-
-    /// The scans of the window that begins with a number, drawn where they are not there yet; those
-    /// that come next are drawn in the background.
-    private func window(from first: Int) -> [SlicedScan] {
-        let pending = scans.withLock { scans in
-            // Batches are made by several threads: an earlier one may still ask for what lies behind.
-            for number in scans.keys where number < first - 2 { scans[number] = nil }
-            for number in first..<first + poolSize + aheadCount where scans[number] == nil {
-                scans[number] = PendingValue(on: queue) { [self] in sliced(number) }
-            }
-            return (first..<first + poolSize).compactMap { scans[$0] }
-        }
-        return pending.map { $0.value() }
-    }
-
-    private func sliced(_ number: Int) -> SlicedScan {
-        let scan = synthesizer.scan(number)
-        let outputs = scan.classes.map { outputOfClass[Int($0)] }
-        return SlicedScan(
-            voxels: scan.volume.voxels, outputs: outputs, layout: layout,
-            outputCount: classCounts.count)
     }
 }
 
@@ -161,28 +134,5 @@ private struct SlicedScan: Sendable {
         self.slicesOfOutput = slicesOfOutput
         self.shown = shown
         structures = (1..<outputCount).filter { !slicesOfOutput[$0].isEmpty }
-    }
-}
-
-/// A value that another thread makes; whoever asks early waits.
-private final class PendingValue<Value: Sendable>: Sendable {
-    private let made = Mutex<Value?>(nil)
-    private let group = DispatchGroup()
-
-    /// Starts to make the value on a queue.
-    init(on queue: OperationQueue, _ make: @escaping @Sendable () -> Value) {
-        group.enter()
-        queue.addOperation { [self] in
-            let value = make()
-            made.withLock { $0 = value }
-            group.leave()
-        }
-    }
-
-    /// The value, as soon as it is there.
-    func value() -> Value {
-        group.wait()
-        guard let value = made.withLock({ $0 }) else { preconditionFailure("no value was made") }
-        return value
     }
 }

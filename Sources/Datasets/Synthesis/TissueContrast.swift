@@ -19,18 +19,24 @@ struct TissueContrast {
         let labels = GenerationLabel.all
         means = [Float](repeating: 0, count: labels.count * Self.levelCount)
         deviations = [Float](repeating: 0, count: labels.count)
-        let contrast: SequenceContrast? =
+        let drawn: ScanContrast? =
             generator.happens(options.priorProbability)
             ? generator.happens(options.t1Fraction)
                 ? .t1Weighted
                 : [.t2Weighted, .protonDensity, .flair][Int(generator.next() % 3)] : nil
+        let contrast = options.contrast ?? drawn
+        let tomographyWindow =
+            contrast == .computedTomography
+            ? generator.uniform(-1000, -20)...generator.uniform(90, 1600) : nil
         let areSidesApart = contrast == nil && generator.happens(options.sidesApartProbability)
         // Head tissue often is as random where the brain follows a prior.
         let hasHeadPrior = contrast == .t1Weighted && generator.happens(0.6)
         let tissues: [(mean: Float, deviation: Float)?] = HeadTissue.allCases.map { tissue in
             let (a, b, c) = (generator.gaussian(), generator.unit(), generator.unit())
-            guard let contrast, let prior = tissue.prior(contrast),
-                !tissue.isOutsideBrain || hasHeadPrior
+            guard let contrast,
+                let prior = tomographyWindow.map({ tissue.tomographyPrior(window: $0) })
+                    ?? tissue.prior(contrast),
+                !tissue.isOutsideBrain || hasHeadPrior || tomographyWindow != nil
             else { return nil }
             let within = prior.deviation * (0.25 + 0.75 * b)
             return (

@@ -108,8 +108,8 @@ public final class InferencePlan {
     /// Slices are dealt to `Engine.threadCount()` threads, one by one.
     ///
     /// - Parameter images: `[N, contextSlices, height, width]` in single precision.
-    /// - Returns: `[N, classes, height, width]` in single precision; in memory the classes of a
-    ///   pixel lie side by side.
+    /// - Returns: `[N, classes, height, width]`, of whole slices `[N, classes, 1, 1]`, in single precision;
+    ///   in memory the classes of a pixel lie side by side.
     /// - Throws: `TensorError`, for example where memory runs out.
     public func callAsFunction(_ images: Tensor) throws -> Tensor {
         let shape = images.shape

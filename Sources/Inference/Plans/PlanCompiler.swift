@@ -70,6 +70,8 @@ struct PlanCompiler {
     /// Units that an earlier step has done.
     private var done: Set<Int> = []
     private var pending: [Int: Pending] = [:]
+    /// By vector of means, the value that they are means of.
+    private var averaged: [Int: NetworkGraph.Value] = [:]
     /// Copies of values that lie in memory as they are.
     private var places: [Int: PlanPlace] = [:]
     /// By value, the concatenation that is to lie in memory, and the value's first channel in it.
@@ -255,7 +257,13 @@ struct PlanCompiler {
             }
             try hold(output, Pending([PlanSource(target)]))
         case .dropout: break
-        case .maximum, .product, .scaling, .average, .connection, .shares, .sigmoid:
+        case .average: averaged[output.position] = inputs[0]
+        case .connection(let layer):
+            guard output.position == logits, let source = averaged[inputs[0].position] else {
+                throw PlanError(description: "plans have no such fully connected layer")
+            }
+            steps.append(.classifySlice(source: try place(of: source), try PlanWeights(layer)))
+        case .maximum, .product, .scaling, .shares, .sigmoid:
             throw PlanError(
                 description:
                     "plans have no step for '\(node.operation.name)' outside of recalibration")

@@ -61,7 +61,7 @@ public struct ArchitectureChoices: Sendable, Hashable {
             name, among: EncoderKind.all(normalization: normalization, pooling: pooling),
             named: \.name, familyOption)
         let decoder =
-            try decoder.map { (name) throws(UsageError) in
+            try (isClassifier ? DecoderKind.average.name : decoder).map { (name) throws(UsageError) in
                 try choice(
                     name,
                     among: DecoderKind.all(normalization: normalization, upsampling: upsampling),
@@ -88,22 +88,6 @@ public struct ArchitectureChoices: Sendable, Hashable {
             throw UsageError("no such network can be built: \(problem)")
         }
         return result
-    }
-
-    /// The encoder and the recalibration of a classifier.
-    func classifier() throws(UsageError) -> (PublishedEncoder, Recalibration) {
-        let (name, prefixed) = try splitName("--network")
-        let encoder = try choice(
-            name, among: PublishedEncoder.allCases, named: \.rawValue,
-            "--network with --classifier")
-        guard (2...65536).contains(classes) else {
-            throw UsageError("--classes must be 2 to 65536, not \(classes)")
-        }
-        let images = contextSlices ?? 1
-        guard (1...31).contains(images) else {
-            throw UsageError("--context-slices must be 1 to 31, not \(images)")
-        }
-        return (encoder, try recalibrationKind(prefixed))
     }
 
     /// The name without `se`, and whether it had one.

@@ -133,16 +133,6 @@ public func describeNetwork(
 ) throws -> NetworkDescription {
     // Weights are not looked at, so none are drawn.
     try withoutRandomWeights {
-        if choices.isClassifier {
-            let (encoder, recalibration) = try choices.classifier()
-            let network = try ClassificationNetwork(
-                encoder, classes: choices.classes, inputChannels: choices.contextSlices ?? 1,
-                recalibration: recalibration)
-            let (graph, _) = try network.graph(height: slices.height, width: slices.width)
-            return NetworkDescription(
-                "\(encoder.rawValue), classifier, \(recalibration.name) recalibration", of: network,
-                graph)
-        }
         let architecture = try choices.architecture(familyOption: "--network")
         let network = try SegmentationNetwork(architecture)
         let (graph, _) = try network.graph(height: slices.height, width: slices.width)

@@ -78,6 +78,7 @@ public struct JobFile: Sendable {
         request.reference = job.text("segment.references")
         request.overwrites = job.boolean("segment.overwrite") ?? false
         request.verifies = job.boolean("segment.verify") ?? false
+        request.checksScans = job.boolean("segment.check")
         request.writesProbabilities = job.boolean("segment.outputs.probabilities") ?? false
         request.device = job.text("segment.resources.device") ?? "auto"
         request.threads = job.integer("segment.resources.threads")

@@ -110,6 +110,10 @@ enum JobSchema {
             name: "verify", kind: .boolean,
             summary: "Read every file to tell what is done, whatever its size and time."),
         JobKey(
+            name: "check", kind: .boolean,
+            summary: "Look at scans of heads first, and warn where a header seems wrong; true by "
+                + "default."),
+        JobKey(
             name: "outputs",
             kind: .section([
                 JobKey(

@@ -7,7 +7,7 @@ import Volumes
 struct ScanContent: Sendable {
     /// The volume with its header.
     var loaded: LoadedVolume
-    /// Oddities of a DICOM series that became a volume.
+    /// Oddities of a DICOM series that became a volume, and of the picture.
     var warnings: [String] = []
 
     /// Reads a scan; a DICOM series through its converter.

@@ -105,10 +105,16 @@ struct ScanPipeline {
         try? writer.store.begin(scan, input: ready.input)
         let started = Date()
         let memory = MemoryPeak()
+        var content = ready.content
+        if let checker = try networks.checker() {
+            // A scan that cannot be checked cannot be segmented either, which tells why.
+            let check = try? ScanCheck(scan, volume: content.loaded.volume, by: checker)
+            content.warnings += check?.warning.map { [$0] } ?? []
+        }
         var stage = ScanStage.conform
         let segmentation: Segmentation
         do {
-            segmentation = try segmenter.segment(ready.content.loaded.volume) { next, fraction in
+            segmentation = try segmenter.segment(content.loaded.volume) { next, fraction in
                 stage = ScanStage(next)
                 progress(scan, stage, fraction * 0.95)
             }
@@ -121,7 +127,7 @@ struct ScanPipeline {
             return
         }
         let segmented = SegmentedCase(
-            scan: scan, content: ready.content, input: ready.input,
+            scan: scan, content: content, input: ready.input,
             changedFiles: ready.changedFiles, labels: segmentation.labels,
             conformed: writer.space == .conformed
                 ? (segmentation.conformedScan, segmentation.conformedLabels) : nil,
@@ -141,7 +147,7 @@ struct ScanPipeline {
                     StageSeconds(stage: ScanStage($0.stage), seconds: $0.seconds)
                 }, peakMemoryBytes: memory.bytes)
         progress(scan, .write, 0.95)
-        self.segmented(scan, ready.content.loaded.volume, segmentation.labels)
+        self.segmented(scan, content.loaded.volume, segmentation.labels)
         guard let probabilities = segmentation.probabilities else {
             try behind.submit {
                 try body(scan, Self.outcome(of: scan, writer) { .segmented(try writer(segmented)) })
@@ -174,6 +180,7 @@ final class LoadedNetworks {
     private let bundle: ModelBundle
     private let request: SegmentationRequest
     private var loaded: (segmenter: Segmenter, device: Device)?
+    private var loadedChecker: ScanClassifier??
 
     init(_ bundle: ModelBundle, _ request: SegmentationRequest) {
         self.bundle = bundle
@@ -194,6 +201,16 @@ final class LoadedNetworks {
             holding: MemoryBudget.residentBytes() ?? 0)
         loaded = (segmenter, device)
         return segmenter
+    }
+
+    /// The network that looks at scans of heads first; `nil` where the model is for other scans, or that
+    /// is not wanted.
+    func checker() throws -> ScanClassifier? {
+        if let loadedChecker { return loadedChecker }
+        let isWanted = bundle.card.brainExtraction != nil && request.checksScans != false
+        let checker = try isWanted ? ScanClassifier(bundle: .shipped(named: checkModel)) : nil
+        loadedChecker = .some(checker)
+        return checker
     }
 
     /// The record of how a scan was computed.

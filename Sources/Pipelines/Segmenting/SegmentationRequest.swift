@@ -60,6 +60,8 @@ public struct SegmentationRequest: Sendable, Codable, Hashable {
     /// A Boolean value indicating whether every file is read to tell what is done, even where size
     /// and time are the same.
     public var verifies = false
+    /// A Boolean value indicating whether scans of heads are looked at first, and warned of; `nil` for yes.
+    public var checksScans: Bool?
     /// A folder of reference label maps, or `nil`.
     public var reference: String?
     /// A Boolean value indicating whether it is told how long each stage of a scan took.

@@ -79,7 +79,7 @@ func trainModel(
             begin: { report(line(of: $0, plane: options.plane, model: beginning?.name ?? "")) }
         ) {
             report(line(of: $0))
-            guard $0.validationDice != nil else { return }
+            guard $0.validation != nil else { return }
             do { try page.write(record, accuracy: nil) } catch { pageError = error }
         }
         if let pageError { throw pageError }
@@ -161,7 +161,7 @@ private func sagittalOutputs(of table: LabelTable) -> [[Int]] {
 
 private func line(of progress: TrainingProgress) -> String {
     let minutes = progress.secondsLeft / 60
-    let dice = progress.validationDice.map { String(format: "  validation Dice %.4f", $0) } ?? ""
+    let dice = progress.validation.map { String(format: "  validation Dice %.4f", $0) } ?? ""
     return "\(progress.plane.rawValue)  step \(progress.step)/\(progress.steps)  "
         + String(
             format: "loss %.4f  rate %.5f  %.1f slices/s  %.1f min left", progress.loss,

@@ -58,11 +58,7 @@ func trainingData(
         if let table = synthesis.labels {
             lines.append(contentHash(ofFileAt: resolve(table, relativeTo: folder)) ?? "none")
         }
-        let directory = resolve(synthesis.directory, relativeTo: folder)
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-        for name in names.sorted() where volumeName(ofPath: name) != nil && !name.hasPrefix(".") {
-            lines.append(name + "\t" + (contentHash(ofFileAt: joined(directory, name)) ?? "none"))
-        }
+        lines += mapHashes(of: synthesis, folder: folder)
     }
     if source.directory != nil || source.files != nil {
         for files in try caseFiles(of: source, relativeTo: folder) {
@@ -74,6 +70,14 @@ func trainingData(
         }
     }
     return sha256(Data(lines.joined(separator: "\n").utf8))
+}
+
+/// The names of the label maps that scans are synthesised from, with the hashes of their bytes.
+func mapHashes(of synthesis: CaseSource.Synthesis, folder: String) -> [String] {
+    let directory = resolve(synthesis.directory, relativeTo: folder)
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    return names.sorted().filter { volumeName(ofPath: $0) != nil && !$0.hasPrefix(".") }
+        .map { $0 + "\t" + (contentHash(ofFileAt: joined(directory, $0)) ?? "none") }
 }
 
 /// The folder of a training, as an earlier one may have left it.

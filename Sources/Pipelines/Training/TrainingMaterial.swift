@@ -220,7 +220,8 @@ func readSynthesis(
     )
 }
 
-private func readAnatomies(
+/// Reads the label maps that scans are synthesised from.
+func readAnatomies(
     _ source: CaseSource.Synthesis, folder: String
 ) throws -> [HeadAnatomy] {
     let directory = resolve(source.directory, relativeTo: folder)
@@ -248,7 +249,7 @@ private func readAnatomies(
     }.map { try $0.get() }
 }
 
-/// Reads the label maps that scans are synthesised from.
+/// The scans that are synthesised from label maps alone.
 private func synthesisMaterial(
     _ source: CaseSource.Synthesis, mapping: LabelMapping, folder: String,
     report: (String) -> Void

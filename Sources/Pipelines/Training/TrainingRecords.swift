@@ -95,6 +95,6 @@ func readTrainingLog(at path: String) -> [TrainingPage.Row] {
         else { return nil }
         return TrainingPage.Row(
             step: step, loss: loss, learningRate: rate, slicesPerSecond: speed,
-            validationDice: number("validation_dice"))
+            validation: number("validation_dice") ?? number("validation_accuracy"))
     }
 }

@@ -56,8 +56,22 @@ public func runTraining(
                 "'\(configurationPath)' holds an experiment, whose networks differ; --from "
                 + "is for a configuration of one network")
     }
-    let beginning = try pretrained.map { PretrainedWeights(try loadModel($0)) }
     let folder = (configurationPath as NSString).deletingLastPathComponent
+    if configuration.task == .classification {
+        guard experiment == nil, pretrained == nil else {
+            throw TrainingRunError(
+                description: "'\(configurationPath)' trains a classifier, which has no experiment "
+                    + "and begins with no other model's weights; leave out --from")
+        }
+        try Engine.load()
+        if let threads { try Engine.setThreadCount(threads) }
+        try trainClassifier(
+            configuration, text: layers.text, folder: folder, outputDirectory: outputDirectory,
+            resume: resume, overwrites: overwrites, device: try resolveDevice(device),
+            report: report)
+        return
+    }
+    let beginning = try pretrained.map { PretrainedWeights(try loadModel($0)) }
     let mapping = try readMapping(configuration.cases.labels, relativeTo: folder)
     let named = configuration.augmentation.ventricles + configuration.augmentation.whiteMatter
     if let unknown = named.first(where: { !mapping.table.structures.map(\.name).contains($0) }) {

@@ -14,19 +14,19 @@ public struct TrainingPage: Sendable {
         public var learningRate: Double
         /// Slices a second since the line before.
         public var slicesPerSecond: Double
-        /// Mean Dice on the held-out cases, where it was measured.
-        public var validationDice: Double?
+        /// Mean Dice or, of a classifier, accuracy on the held-out cases, where it was measured.
+        public var validation: Double?
 
         /// Makes a line.
         public init(
             step: Double, loss: Double, learningRate: Double, slicesPerSecond: Double,
-            validationDice: Double?
+            validation: Double?
         ) {
             self.step = step
             self.loss = loss
             self.learningRate = learningRate
             self.slicesPerSecond = slicesPerSecond
-            self.validationDice = validationDice
+            self.validation = validation
         }
     }
 
@@ -121,7 +121,7 @@ public struct TrainingPage: Sendable {
                 series: series(\.loss), isLogarithmic: true),
             LineChart(
                 title: "Held-out Dice", note: "mean over structures and cases, whole volumes",
-                series: series(\.validationDice), marksPoints: true),
+                series: series(\.validation), marksPoints: true),
             LineChart(title: "Learning rate", note: "", series: series(\.learningRate)),
             LineChart(title: "Slices per second", note: "", series: series(\.slicesPerSecond)),
         ]

@@ -1,5 +1,5 @@
-/// An encoder whose widths are those of a paper; it is also a classifier,
-/// ``ClassificationNetwork``.
+/// An encoder whose widths are those of a paper; with ``DecoderKind/average`` it is the paper's
+/// classifier.
 ///
 /// None carries recalibration unless it is asked for: SE-ResNet-50 is ``resNet50`` with
 /// ``Recalibration/squeezeAndExcitation(reductionRatio:hasBiases:)``.

@@ -30,6 +30,7 @@ struct JobFileTests {
                   references: manual
                   overwrite: true
                   verify: true
+                  check: false
                   outputs: {space: conformed, probabilities: true}
                   resources: {device: cpu, threads: 3, batchSize: 5}
                 """, in: folder)
@@ -44,6 +45,7 @@ struct JobFileTests {
             expected.reference = folder + "/manual"
             expected.overwrites = true
             expected.verifies = true
+            expected.checksScans = false
             expected.space = .conformed
             expected.writesProbabilities = true
             expected.device = "cpu"

@@ -37,6 +37,22 @@ struct ShippedConfigurationTests {
         #expect(card.architecture == architecture)
     }
 
+    @Test func `the shipped classifier is that of its configuration`() throws {
+        let path = fixturePath("../pipelines/scan-check.yaml")
+        let configuration = try YAMLDecoder().decode(
+            TrainingConfiguration.self, from: String(contentsOfFile: path, encoding: .utf8))
+        let source = try #require(configuration.cases.classes)
+        let card = try ModelBundle.shipped(named: checkModel).card
+        let classes = try #require(card.classification)
+        #expect(classes.kinds == source.synthetic.map(\.name))
+        #expect(classes.tellsOrientation == source.tellsOrientation)
+        #expect(card.labels.structures.count == classes.kinds.count * 16)
+        #expect(card.conform == configuration.conform)
+        var architecture = configuration.architecture
+        architecture.classes = card.labels.classCount
+        #expect(card.architecture == architecture)
+    }
+
     @Test func `the configuration for CT takes Hounsfield units in axial slices`() throws {
         let folder = fixturePath("../pipelines")
         let text = try String(contentsOfFile: "\(folder)/ct-organs.yaml", encoding: .utf8)

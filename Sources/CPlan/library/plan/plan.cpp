@@ -99,9 +99,15 @@ public:
 
     int class_count() const { return steps.back().classes; }
 
+    // The logits of an image.
+    int64_t logit_count(const Images &images) const {
+        const bool of_pixels = steps.back().description.kind == CPLAN_STEP_CLASSIFY;
+        return (of_pixels ? int64_t{images.height} * images.width : 1) * class_count();
+    }
+
     void run(const Images &images, float *logits) {
         check(images);
-        const int64_t size = static_cast<int64_t>(images.height) * images.width * class_count();
+        const int64_t size = logit_count(images);
         const std::lock_guard guard(lock);
         const int threads = static_cast<int>(std::min<int64_t>(thread_count(), images.count));
         while (static_cast<int>(workspaces.size()) < threads) workspaces.push_back(workspace());
@@ -129,7 +135,7 @@ public:
     void observe(const Images &images, int64_t *counts) {
         check(images);
         require(integer_count() == 0, "integers are not observed");
-        Floats logits(static_cast<size_t>(images.height) * images.width * class_count());
+        Floats logits(logit_count(images));
         const std::lock_guard guard(lock);
         if (workspaces.empty()) workspaces.push_back(workspace());
         const Scope scope(others);
@@ -222,6 +228,7 @@ private:
             case CPLAN_STEP_POOL: pool_windows(work, step); break;
             case CPLAN_STEP_SELECT: select(work, step); break;
             case CPLAN_STEP_CLASSIFY: classify(work, step, logits, images.height, images.width); break;
+            case CPLAN_STEP_CLASSIFY_IMAGE: classify_image(work, step, logits); break;
             }
             for (const int buffer : step.released) work.outputs[buffer] = {};
         }
@@ -535,21 +542,9 @@ private:
     // Mixes the sources by what the mean of their sum selects.
     void select(Workspace &work, const PlanStep &step) const {
         const CPlanStep &description = step.description;
-        const Rows first = rows(work, description.sources[0]);
-        const size_t channels = first.channels;
+        const size_t channels = description.sources[0].channels;
         const int branches = description.source_count;
-        work.means.assign(channels, 0);
-        for (int s = 0; s < branches; s++) {
-            const Rows source = rows(work, description.sources[s]);
-            for (int y = 0; y < source.height; y++) {
-                work.sums.assign(channels, 0);
-                kernels->squeeze(
-                    source[y], source.stride, source.channels, source.width, work.sums.data(),
-                    nullptr, 0, nullptr);
-                for (size_t c = 0; c < channels; c++) work.means[c] += work.sums[c];
-            }
-        }
-        for (float &mean : work.means) mean /= static_cast<float>(first.height) * first.width;
+        average_sum(work, step);
         connect(step.reduce_weight, step.reduce_bias, work.means, work.hidden);
         for (float &value : work.hidden) value = std::max(value, 0.0F);
         connect(step.expand_weight, step.expand_bias, work.hidden, work.factors);
@@ -564,6 +559,32 @@ private:
             for (int s = 0; s < branches; s++) work.factors[s * channels + c] /= sum;
         }
         add(work, step, work.factors.data());
+    }
+
+    // The mean over the image of the sources' sum -> the thread's means.
+    void average_sum(Workspace &work, const PlanStep &step) const {
+        const CPlanStep &description = step.description;
+        const Rows first = rows(work, description.sources[0]);
+        const size_t channels = first.channels;
+        work.means.assign(channels, 0);
+        for (int s = 0; s < description.source_count; s++) {
+            const Rows source = rows(work, description.sources[s]);
+            for (int y = 0; y < source.height; y++) {
+                // A row at a time, so that small numbers are not lost in a large sum.
+                work.sums.assign(channels, 0);
+                kernels->squeeze(
+                    source[y], source.stride, source.channels, source.width, work.sums.data(),
+                    nullptr, 0, nullptr);
+                for (size_t c = 0; c < channels; c++) work.means[c] += work.sums[c];
+            }
+        }
+        for (float &mean : work.means) mean /= static_cast<float>(first.height) * first.width;
+    }
+
+    void classify_image(Workspace &work, const PlanStep &step, float *logits) const {
+        average_sum(work, step);
+        connect(step.weights, step.biases, work.means, work.factors);
+        std::copy(work.factors.begin(), work.factors.end(), logits);
     }
 
     // A fully connected layer.

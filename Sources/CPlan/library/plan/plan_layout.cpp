@@ -126,6 +126,15 @@ PlanStep PlanLayout::prepared(const CPlanStep &description, bool concatenates) {
         }
         break;
     }
+    case CPLAN_STEP_CLASSIFY_IMAGE:
+        step.classes = description.classes;
+        step.weights =
+            floats_of(description.weight, int64_t{step.classes} * description.sources[0].channels);
+        step.biases = floats_of(description.bias, step.classes);
+        require(
+            step.classes > 0 && !step.weights.empty() && !step.biases.empty(),
+            "a classifier without weights");
+        break;
     default: take_weights(step);
     }
     // The weights may be released once the plan is made.

@@ -164,7 +164,9 @@ private:
             use(step.sources[s].buffer);
             use(step.source_indices[s]);
         }
-        if (step.kind != CPLAN_STEP_CLASSIFY) use(step.target.buffer);
+        if (step.kind != CPLAN_STEP_CLASSIFY && step.kind != CPLAN_STEP_CLASSIFY_IMAGE) {
+            use(step.target.buffer);
+        }
         use(step.pooled.buffer);
         use(step.indices);
     }

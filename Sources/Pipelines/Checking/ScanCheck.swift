@@ -1,0 +1,88 @@
+package import Inference
+package import ModelBundles
+public import Volumes
+
+/// What a scan's picture shows, beside what its header says.
+public struct ScanCheck: Sendable, Codable {
+    /// The scan's name.
+    public var name: String
+    /// Its file.
+    public var scan: String
+    /// The kind of scan that the picture shows; `none` for no head.
+    public var kind: String
+    /// The probability of that kind, 0 to 1.
+    public var kindProbability: Double
+    /// The directions of the storage axes by the header, such as `LIA`.
+    public var header: Orientation
+    /// The same by the picture, of which its mirror image looks alike; `nil` where no head is seen.
+    public var picture: Orientation?
+    /// The probability of the picture's directions, 0 to 1.
+    public var orientationProbability: Double?
+    /// The problem as a clause; `nil` where picture and header agree, or it is not certain.
+    public var warning: String?
+
+    /// The kind where no head is seen.
+    public static let noHead = "none"
+    /// A contradiction is told from this probability of the picture's directions on.
+    static let leastProbability = 0.98
+    /// A head is seen for certain up to this probability of none, and none from the other on.
+    static let mostDoubt = 0.2
+    static let leastCertaintyOfNone = 0.9
+
+    /// Judges a classifier's answer.
+    ///
+    /// - Parameters:
+    ///   - answer: The answer.
+    ///   - name: The scan's name.
+    ///   - path: Its file.
+    ///   - header: The directions of its storage axes by the header.
+    ///   - classes: What the classifier tells apart.
+    package init(
+        _ answer: ScanClassification, name: String, path: String, header: Orientation,
+        classes: ScanClasses
+    ) {
+        self.name = name
+        scan = path
+        self.header = header
+        let isHead = answer.kind != nil
+        kind = answer.kind.map { classes.kinds[$0] } ?? Self.noHead
+        kindProbability =
+            answer.kind.map { answer.kindProbabilities[$0] } ?? answer.noneProbability
+        guard isHead else {
+            if answer.noneProbability >= Self.leastCertaintyOfNone {
+                warning = "the picture shows no head; check that it is the right scan"
+            }
+            return
+        }
+        guard let told = answer.orientation else { return }
+        let picture = header.turned(by: told.directions)
+        self.picture = picture.nearer(to: header)
+        orientationProbability = told.probability
+        if !told.agreesWithHeader, told.probability >= Self.leastProbability,
+            answer.noneProbability <= Self.mostDoubt
+        {
+            warning =
+                "the header says that the axes go \(header), and the head in the picture lies as if "
+                + "they went \(picture) or, its mirror image, \(picture.mirrored); check the header "
+                + "with 'sliceseg info'"
+        }
+    }
+}
+
+extension Orientation {
+    /// The directions of the axes where right, anterior and superior truly are three others.
+    fileprivate func turned(by directions: Orientation) -> Orientation {
+        let turned = axes.map { axis in
+            let told = directions.axes[axis.worldAxis]
+            return AnatomicalDirection(
+                worldAxis: told.worldAxis, isPositive: told.isPositive == axis.isPositive)
+        }
+        guard let result = Orientation(turned) else { preconditionFailure("three axes") }
+        return result
+    }
+
+    /// Of an orientation and its mirror image, which look alike, the one that is the other's, if any is.
+    fileprivate func nearer(to other: Orientation) -> Orientation {
+        mirrored == other ? other : self
+    }
+}
