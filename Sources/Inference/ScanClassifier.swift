@@ -124,13 +124,17 @@ public final class ScanClassifier {
         ofSlices slices: [[Double]], classes: ScanClasses
     ) -> ScanClassification {
         let orientations = classes.orientationCount
-        let none = slices.reduce(0) { $0 + $1[0] } / Double(slices.count)
-        let kinds = classes.kinds.indices.map { kind in
-            slices.reduce(0) { sum, slice in
-                sum + slice[1 + kind * orientations..<1 + (kind + 1) * orientations].reduce(0, +)
-            } / Double(slices.count)
-        }
-        var result = ScanClassification(kindProbabilities: kinds, noneProbability: none)
+        let ofKinds = likelihoods(
+            (-1..<classes.kinds.count).map { kind in
+                slices.map { slice in
+                    kind < 0
+                        ? slice[0]
+                        : slice[1 + kind * orientations..<1 + (kind + 1) * orientations]
+                            .reduce(0, +)
+                }
+            })
+        var result = ScanClassification(
+            kindProbabilities: Array(ofKinds.dropFirst()), noneProbability: ofKinds[0])
         guard classes.tellsOrientation else { return result }
         // Of a slice that is none of the kinds every way to lie is as likely.
         let perAxis = slices.count / 3
@@ -141,21 +145,28 @@ public final class ScanClassifier {
                 }
             }
         }
-        let scores = Orientation.distinguishable.map { candidate in
-            (0..<3).reduce(0.0) { sum, axis in
-                let way = SliceOrientation(of: candidate, stackAxis: axis).index
-                return sum
-                    + (0..<perAxis).reduce(0.0) {
-                        $0 + log(leastProbability + ofSlices[axis * perAxis + $1][way])
-                    }
-            } * evidenceOfSlices
-        }
-        let likely = softmax(scores[...].map(Float.init)[...])
+        let likely = likelihoods(
+            Orientation.distinguishable.map { candidate in
+                (0..<3).flatMap { axis in
+                    let way = SliceOrientation(of: candidate, stackAxis: axis).index
+                    return (0..<perAxis).map { ofSlices[axis * perAxis + $0][way] }
+                }
+            })
         if let best = likely.indices.max(by: { likely[$0] < likely[$1] }) {
             result.orientation = HeadOrientation(
                 directions: Orientation.distinguishable[best], probability: likely[best])
         }
         return result
+    }
+
+    /// The probability of each answer by those that each slice gives it.
+    private static func likelihoods(_ answers: [[Double]]) -> [Double] {
+        softmax(
+            answers.map { slices in
+                Float(
+                    evidenceOfSlices
+                        * slices.reduce(0) { $0 + log(leastProbability + $1) })
+            }[...])
     }
 
     /// What a slice may be wrong by without deciding against the others.

@@ -78,6 +78,8 @@ import Testing
                   --retry-failed          Segment only the scans that failed in an earlier run.
                   --verify                Compare file contents, not sizes and times, to decide
                                           which scans are done.
+                  --check/--no-check      Look at scans of heads first, and warn where a header
+                                          seems wrong. (default: --check)
                   --shard <i/n>           Segment one shard of the scans, such as 2/8; auto in
                                           a Slurm or Grid Engine array job. 'sliceseg merge'
                                           joins the shards.
@@ -143,6 +145,8 @@ import Testing
                                       and pending.
               merge                   Merges the shards of a run into one ledger, its
                                       tables and its report.
+              check                   Checks what scans show: their contrast, and whether
+                                      the head lies as the header says.
               evaluate                Evaluates label maps against reference label maps.
               strip                   Skull-strips scans: a brain mask, and the scan
                                       without its skull.
@@ -179,7 +183,7 @@ import Testing
     @Test(
         arguments: [
             "run", "status", "merge", "evaluate", "train", "calibrate", "describe", "models",
-            "import", "export", "phantom", "info", "verify", "benchmark",
+            "import", "export", "phantom", "check", "info", "verify", "benchmark",
         ])
     func `each subcommand has an example`(name: String) throws {
         let result = try run("sliceseg", [name, "--help"])

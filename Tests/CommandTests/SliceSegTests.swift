@@ -262,7 +262,6 @@ import Volumes
         #expect(wrong.status == 2)
         #expect(wrong.errors.contains("choose from uNet, sdNet, denseNet"))
         #expect(try run("sliceseg", network + ["--kernel", "4"]).status == 2)
-        #expect(try run("sliceseg", network + ["--classifier"]).status == 2)
         #expect(try run("sliceseg", ["describe"]).status == 2)
     }
 

@@ -108,7 +108,9 @@ private let architectures: [(name: String, architecture: Architecture)] = {
                         widths: Array(repeating: 1, count: encoder.levelCount), contextSlices: 3,
                         recalibration: .none))
                 let image = try Tensor.randomNormal([2, 3, 64, 80])
-                let logits = try withoutGradients { try network(image, mode: .inference) }
+                let logits = try withoutGradients {
+                    try network(image, mode: .inference).reshaped([2, 7])
+                }
                 let model = try onnxModel(of: network, name: "c", software: "tests")
                 try write("classifier-\(encoder.rawValue)", in: folder, model, image, logits)
             }

@@ -1,0 +1,94 @@
+import Datasets
+import Foundation
+import TestSupport
+import Testing
+import VolumeIO
+import Volumes
+
+/// Writes a synthetic head; with a wrong header it claims to be stored right, anterior, superior.
+private func writePhantom(to path: String, orientation: String, isMislabelled: Bool) throws {
+    let stored = try #require(Orientation(orientation))
+    var scan = makePhantom(
+        seed: 4, options: PhantomOptions(orientation: stored, skullProbability: 1)).scan
+    if isMislabelled {
+        let affine = Affine(
+            columns: [SIMD3(2, 0, 0), SIMD3(0, 2, 0), SIMD3(0, 0, 2)], translation: .zero)
+        scan = Volume(grid: Grid(size: scan.grid.size, affine: affine), voxels: scan.voxels)
+    }
+    try writeVolume(scan, to: path, like: nil, storedAs: .float32)
+}
+
+@Suite struct `sliceseg check` {
+    @Test func `tells kind and orientation, and warns of a wrong header and of an unreadable file`()
+        throws
+    {
+        try withTemporaryDirectory { folder in
+            try writePhantom(to: folder + "/good.nii.gz", orientation: "LIA", isMislabelled: false)
+            let good = try run("sliceseg", ["check", folder + "/good.nii.gz"])
+            #expect(good.status == 0, "\(good.errors)")
+            #expect(good.output.hasPrefix("good: "))
+            #expect(good.output.contains("as in the header"))
+
+            try writePhantom(to: folder + "/turned.nii.gz", orientation: "PSR", isMislabelled: true)
+            try write([1, 2, 3], to: folder + "/broken.nii.gz")
+            let all = try run(
+                "sliceseg", ["check", folder, "--json", "--table", folder + "/checks.tsv"])
+            #expect(all.status == 1)
+            #expect(all.errors.contains("broken: failed: "))
+            let rows = try all.output.split(separator: "\n").map {
+                try #require(
+                    try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+            }
+            #expect(rows.count == 2)
+            #expect(rows[0]["warning"] == nil)
+            let warning = try #require(rows[1]["warning"] as? String)
+            #expect(warning.contains("axes go RAS") && warning.contains("PSR"))
+            let table = try String(contentsOfFile: folder + "/checks.tsv", encoding: .utf8)
+            #expect(table.split(separator: "\n").count == 3)
+            #expect(table.contains(warning))
+        }
+    }
+
+    @Test func `a model that labels voxels, and a segmentation by one that does not, are refused`()
+        throws
+    {
+        try withTemporaryDirectory { folder in
+            try writePhantom(to: folder + "/a.nii.gz", orientation: "RAS", isMislabelled: false)
+            let check = try run("sliceseg", ["check", folder + "/a.nii.gz", "--model", "phantom"])
+            #expect(check.status == 2 && check.errors.contains("classifies no scans"))
+            let segment = try run(
+                "segment-brain",
+                [folder + "/a.nii.gz", folder + "/out", "--model", "scan-check"])
+            #expect(segment.status == 2 && segment.errors.contains("sliceseg check"))
+            #expect(!FileManager.default.fileExists(atPath: folder + "/out"))
+        }
+    }
+
+    @Test(
+        .enabled(
+            if: sharedDataPath("nichart/Subj02_T1.nii.gz") != nil,
+            "needs ../shared/data/nichart/Subj02_T1.nii.gz"))
+    func `a segmentation warns of a header that the picture contradicts`() throws {
+        try withTemporaryDirectory { folder in
+            let path = try #require(sharedDataPath("nichart/Subj02_T1.nii.gz"))
+            let read = try readVolume(at: path).volume
+            // The header says that its second axis goes up, its third to the back.
+            let spacing = read.grid.spacing
+            let affine = Affine(
+                columns: [
+                    SIMD3(-spacing.x, 0, 0), SIMD3(0, 0, spacing.y), SIMD3(0, -spacing.z, 0),
+                ], translation: .zero)
+            let turned = Volume(
+                grid: Grid(size: read.grid.size, affine: affine), voxels: read.voxels)
+            try writeVolume(turned, to: folder + "/a.nii.gz", like: nil, storedAs: .float32)
+            let warned = try run("segment-brain", [folder + "/a.nii.gz", folder + "/out"])
+            let text = warned.output + warned.errors
+            #expect(text.contains("the header says that the axes go LSP"), "\(text)")
+            let quality = try String(contentsOfFile: folder + "/out/qc.tsv", encoding: .utf8)
+            #expect(quality.contains("the header says that the axes go LSP"))
+            let silent = try run(
+                "segment-brain", [folder + "/a.nii.gz", folder + "/silent", "--no-check"])
+            #expect(!(silent.output + silent.errors).contains("the header says"))
+        }
+    }
+}
