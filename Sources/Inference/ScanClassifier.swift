@@ -31,8 +31,9 @@ public struct ScanClassification: Sendable, Hashable, Codable {
 
 /// The way a head lies by its picture.
 public struct HeadOrientation: Sendable, Hashable, Codable {
-    /// The true directions of what the header calls right, anterior and superior, such as `RAS` where
-    /// the header is right. Its mirror image, with left for right, looks the same.
+    /// The true directions of what the header calls right, anterior and superior.
+    ///
+    /// That is `RAS` where the header is right. Its mirror image, with left for right, looks the same.
     public var directions: Orientation
     /// The probability, among all that can be told apart.
     public var probability: Double
@@ -67,8 +68,8 @@ public final class ScanClassifier {
         guard let classes = bundle.card.classification else {
             throw SegmenterError(
                 code: .otherTask,
-                description: "the model '\(bundle.card.name)' labels voxels and classifies no scans; "
-                    + "choose one such as scan-check")
+                description: "the model '\(bundle.card.name)' labels voxels and classifies no "
+                    + "scans; choose one such as scan-check")
         }
         self.bundle = bundle
         self.classes = classes

@@ -16,6 +16,7 @@ package struct ContentSlices: Sendable {
     /// The box of what a volume shows, all of it where that cannot be told.
     ///
     /// - Parameter volume: Intensities from 0 up.
+    /// - Returns: The box.
     package static func content(of volume: Volume) -> VoxelBox {
         guard let least = volume.voxels.min(), let most = volume.voxels.max(), least < most else {
             return VoxelBox(all: volume.grid.size)

@@ -90,7 +90,9 @@ public struct Architecture: Sendable, Hashable {
         if !(1...4096).contains(groups) { return "groups must be 1 to 4096, not \(groups)" }
         if case .published = encoder, classifiesSlices {
             // Its widths are the paper's.
-        } else if let problem = widths.lazy.compactMap({ recalibration.problem(channels: $0) }).first {
+        } else if let problem = widths.lazy.compactMap({ recalibration.problem(channels: $0) })
+            .first
+        {
             return problem
         }
         if case .published(let kind) = encoder {

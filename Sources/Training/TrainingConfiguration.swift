@@ -157,8 +157,10 @@ public struct CaseSource: Sendable, Hashable, Codable {
     public var labelSuffix: String?
     /// The cases one by one, in place of a folder.
     public var files: [Files]?
-    /// The label table, relative to the configuration's own folder; its `source` column turns the
-    /// data set's labels into the model's. Scans with a class each have none.
+    /// The label table, relative to the configuration's own folder.
+    ///
+    /// Its `source` column turns the data set's labels into the model's. Scans with a class each have
+    /// none.
     public var labels: String
     /// The names of the cases held out.
     public var validation: [String]?
@@ -372,8 +374,8 @@ public struct TrainingConfiguration: Sendable, Codable {
     }
 
     private enum Key: String, CodingKey, CaseIterable {
-        case name, summary, task, cases, conform, brainExtraction, architecture, planes, optimization
-        case augmentation, licence
+        case name, summary, task, cases, conform, brainExtraction, architecture, planes
+        case optimization, augmentation, licence
     }
 
     /// Decodes a configuration; optimization and augmentation may be left out.

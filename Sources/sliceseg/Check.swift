@@ -4,7 +4,8 @@ import Pipelines
 /// `sliceseg check`.
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Checks what scans show: their contrast, and whether the head lies as the header says.",
+        abstract:
+            "Checks what scans show: their contrast, and whether the head lies as the header says.",
         discussion: """
             A small network looks at a few slices along each axis. It tells T1, T2, FLAIR, CT, other \
             contrasts and scans without a head apart, and which way the head lies, up to mirroring: \

@@ -9,7 +9,8 @@ import Volumes
 private func writePhantom(to path: String, orientation: String, isMislabelled: Bool) throws {
     let stored = try #require(Orientation(orientation))
     var scan = makePhantom(
-        seed: 4, options: PhantomOptions(orientation: stored, skullProbability: 1)).scan
+        seed: 4, options: PhantomOptions(orientation: stored, skullProbability: 1)
+    ).scan
     if isMislabelled {
         let affine = Affine(
             columns: [SIMD3(2, 0, 0), SIMD3(0, 2, 0), SIMD3(0, 0, 2)], translation: .zero)

@@ -14,7 +14,8 @@ private func source(
 extension ClassifiedSlices {
     fileprivate func batch(_ number: Int) -> SliceBatch {
         batch(
-            number: number, size: 16, seed: 3, balancedFraction: 0, augmenter: SliceAugmenter(.none))
+            number: number, size: 16, seed: 3, balancedFraction: 0, augmenter: SliceAugmenter(.none)
+        )
     }
 }
 
@@ -69,7 +70,9 @@ struct ClassifiedSlicesTests {
                 for (direction, step) in steps {
                     let word = abs(step) == 10 ? "top" : abs(step) == 1 ? "front" : ""
                     let opposite = direction == "down" ? "up" : "to the left"
-                    if !word.isEmpty { expected.append("\(word) \(step > 0 ? direction : opposite)") }
+                    if !word.isEmpty {
+                        expected.append("\(word) \(step > 0 ? direction : opposite)")
+                    }
                 }
                 let told = Int(batch.classes[slice]) - 1
                 seen.insert(batch.classes[slice])

@@ -48,9 +48,11 @@ struct SliceOrientationTests {
             let name = SliceOrientation.names[
                 SliceOrientation(of: orientation, stackAxis: axis).index]
             // A step of 100 is one to the front, of 10,000 one up.
-            let plane = steps == [1, 100] ? "axial" : steps == [1, 10_000] ? "coronal" : "sagittal"
+            let plane =
+                steps == [1, 100] ? "axial" : steps == [1, 10_000] ? "coronal" : "sagittal"
             #expect(name.hasPrefix(plane))
-            for (step, word) in [(Float(100), "front"), (10_000, "top")] where steps.contains(step) {
+            for (step, word) in [(Float(100), "front"), (10_000, "top")] where steps.contains(step)
+            {
                 let isAcross = toTheRight == step
                 let grows =
                     isAcross

@@ -61,7 +61,8 @@ public struct ArchitectureChoices: Sendable, Hashable {
             name, among: EncoderKind.all(normalization: normalization, pooling: pooling),
             named: \.name, familyOption)
         let decoder =
-            try (isClassifier ? DecoderKind.average.name : decoder).map { (name) throws(UsageError) in
+            try (isClassifier ? DecoderKind.average.name : decoder).map {
+                (name) throws(UsageError) in
                 try choice(
                     name,
                     among: DecoderKind.all(normalization: normalization, upsampling: upsampling),

@@ -130,8 +130,8 @@ private func classifiedFiles(
         for row in reader.rows {
             guard let scan = row["scan"], let kind = row["class"] else {
                 throw TrainingRunError(
-                    description: "row \(row.number) of '\(path)' lacks a scan or a class; the table "
-                        + "needs the columns 'scan' and 'class'")
+                    description: "row \(row.number) of '\(path)' lacks a scan or a class; the "
+                        + "table needs the columns 'scan' and 'class'")
             }
             files.append(
                 ClassifiedFile(
@@ -194,7 +194,8 @@ private struct SyntheticKinds: Sendable {
                 options.contrast = kind.contrast
                 if kind.contrast == nil { options.priorProbability = 0 }
                 return HeadSynthesizer(
-                    anatomies: anatomies, options: options, mapping: LabelMapping(identity: ExtractedBrain.labelTable),
+                    anatomies: anatomies, options: options,
+                    mapping: LabelMapping(identity: ExtractedBrain.labelTable),
                     seed: seed &+ UInt64(position))
             }
         }

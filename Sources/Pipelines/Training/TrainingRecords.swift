@@ -77,11 +77,12 @@ struct TrainingPageWriter {
                 rows: readTrainingLog(
                     at: "\(directory)/\(options.plane.rawValue)/log.tsv"))
         }
-        let page = TrainingPage(
+        var page = TrainingPage(
             title: "Training of \(configuration.name)",
             lead: configuration.summary + (record.isFinished ? "" : " Not finished yet."),
             networks: networks, table: table, accuracy: accuracy?.columns ?? [],
             worst: accuracy?.worst ?? [], facts: record.facts, configuration: text)
+        page.isOfClassifier = configuration.task == .classification
         try writeAtomically(try page.html(), to: directory + "/training.html")
     }
 }

@@ -61,6 +61,8 @@ public struct TrainingPage: Sendable {
         }
     }
 
+    /// A Boolean value indicating whether whole scans are classified.
+    public var isOfClassifier = false
     /// The page's title.
     public var title: String
     /// A sentence below it.
@@ -120,7 +122,9 @@ public struct TrainingPage: Sendable {
                 title: "Loss", note: "mean since the point before, logarithmic",
                 series: series(\.loss), isLogarithmic: true),
             LineChart(
-                title: "Held-out Dice", note: "mean over structures and cases, whole volumes",
+                title: isOfClassifier ? "Held-out accuracy" : "Held-out Dice",
+                note: isOfClassifier
+                    ? "scans classified right" : "mean over structures and cases, whole volumes",
                 series: series(\.validation), marksPoints: true),
             LineChart(title: "Learning rate", note: "", series: series(\.learningRate)),
             LineChart(title: "Slices per second", note: "", series: series(\.slicesPerSecond)),

@@ -88,8 +88,8 @@ struct ClassifierTrainingTests {
             for row in rows.dropFirst() { #expect(row[1] == row[2]) }
             // Again, from its last checkpoint: nothing is left to do, and all is the same.
             _ = try train(configuration("directory: scans"), in: directory, resume: true)
-            #expect(
-                try ModelBundle.load(at: directory + "/run/bundle").card.planes == bundle.card.planes)
+            let again = try ModelBundle.load(at: directory + "/run/bundle")
+            #expect(again.card.planes == bundle.card.planes)
 
             var request = try CheckRequest(inputs: [directory + "/scans/rod/7.nii.gz"])
             request.model = directory + "/run/bundle"
