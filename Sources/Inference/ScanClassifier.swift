@@ -8,7 +8,7 @@ public import Volumes
 
 /// A classifier's answer for a scan.
 public struct ScanClassification: Sendable, Hashable, Codable {
-    /// The probability of each kind, in the order of ``ScanClasses/kinds``.
+    /// The probability of each kind, in the order of `ScanClasses.kinds`.
     public var kindProbabilities: [Double]
     /// The probability that the scan is of none of them.
     public var noneProbability: Double

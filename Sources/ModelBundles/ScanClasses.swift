@@ -4,7 +4,7 @@ public import Volumes
 /// The answers of a model that classifies scans, and how it looks at them.
 ///
 /// A classifier's network sees square slices along all three axes of a scan. Its class 0 is none of the
-/// kinds; the others are the kinds, or each kind in each of ``SliceOrientation``'s ways to lie.
+/// kinds; the others are the kinds, or each kind in each of `SliceOrientation`'s ways to lie.
 public struct ScanClasses: Sendable, Hashable, Codable {
     /// The kinds of scans that it tells apart.
     public var kinds: [String]

@@ -74,9 +74,13 @@ import Testing
         }
     }
 
-    @Test(arguments: [("accuracy.tsv", "accuracy.tsv"), ("log.tsv", "axial-log.tsv")])
-    func `the page lists the columns of a training's tables`(file: String, result: String) throws {
-        let path = Self.root.appending(path: "pipelines/results/phantom/\(result)").path()
+    @Test(arguments: [
+        ("accuracy.tsv", "phantom/accuracy.tsv"), ("log.tsv", "phantom/axial-log.tsv"),
+        ("accuracy.tsv of a classifier", "scan-check/accuracy.tsv"),
+        ("checks.tsv", "scan-check/heads.tsv"),
+    ])
+    func `the page lists the columns of kept tables`(file: String, result: String) throws {
+        let path = Self.root.appending(path: "pipelines/results/\(result)").path()
         #expect(try Self.described(file) == Self.header(of: path))
     }
 }
