@@ -17,12 +17,10 @@ public func describeShippedModels() throws -> String {
     var text = ""
     for name in names {
         let card = try ModelBundle.shipped(named: name).card
-        let planes = card.planes.map(\.plane.rawValue).joined(separator: ", ")
         text += """
             \(name)
               \(card.summary)
-              structures  \(card.labels.structures.count)
-              planes      \(planes)
+              \(answers(of: card))
               weights     \(card.licence.weights)
               data        \(card.licence.data)
               credit      \(card.licence.credit)
@@ -30,12 +28,24 @@ public func describeShippedModels() throws -> String {
             """
         for record in card.accuracy {
             text +=
-                "  accuracy    \(record.metric) \(decimals(record.mean, 3)) on "
+                "  accuracy    "
+                + (record.metric == "accuracy" ? "" : "\(record.metric) ")
+                + "\(decimals(record.mean, 3)) on "
                 + "\(record.cases.count) cases of \(record.dataset) (\(record.notes))\n"
         }
         text += "\n"
     }
     return String(text.dropLast())
+}
+
+/// What a model tells: structures in planes, or kinds of scans.
+private func answers(of card: ModelCard) -> String {
+    guard let classes = card.classification else {
+        let planes = card.planes.map(\.plane.rawValue).joined(separator: ", ")
+        return "structures  \(card.labels.structures.count)\n  planes      \(planes)"
+    }
+    return "classes     " + classes.kinds.joined(separator: ", ")
+        + (classes.tellsOrientation ? "; the way the head lies" : "")
 }
 
 /// Tells a model's layers, shapes and parameters.
@@ -49,7 +59,10 @@ public func describeModel(_ name: String) throws -> String {
     var text = "\(card.name): \(card.summary)\n"
     for entry in card.planes {
         let network = try bundle.makeNetwork(for: entry.plane)
-        text += "\n\(entry.plane.rawValue) plane, weight \(entry.aggregationWeight)\n"
+        text +=
+            card.classification == nil
+            ? "\n\(entry.plane.rawValue) plane, weight \(entry.aggregationWeight)\n"
+            : "\nslices along all axes\n"
         text += parameterTable(network)
     }
     return text
