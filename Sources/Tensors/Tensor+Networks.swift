@@ -15,7 +15,8 @@ extension Tensor {
                 .integer(padding))
         }
         return try dispatchOne(
-            dilation == 1 ? "conv2d" : "sliceseg::convolve_dilated", "", .tensor(self), .tensor(weight), .optional(bias),
+            dilation == 1 ? "conv2d" : "sliceseg::convolve_dilated", "", .tensor(self),
+            .tensor(weight), .optional(bias),
             .integers([stride, stride]), .integers([padding, padding]),
             .integers([dilation, dilation]), .integer(groups))
     }
