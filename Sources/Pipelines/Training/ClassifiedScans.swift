@@ -36,6 +36,11 @@ struct ClassifiedScans {
         guard let source = configuration.cases.classes else {
             throw TrainingRunError(description: "the configuration has no 'cases.classes'")
         }
+        guard configuration.conform.orientation == .ras else {
+            throw TrainingRunError(
+                description: "a classifier sees scans in the orientation RAS, not "
+                    + "\(configuration.conform.orientation); correct 'conform.orientation'")
+        }
         let files = try classifiedFiles(of: source, folder: folder)
         var kinds = source.synthetic.map(\.name)
         for file in files where file.kind != ClassSource.noneName && !kinds.contains(file.kind) {

@@ -114,6 +114,14 @@ struct ClassifierTrainingTests {
         }
     }
 
+    @Test func `another orientation than RAS is refused`() throws {
+        try withTemporaryDirectory { directory in
+            let text = configuration("directory: scans").replacing("RAS", with: "LIA")
+            let error = try #require(throws: (any Error).self) { try train(text, in: directory) }
+            #expect("\(error)".contains("RAS, not LIA"), "\(error)")
+        }
+    }
+
     @Test(arguments: [
         ("directory: nowhere", "nowhere' cannot be read"),
         ("table: classes.tsv", "columns 'scan' and 'class'"),
