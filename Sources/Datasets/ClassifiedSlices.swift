@@ -28,7 +28,7 @@ public final class ClassifiedSlices: SliceSource {
     public let height: Int
     /// Columns of a slice.
     public var width: Int { height }
-    /// How much of each class is drawn.
+    /// Equal counts, as every class is drawn alike.
     public let classCounts: [Int]
     private let slices: ContentSlices
     private let slicesPerScan: Int

@@ -33,7 +33,7 @@ public struct ScanClassification: Sendable, Hashable, Codable {
 public struct HeadOrientation: Sendable, Hashable, Codable {
     /// The true directions of what the header calls right, anterior and superior.
     ///
-    /// That is `RAS` where the header is right. Its mirror image, with left for right, looks the same.
+    /// They are `RAS` where the header is right. The mirror image, with left for right, looks the same.
     public var directions: Orientation
     /// The probability, among all that can be told apart.
     public var probability: Double
@@ -52,9 +52,8 @@ public struct HeadOrientation: Sendable, Hashable, Codable {
 public final class ScanClassifier {
     /// The model.
     public let bundle: ModelBundle
-    /// What it tells apart.
+    /// The classes that it tells apart.
     public let classes: ScanClasses
-    private let network: SegmentationNetwork
     private let computation: SliceComputation
 
     /// Loads the network.
@@ -73,7 +72,7 @@ public final class ScanClassifier {
         }
         self.bundle = bundle
         self.classes = classes
-        network = try bundle.makeNetwork(for: bundle.card.planes[0].plane)
+        let network = try bundle.makeNetwork(for: bundle.card.planes[0].plane)
         computation = SliceComputation(
             of: network, precision: precision == .int8 ? .auto : precision, device: .cpu,
             compiles: true, height: classes.windowVoxels, width: classes.windowVoxels)
@@ -170,7 +169,7 @@ public final class ScanClassifier {
             }[...])
     }
 
-    /// What a slice may be wrong by without deciding against the others.
+    /// The error that a slice may have without deciding against the others.
     private static let leastProbability = 0.02
     /// Slices of a scan are alike: each counts as a part of an independent one.
     private static let evidenceOfSlices = 0.5

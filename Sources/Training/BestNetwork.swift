@@ -8,7 +8,7 @@ import Tensors
 struct BestNetwork {
     /// The step after which it was measured.
     var step: Int
-    /// What it reached there; see ``TrainingProgress/validation``.
+    /// The score there; see ``TrainingProgress/validation``.
     var validation: Double
 
     private static let format = "sliceseg-best-1"

@@ -26,7 +26,7 @@ public struct TrainingProgress: Sendable {
     public var slicesPerSecond: Double
     /// Seconds that the rest will take at this speed.
     public var secondsLeft: Double
-    /// What the network reaches on the held-out cases, where it was just measured: Dice as the mean over
+    /// The score on the held-out cases, where it was just measured: Dice as the mean over
     /// structures and cases, of a classifier its accuracy.
     public var validation: Double?
 }

@@ -6,7 +6,7 @@ public import Preprocessing
 public import SegmentationModels
 public import Volumes
 
-/// What a network learns.
+/// The task of a training.
 public enum TrainingTask: String, Sendable, Hashable, Codable {
     /// A class for each voxel.
     case segmentation
@@ -335,7 +335,7 @@ public struct TrainingConfiguration: Sendable, Codable {
     public var name: String
     /// The purpose of the model in a sentence.
     public var summary: String
-    /// What the networks learn; `nil` for segmentation.
+    /// The task; `nil` for segmentation.
     public var task: TrainingTask?
     /// The cases.
     public var cases: CaseSource

@@ -7,7 +7,7 @@ import Volumes
 private let classes = ScanClasses(
     kinds: ["T1", "CT"], tellsOrientation: true, windowVoxels: 32, slicesPerAxis: 4)
 
-/// What a network that knows the truth says of the slices of a volume stored in an orientation.
+/// The answers of a network that knows the truth to the slices of a volume stored in an orientation.
 private func slices(_ stored: Orientation, kind: Int, certainty: Double) -> [[Double]] {
     (0..<3).flatMap { axis in
         let way = SliceOrientation(of: stored, stackAxis: axis).index

@@ -2,7 +2,7 @@ package import Inference
 package import ModelBundles
 public import Volumes
 
-/// What a scan's picture shows, beside what its header says.
+/// The content of a scan's picture beside the claims of its header.
 public struct ScanCheck: Sendable, Codable {
     /// The scan's name.
     public var name: String
@@ -81,7 +81,7 @@ extension Orientation {
         return result
     }
 
-    /// Of an orientation and its mirror image, which look alike, the one that is the other's, if any is.
+    /// The orientation or its mirror image, which looks alike: the other one's if either is.
     fileprivate func nearer(to other: Orientation) -> Orientation {
         mirrored == other ? other : self
     }

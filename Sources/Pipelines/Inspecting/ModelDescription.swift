@@ -38,7 +38,7 @@ public func describeShippedModels() throws -> String {
     return String(text.dropLast())
 }
 
-/// What a model tells: structures in planes, or kinds of scans.
+/// The answers of a model: structures in planes, or kinds of scans.
 private func answers(of card: ModelCard) -> String {
     guard let classes = card.classification else {
         let planes = card.planes.map(\.plane.rawValue).joined(separator: ", ")

@@ -12,7 +12,7 @@ import Volumes
 
 /// The scans that a classifier is trained and measured on.
 struct ClassifiedScans {
-    /// What is told apart.
+    /// The classes that are told apart.
     var classes: ScanClasses
     /// The names of what is trained on.
     var names: [String]

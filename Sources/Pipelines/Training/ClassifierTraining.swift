@@ -78,7 +78,7 @@ func trainClassifier(
     var card = ModelCard(
         name: configuration.name, summary: configuration.summary, architecture: architecture,
         conform: configuration.conform, classification: classes, labels: table,
-        planes: [PlaneModel(plane: plane, weightsFile: "weights.safetensors")],
+        planes: [PlaneModel(plane: plane)],
         licence: configuration.licence,
         training: TrainingRecord(
             cases: scans.names, validationCases: scans.validation.map(\.name),

@@ -7,7 +7,7 @@ import Volumes
 private let classes = ScanClasses(
     kinds: ["T1", "CT"], tellsOrientation: true, windowVoxels: 32, slicesPerAxis: 4)
 
-/// What a classifier says of a file whose axes truly go some way while its header says another.
+/// The answer of a classifier to a file whose axes truly go some way while its header says another.
 private func answer(
     truth: Orientation, header: Orientation, probability: Double = 0.995, none: Double = 0.02
 ) throws -> ScanClassification {

@@ -40,7 +40,7 @@ package struct ContentSlices: Sendable {
     ) -> [Float] {
         let size = volume.grid.size
         let strides = [1, size.x, size.x * size.y]
-        /// Where a step along an axis of the picture's volume leads in this one.
+        /// The steps in this volume along an axis of the picture's volume.
         func axis(_ target: Int) -> (extent: Int, stride: Int, start: Int, lower: Int, upper: Int) {
             let source = permutation.sourceAxis[target]
             let extent = size[source]
