@@ -72,8 +72,7 @@ public final class ClassifiedSlices: SliceSource {
     public func batch(
         number: Int, size: Int, seed: UInt64, balancedFraction: Double, augmenter: SliceAugmenter
     ) -> SliceBatch {
-        var generator = SeededGenerator(seed: seed)
-        generator = SeededGenerator(seed: generator.next() &+ UInt64(number))
+        var generator = SeededGenerator(seed: seed, number: number)
         let pool = scans.window(from: number * size / slicesPerScan)
         var batch = SliceBatch(
             images: [], classes: [], count: size, context: slices.context, height: height,

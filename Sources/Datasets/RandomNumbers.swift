@@ -10,6 +10,12 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable, Hashable, Codabl
         state = seed
     }
 
+    /// Starts the stream of one of the numbered things that a seed makes: scans, batches.
+    init(seed: UInt64, number: Int) {
+        var seeds = SeededGenerator(seed: seed)
+        self.init(seed: seeds.next() &+ UInt64(number))
+    }
+
     /// The next 64 random bits.
     public mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15

@@ -145,8 +145,7 @@ public struct SliceDataset: SliceSource {
     public func batch(
         number: Int, size: Int, seed: UInt64, balancedFraction: Double, augmenter: SliceAugmenter
     ) -> SliceBatch {
-        var generator = SeededGenerator(seed: seed)
-        generator = SeededGenerator(seed: generator.next() &+ UInt64(number))
+        var generator = SeededGenerator(seed: seed, number: number)
         var batch = SliceBatch(
             images: [], classes: [], count: size, context: context, height: height, width: width)
         batch.images.reserveCapacity(size * context * height * width)

@@ -175,7 +175,7 @@ public func outputOfClass(_ outputClasses: [[Int]]?, classCount: Int) -> [Int] {
 
 extension ModelCard {
     /// Throws where the model classifies scans as a whole.
-    func checkLabelsVoxels() throws(SegmenterError) {
+    package func checkLabelsVoxels() throws(SegmenterError) {
         guard classification != nil else { return }
         throw SegmenterError(
             code: .otherTask,

@@ -61,7 +61,34 @@ private func writePhantom(to path: String, orientation: String, isMislabelled: B
                 "segment-brain",
                 [folder + "/a.nii.gz", folder + "/out", "--model", "scan-check"])
             #expect(segment.status == 2 && segment.errors.contains("sliceseg check"))
+            let calibrate = try run(
+                "sliceseg",
+                ["calibrate", "scan-check", folder + "/a.nii.gz", "--output", folder + "/out"])
+            #expect(calibrate.status == 2 && calibrate.errors.contains("sliceseg check"))
             #expect(!FileManager.default.fileExists(atPath: folder + "/out"))
+        }
+    }
+
+    /// The phantom's model behind a brain mask is, as those of real heads, for scans of heads.
+    @Test func `a segmentation warns by the same check, unless it is left out`() throws {
+        try withTemporaryDirectory { folder in
+            try writeModelBehindMask(to: folder + "/model")
+            try writePhantom(to: folder + "/a.nii.gz", orientation: "PSR", isMislabelled: true)
+            let scan = [folder + "/a.nii.gz"]
+            let model = ["--model", folder + "/model"]
+            let warned = try run("segment-brain", scan + [folder + "/out"] + model)
+            #expect((warned.output + warned.errors).contains("axes go RAS"), "\(warned.errors)")
+            let silent = try run(
+                "segment-brain", scan + [folder + "/silent"] + model + ["--no-check"])
+            #expect(!(silent.output + silent.errors).contains("axes go"))
+            for place in ["out", "silent"] {
+                let table = try String(
+                    contentsOfFile: "\(folder)/\(place)/qc.tsv", encoding: .utf8)
+                #expect(table.contains("axes go RAS") == (place == "out"))
+            }
+            // The next run finds the scan done, and still tells it.
+            let again = try run("segment-brain", scan + [folder + "/out"] + model)
+            #expect((again.output + again.errors).contains("axes go RAS"))
         }
     }
 

@@ -7,7 +7,7 @@ import VolumeIO
 import Volumes
 
 /// Writes the phantom model with a card that asks for the brain first, found by the phantom model.
-private func writeModelBehindMask(to folder: String) throws {
+func writeModelBehindMask(to folder: String) throws {
     let shipped = try ModelBundle.shipped(named: "phantom")
     var card = shipped.card
     card.brainExtraction = BrainExtraction(model: "phantom", dilationMillimeters: 4)

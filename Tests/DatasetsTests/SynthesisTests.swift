@@ -120,6 +120,48 @@ private func makeSynthesizer(
         #expect(abs(Double(inside) - volume) < 0.02 * volume)
     }
 
+    /// Fluid is dark in T1 and FLAIR and bright in T2; in CT bone is brightest and brain nearly one grey.
+    @Test(arguments: [ScanContrast.t1Weighted, .t2Weighted, .flair, .computedTomography])
+    func `a contrast that is asked for has its order of tissues`(contrast: ScanContrast) throws {
+        let synthesizer = try makeSynthesizer {
+            $0.contrast = contrast
+            $0.target = .brainMask
+            $0.nativeProbability = 1
+            $0.largestSubclassCount = 1
+            $0.scale = 1...1
+            for amount in [
+                \SynthesisOptions.croppedProbability, \.strippedProbability, \.defacedProbability,
+                \.lesionProbability, \.deformationMillimeters, \.fineDeformationMillimeters,
+                \.ventricleMillimeters, \.rotationDegrees, \.shear, \.translationMillimeters,
+                \.biasAmplitude, \.gammaDeviation, \.noise,
+            ] { $0[keyPath: amount] = 0 }
+        }
+        var (white, fluid, stem, bone) = (0.0, 0.0, 0.0, 0.0)
+        for number in 0..<12 {
+            let volume = synthesizer.scan(number).volume
+            /// The mean at a distance from the middle, to both sides and over some slices.
+            func mean(at distance: Int) -> Double {
+                let places = (-4...4).flatMap { k in
+                    [31 - distance, 32 + distance].map {
+                        volume.grid.size.offset($0, 36, 32 + k)
+                    }
+                }
+                return places.reduce(0) { $0 + Double(volume.voxels[$1]) } / Double(places.count)
+            }
+            stem += mean(at: 1) / 12
+            white += mean(at: 15) / 12
+            fluid += mean(at: 26) / 12
+            bone += mean(at: 30) / 12
+        }
+        switch contrast {
+        case .t1Weighted, .flair: #expect(white > fluid + 0.1)
+        case .t2Weighted: #expect(fluid > white + 0.1)
+        default:
+            #expect(bone > white + 0.1)
+            #expect(abs(stem - white) < 0.1)
+        }
+    }
+
     @Test func `a label of unknown tissue is refused by number`() throws {
         var map = try ellipsoidHead()
         map.labels[map.grid.size.offset(35, 39, 35)] = 999

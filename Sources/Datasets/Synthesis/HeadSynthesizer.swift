@@ -84,8 +84,7 @@ public struct HeadSynthesizer: Sendable {
     /// - Parameter number: Which scan of the seed it is.
     /// - Returns: The scan.
     public func scan(_ number: Int) -> SyntheticScan {
-        var seeds = SeededGenerator(seed: seed)
-        seeds = SeededGenerator(seed: seeds.next() &+ UInt64(number))
+        var seeds = SeededGenerator(seed: seed, number: number)
         var geometry = SeededGenerator(seed: seeds.next())
         var appearance = SeededGenerator(seed: seeds.next())
         var imaging = SeededGenerator(seed: seeds.next())
@@ -121,13 +120,7 @@ public struct HeadSynthesizer: Sendable {
             default: break
             }
         }
-        let spacing = options.spacingMillimeters
-        let grid = Grid(
-            size: options.size,
-            affine: Affine(
-                columns: [
-                    SIMD3(spacing, 0, 0), SIMD3(0, spacing, 0), SIMD3(0, 0, spacing),
-                ], translation: .zero))
+        let grid = Grid(size: options.size, edgeMillimeters: options.spacingMillimeters)
         return SyntheticScan(
             volume: Volume(grid: grid, voxels: voxels), classes: classes, anatomy: anatomy.name)
     }
@@ -393,6 +386,14 @@ public struct HeadSynthesizer: Sendable {
             voxels[index] =
                 isKept[index] ? max(0, min(1, (voxels[index] - zero) / unit)) : 0
         }
+    }
+}
+
+extension Grid {
+    /// A grid of cubes along the world's axes.
+    init(size: GridSize, edgeMillimeters edge: Double) {
+        let columns = [SIMD3(edge, 0, 0), SIMD3(0, edge, 0), SIMD3(0, 0, edge)]
+        self.init(size: size, affine: Affine(columns: columns, translation: .zero))
     }
 }
 

@@ -27,8 +27,7 @@ public struct RandomShapes: Sendable {
     /// - Parameter number: Which volume of the seed it is.
     /// - Returns: The volume.
     public func volume(_ number: Int) -> Volume {
-        var generator = SeededGenerator(seed: seed)
-        generator = SeededGenerator(seed: generator.next() &+ UInt64(number))
+        var generator = SeededGenerator(seed: seed, number: number)
         let bodies = drawnBodies(using: &generator)
         let background = generator.happens(0.7) ? 0.1 * generator.unit() : generator.unit()
         let parts = 1 + Int(generator.next() % 6)
@@ -73,17 +72,7 @@ public struct RandomShapes: Sendable {
         for index in voxels.indices {
             voxels[index] = most > least ? (voxels[index] - least) / (most - least) : 0
         }
-        return Volume(grid: Self.grid(size: size, spacing: spacing), voxels: voxels)
-    }
-
-    /// A grid along the world's axes.
-    static func grid(size: GridSize, spacing: Double) -> Grid {
-        Grid(
-            size: size,
-            affine: Affine(
-                columns: [
-                    SIMD3(spacing, 0, 0), SIMD3(0, spacing, 0), SIMD3(0, 0, spacing),
-                ], translation: .zero))
+        return Volume(grid: Grid(size: size, edgeMillimeters: spacing), voxels: voxels)
     }
 
     /// A body: an ellipsoid, a cylinder or a box.

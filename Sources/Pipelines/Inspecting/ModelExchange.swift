@@ -5,6 +5,7 @@ import NeuralNetworks
 import Preprocessing
 import SegmentationModels
 import Tensors
+import Training
 import VolumeIO
 import Volumes
 
@@ -160,7 +161,7 @@ private struct MONAIMetadata: Encodable {
     var monai_version = ""
     var pytorch_version = ""
     var numpy_version = ""
-    var task = "segmentation of slices"
+    var task: String
     var description: String
     var authors: String
     var copyright: String
@@ -184,15 +185,18 @@ private struct MONAIMetadata: Encodable {
     }
 
     init(_ card: ModelCard) {
+        task = card.classification == nil ? "segmentation of slices" : "classification of slices"
         changelog = [softwareVersion: "exported by SliceSeg"]
         description = card.summary
         authors = card.licence.credit
         copyright = card.licence.weights
         let context = card.architecture.contextSlices
-        let extent = "\(card.architecture.sizeMultiple)*n"
+        let extent =
+            card.classification.map { "\($0.windowVoxels)" }
+            ?? "\(card.architecture.sizeMultiple)*n"
         let slices = (0..<context).map { ("\($0)", "slice \($0 - context / 2)") }
         let classes =
-            [("0", "background")]
+            [("0", card.classification == nil ? "background" : ClassSource.noneName)]
             + card.labels.structures.enumerated().map { ("\($0 + 1)", $1.name) }
         network_data_format = Formats(
             inputs: [
@@ -203,8 +207,10 @@ private struct MONAIMetadata: Encodable {
             ],
             outputs: [
                 "logits": Format(
-                    type: "probabilities", format: "segmentation",
-                    num_channels: card.architecture.classes, spatial_shape: [extent, extent],
+                    type: "probabilities",
+                    format: card.classification == nil ? "segmentation" : "classes",
+                    num_channels: card.architecture.classes,
+                    spatial_shape: card.classification == nil ? [extent, extent] : [],
                     value_range: [], channel_def: Dictionary(uniqueKeysWithValues: classes))
             ])
     }

@@ -30,6 +30,7 @@ public func calibrate(
     let scans = found.scans
     for warning in found.warnings { report(warning) }
     var bundle = try loadModel(model)
+    try bundle.card.checkLabelsVoxels()
     try Engine.load()
     if let threads { try Engine.setThreadCount(threads) }
     var card = bundle.card

@@ -22,13 +22,9 @@ func trainClassifier(
     let identity = try trainingIdentity(of: configuration, data: scans.data)
     let training = TrainingFolder(outputDirectory, planes: configuration.planes)
     try training.check(identity: identity, resume: resume, overwrites: overwrites)
-    try FileManager.default.createDirectory(
-        atPath: outputDirectory, withIntermediateDirectories: true)
-    let lock = try training.lock()
+    let lock = try training.begin(
+        identity: identity, text: text, resume: resume, overwrites: overwrites)
     defer { lock.release() }
-    try training.check(identity: identity, resume: resume, overwrites: overwrites)
-    if !resume { try training.clear() }
-    try writeAtomically(text, to: joined(outputDirectory, "configuration.yaml"))
 
     let classes = scans.classes
     let table = classes.labelTable
@@ -68,7 +64,7 @@ func trainClassifier(
             ? nil : { network in ClassifierAnswer.accuracy(of: try answers(network)) },
         resume: resume
     ) {
-        report(line(of: $0))
+        report($0.line(measure: "accuracy"))
         guard $0.validation != nil else { return }
         do { try page.write(record, accuracy: nil) } catch { pageError = error }
     }
@@ -182,12 +178,4 @@ private struct ClassifierAnswer {
                 ? "Right are scans whose kind and orientation, up to mirroring, are told; each was "
                     + "turned to another orientation." : "")
     }
-}
-
-private func line(of progress: TrainingProgress) -> String {
-    let reached = progress.validation.map { String(format: "  validation accuracy %.4f", $0) } ?? ""
-    return "step \(progress.step)/\(progress.steps)  "
-        + String(
-            format: "loss %.4f  rate %.5f  %.1f slices/s  %.1f min left", progress.loss,
-            progress.learningRate, progress.slicesPerSecond, progress.secondsLeft / 60) + reached
 }

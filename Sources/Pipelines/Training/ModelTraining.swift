@@ -32,13 +32,9 @@ func trainModel(
     // Before anything is written: what is wrong with the cases leaves an earlier training alone.
     let material = try cases()
     let validation = material.validation
-    try FileManager.default.createDirectory(
-        atPath: outputDirectory, withIntermediateDirectories: true)
-    let lock = try folder.lock()
+    let lock = try folder.begin(
+        identity: identity, text: text, resume: resume, overwrites: overwrites)
     defer { lock.release() }
-    try folder.check(identity: identity, resume: resume, overwrites: overwrites)
-    if !resume { try folder.clear() }
-    try writeAtomically(text, to: outputDirectory + "/configuration.yaml")
 
     var record = TrainingRunRecord(
         configuration: configuration, text: text, device: device,
@@ -78,7 +74,7 @@ func trainModel(
             validation: validation, resume: resume,
             begin: { report(line(of: $0, plane: options.plane, model: beginning?.name ?? "")) }
         ) {
-            report(line(of: $0))
+            report($0.line(name: "\(options.plane.rawValue)  ", measure: "Dice"))
             guard $0.validation != nil else { return }
             do { try page.write(record, accuracy: nil) } catch { pageError = error }
         }
@@ -159,13 +155,15 @@ private func sagittalOutputs(of table: LabelTable) -> [[Int]] {
     return outputs
 }
 
-private func line(of progress: TrainingProgress) -> String {
-    let minutes = progress.secondsLeft / 60
-    let dice = progress.validation.map { String(format: "  validation Dice %.4f", $0) } ?? ""
-    return "\(progress.plane.rawValue)  step \(progress.step)/\(progress.steps)  "
-        + String(
-            format: "loss %.4f  rate %.5f  %.1f slices/s  %.1f min left", progress.loss,
-            progress.learningRate, progress.slicesPerSecond, minutes) + dice
+extension TrainingProgress {
+    /// A line for a terminal or a log.
+    func line(name: String = "", measure: String) -> String {
+        "\(name)step \(step)/\(steps)  "
+            + String(
+                format: "loss %.4f  rate %.5f  %.1f slices/s  %.1f min left", loss, learningRate,
+                slicesPerSecond, secondsLeft / 60)
+            + (validation.map { "  validation \(measure) " + String(format: "%.4f", $0) } ?? "")
+    }
 }
 
 /// The configuration's hash, the planes that were trained otherwise than the rest, and the model that

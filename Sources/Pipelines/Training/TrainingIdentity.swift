@@ -112,7 +112,7 @@ struct TrainingFolder {
     /// Takes the folder, which exists, for as long as a training writes to it.
     ///
     /// - Throws: ``TrainingRunError`` where another process trains in it; `FileWriteError`.
-    func lock() throws -> FileLock {
+    private func lock() throws -> FileLock {
         do {
             return try FileLock(
                 at: joined(path, "training.lock"),
@@ -127,8 +127,29 @@ struct TrainingFolder {
         }
     }
 
+    /// Makes the folder, takes it, and leaves nothing in it of a training that is not gone on with.
+    ///
+    /// - Returns: The lock, to be released at the end.
+    /// - Throws: What ``check(identity:resume:overwrites:)`` and ``lock()`` throw; errors of files.
+    func begin(
+        identity: String, text: String, resume: Bool, overwrites: Bool
+    ) throws -> FileLock {
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: true)
+        let lock = try lock()
+        do {
+            try check(identity: identity, resume: resume, overwrites: overwrites)
+            if !resume { try clear() }
+            try writeAtomically(text, to: joined(path, "configuration.yaml"))
+        } catch {
+            lock.release()
+            throw error
+        }
+        return lock
+    }
+
     /// Removes what an earlier training has written, and nothing else.
-    func clear() throws {
+    private func clear() throws {
         guard state != nil else { return }
         let names = ["training.json", "training.html", "accuracy.tsv", "network.json", "bundle"]
         let networks = Plane.allCases.flatMap { plane in
