@@ -6,7 +6,6 @@ import NeuralNetworks
 import Pipelines
 import Preprocessing
 import SegmentationModels
-import Synchronization
 import TestSupport
 import Testing
 import Training
@@ -14,60 +13,10 @@ import VolumeIO
 import Volumes
 import Yams
 
-/// The table of the synthetic heads as a file.
-private let labels =
-    "index\tname\tcolor\n"
-    + phantomLabelTable.structures.map { "\($0.index)\t\($0.name)\t\($0.color.hexadecimal)\n" }
-    .joined()
-
-/// A configuration of three planes and three steps; heads of 4 mm.
-private let configuration = """
-    name: tiny-heads
-    summary: Three steps on synthetic heads.
-    cases:
-      phantoms: {count: 3, seed: 5, validation: 1}
-      labels: labels.tsv
-    conform:
-      orientation: RAS
-      spacingMillimeters: [4, 4, 4]
-      intensity: {rule: robust-percentile, lower: 0.5, upper: 99.5}
-      marginVoxels: 1
-    architecture: {family: uNet, channels: 4, kernel: 3, depth: 2, normalization: batch}
-    planes:
-      - {plane: coronal, weight: 0.4}
-      - {plane: axial, weight: 0.4}
-      - {plane: sagittal, weight: 0.2}
-    optimization: {steps: 3, batchSize: 2, checkpointEvery: 2}
-    licence: {weights: MIT, data: none, credit: nobody}
-    """
-
-/// Writes a configuration and its label table, and trains.
-private func run(
-    _ text: String = configuration, in directory: String, resume: Bool = false,
-    overwrites: Bool = false, from pretrained: String? = nil, output: String = "run",
-    files: [String] = []
-) throws -> [String] {
-    try labels.write(toFile: directory + "/labels.tsv", atomically: true, encoding: .utf8)
-    let path = directory + "/tiny.yaml"
-    try text.write(toFile: path, atomically: true, encoding: .utf8)
-    for file in files {
-        let url = URL(filePath: directory + "/" + file)
-        try FileManager.default.createDirectory(
-            at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try Data().write(to: url)
-    }
-    let lines = Mutex([String]())
-    try runTraining(
-        configurationPath: path, outputDirectory: directory + "/" + output, resume: resume,
-        overwrites: overwrites, from: pretrained, device: "cpu", threads: nil
-    ) { line in lines.withLock { $0.append(line) } }
-    return lines.withLock { $0 }
-}
-
 struct TrainingRunTests {
     @Test func `a configuration becomes a bundle that segments, with its accuracy`() throws {
         try withTemporaryDirectory { directory in
-            let lines = try run(in: directory)
+            let lines = try trainTinyHeads(in: directory)
             let output = directory + "/run"
             #expect(
                 try directoryListing(output) == [
@@ -76,7 +25,7 @@ struct TrainingRunTests {
                 ])
             #expect(
                 try String(contentsOfFile: output + "/configuration.yaml", encoding: .utf8)
-                    == configuration)
+                    == tinyHeadConfiguration)
             for plane in ["axial", "coronal", "sagittal"] {
                 #expect(
                     try directoryListing(output + "/" + plane)
@@ -157,7 +106,7 @@ struct TrainingRunTests {
 
             // What is done is not done again.
             let weights = card.planes.map(\.sha256)
-            let again = try run(in: directory, resume: true)
+            let again = try trainTinyHeads(in: directory, resume: true)
             #expect(!again.contains { $0.contains("  step ") })
             #expect(
                 try ModelBundle.load(at: output + "/bundle").card.planes.map(\.sha256) == weights)
@@ -175,7 +124,7 @@ struct TrainingRunTests {
 
     /// A training of one plane on heads in files.
     private let filed =
-        configuration.replacing(
+        tinyHeadConfiguration.replacing(
             "phantoms: {count: 3, seed: 5, validation: 1}",
             with: "directory: cases\n  scanSuffix: _T1\n  labelSuffix: _dseg\n"
                 + "  validation: [head-7]"
@@ -206,13 +155,13 @@ struct TrainingRunTests {
         try withTemporaryDirectory { directory in
             let cases = directory + "/cases"
             try writeHeads([5, 6, 7], to: cases)
-            let lines = try run(filed, in: directory)
+            let lines = try trainTinyHeads(filed, in: directory)
             #expect(lines.first == "2 cases to train on, 1 held out.")
             let before = try snapshot(of: directory + "/run")
             func expectRefused(_ words: String, _ edit: () throws -> Void) throws {
                 try edit()
                 let error = try #require(throws: (any Error).self) {
-                    try run(filed, in: directory, resume: true)
+                    try trainTinyHeads(filed, in: directory, resume: true)
                 }
                 #expect("\(error)".contains(words), "\(error)")
                 #expect(try snapshot(of: directory + "/run") == before)
@@ -235,11 +184,10 @@ struct TrainingRunTests {
                 try FileManager.default.removeItem(atPath: cases + "/head-8_\(ending).nii")
             }
             // The rows of the table in another order, so that left and right would change places.
-            let table = directory + "/labels.tsv"
-            let rows = labels.split(separator: "\n")
+            let rows = tinyHeadLabels.split(separator: "\n")
             let exchanged = [rows[0]] + rows.dropFirst().reversed()
             #expect(throws: (any Error).self) {
-                try run(
+                try trainTinyHeads(
                     filed.replacing("labels: labels.tsv", with: "labels: exchanged.tsv"),
                     in: directory, resume: true)
             }
@@ -253,11 +201,10 @@ struct TrainingRunTests {
             }
             #expect("\(error)".contains("belongs to another training"), "\(error)")
             #expect(try snapshot(of: directory + "/run") == before)
-            _ = table
 
             // Without a word about it, a finished training is not replaced either.
             let replaced = try #require(throws: TrainingRunError.self) {
-                try run(filed, in: directory)
+                try trainTinyHeads(filed, in: directory)
             }
             #expect(
                 replaced.description
@@ -265,9 +212,11 @@ struct TrainingRunTests {
                     + "--resume, choose another --output, or replace it with --overwrite")
             #expect(try snapshot(of: directory + "/run") == before)
             #expect(
-                try !run(filed, in: directory, resume: true).contains { $0.contains("  step ") })
+                try !trainTinyHeads(filed, in: directory, resume: true).contains {
+                    $0.contains("  step ")
+                })
             #expect(
-                try run(filed, in: directory, overwrites: true).contains {
+                try trainTinyHeads(filed, in: directory, overwrites: true).contains {
                     $0.contains("  step 3/3")
                 })
         }
@@ -277,12 +226,12 @@ struct TrainingRunTests {
         throws
     {
         try withTemporaryDirectory { directory in
-            _ = try run(in: directory)
+            _ = try trainTinyHeads(in: directory)
             let first = directory + "/run/bundle"
             let extraction = "brainExtraction: {model: brain-mask, dilationMillimeters: 4}"
-            let text = configuration.replacing("name: tiny-heads", with: "name: tuned")
+            let text = tinyHeadConfiguration.replacing("name: tiny-heads", with: "name: tuned")
                 .replacing("architecture:", with: "\(extraction)\narchitecture:")
-            let lines = try run(text, in: directory, from: first, output: "tuned")
+            let lines = try trainTinyHeads(text, in: directory, from: first, output: "tuned")
             for plane in ["coronal", "axial", "sagittal"] {
                 #expect(
                     lines.contains("\(plane)  begins with the \(plane) weights of 'tiny-heads'"))
@@ -295,9 +244,9 @@ struct TrainingRunTests {
             #expect(
                 card.training.notes.hasSuffix("from the weights of tiny-heads (\(identity))"))
 
-            _ = try run(text, in: directory, resume: true, from: first, output: "tuned")
+            _ = try trainTinyHeads(text, in: directory, resume: true, from: first, output: "tuned")
             let error = #expect(throws: (any Error).self) {
-                try run(text, in: directory, resume: true, output: "tuned")
+                try trainTinyHeads(text, in: directory, resume: true, output: "tuned")
             }
             #expect("\(try #require(error))".contains("belongs to another training"))
         }
@@ -306,8 +255,9 @@ struct TrainingRunTests {
     @Test func `a plane may begin with an earlier plane's weights and take fewer steps`() throws {
         try withTemporaryDirectory { directory in
             let plane = "{plane: sagittal, weight: 0.2, steps: 2, beginsWith: coronal}"
-            let text = configuration.replacing("{plane: sagittal, weight: 0.2}", with: plane)
-            let lines = try run(text, in: directory)
+            let text = tinyHeadConfiguration.replacing(
+                "{plane: sagittal, weight: 0.2}", with: plane)
+            let lines = try trainTinyHeads(text, in: directory)
             #expect(
                 lines.filter { $0.contains("  begins with ") } == [
                     "sagittal  begins with the coronal weights of 'tiny-heads'"
@@ -316,14 +266,14 @@ struct TrainingRunTests {
             #expect(try logRows(in: directory + "/run/sagittal").last?.first == "2")
             let card = try ModelBundle.load(at: directory + "/run/bundle").card
             #expect(card.training.notes.hasSuffix(", sagittal 2 steps from coronal"))
-            let resumed = try run(text, in: directory, resume: true)
+            let resumed = try trainTinyHeads(text, in: directory, resume: true)
             #expect(!resumed.contains { $0.contains("  begins with ") })
 
-            let backwards = configuration.replacing(
+            let backwards = tinyHeadConfiguration.replacing(
                 "{plane: coronal, weight: 0.4}",
                 with: "{plane: coronal, weight: 0.4, beginsWith: sagittal}")
             let error = #expect(throws: (any Error).self) {
-                try run(backwards, in: directory, overwrites: true)
+                try trainTinyHeads(backwards, in: directory, overwrites: true)
             }
             let sentence = "\(try #require(error))"
             #expect(sentence.contains("begins with the sagittal plane, which must stand before it"))
@@ -333,7 +283,7 @@ struct TrainingRunTests {
     @Test func `a training tells its classes with voxels and volumes before it starts`() throws {
         try withTemporaryDirectory { directory in
             try writeHeads([5, 6, 7], to: directory + "/cases")
-            let lines = try run(filed, in: directory)
+            let lines = try trainTinyHeads(filed, in: directory)
             var counts = 0
             for seed in [5, 6] {
                 let (map, _) = try readLabelMap(at: "\(directory)/cases/head-\(seed)_dseg.nii")
@@ -356,7 +306,7 @@ struct TrainingRunTests {
                 try writeHeads([5, 6, 7], to: cases)
                 try edit()
                 let error = try #require(throws: TrainingRunError.self) {
-                    try run(filed, in: directory)
+                    try trainTinyHeads(filed, in: directory)
                 }
                 #expect(error.description.contains(words), "\(error)")
                 #expect(!FileManager.default.fileExists(atPath: directory + "/run"))
@@ -404,7 +354,7 @@ struct TrainingRunTests {
             var odd = map
             for index in 0..<30 { odd.labels[index] = 99 }
             try writeLabelMap(odd, to: cases + "/head-6_dseg.nii", like: header)
-            let lines = try run(filed, in: directory)
+            let lines = try trainTinyHeads(filed, in: directory)
             #expect(
                 lines.contains {
                     $0.hasPrefix(
@@ -417,11 +367,11 @@ struct TrainingRunTests {
 
     @Test func `a checkpoint of an edited configuration is refused`() throws {
         try withTemporaryDirectory { directory in
-            let plane = configuration.replacing("count: 3", with: "count: 1")
+            let plane = tinyHeadConfiguration.replacing("count: 3", with: "count: 1")
                 .replacing("validation: 1", with: "validation: 0")
                 .replacing("  - {plane: axial, weight: 0.4}\n", with: "")
                 .replacing("  - {plane: sagittal, weight: 0.2}\n", with: "")
-            let lines = try run(plane, in: directory)
+            let lines = try trainTinyHeads(plane, in: directory)
             #expect(lines.first == "1 cases to train on, 0 held out.")
             #expect(
                 try directoryListing(directory + "/run")
@@ -429,106 +379,11 @@ struct TrainingRunTests {
                         "bundle", "configuration.yaml", "coronal", "training.html", "training.json",
                     ])
             let error = try #require(throws: (any Error).self) {
-                try run(
+                try trainTinyHeads(
                     plane.replacing("batchSize: 2", with: "batchSize: 3"), in: directory,
                     resume: true)
             }
             #expect("\(error)".contains("belongs to another training"), "\(error)")
-        }
-    }
-
-    @Test(arguments: [
-        (
-            "steps: 3", "stepz: 3",
-            "'DIR/tiny.yaml' is not a training configuration: at 'optimization.stepz': unknown "
-                + "option 'stepz'; known are steps,"
-        ),
-        (
-            "name: tiny-heads\n", "",
-            "'DIR/tiny.yaml' is not a training configuration: at 'name': it is missing"
-        ),
-        (
-            "phantoms: {count: 3, seed: 5, validation: 1}", "scanSuffix: _SS",
-            "the configuration must name one of 'cases.directory', 'cases.files' and "
-                + "'cases.phantoms', or 'cases.synthesis', alone or beside one of them"
-        ),
-        (
-            "validation: 1}", "validation: 3}",
-            "every case is held out; leave some for training in 'cases.validation'"
-        ),
-        (
-            "phantoms: {count: 3, seed: 5, validation: 1}",
-            #"{directory: cases, scanSuffix: _SS, labelSuffix: _glm, validation: ["2"]}"#,
-            "'DIR/tiny.yaml' is not a training configuration: "
-        ),
-        (
-            "phantoms: {count: 3, seed: 5, validation: 1}",
-            "directory: cases\n  scanSuffix: _SS\n  labelSuffix: _glm\n  validation: [\"2\"]",
-            "the held-out case '2' is not in 'cases'; correct 'cases.validation' in the "
-                + "configuration"
-        ),
-        (
-            "phantoms: {count: 3, seed: 5, validation: 1}",
-            "files: [{name: a, scan: a.nii, labels: b.nii}]\n  validation: [b]",
-            "the held-out case 'b' is not in 'cases.files'; correct 'cases.validation'"
-        ),
-        (
-            "phantoms: {count: 3, seed: 5, validation: 1}",
-            "files: [{name: a, scan: a.nii, labels: b.nii}, {name: a, scan: c.nii, labels: d.nii}]",
-            "two cases are called 'a'; correct 'cases.files' in the configuration"
-        ),
-        (
-            "phantoms: {count: 3, seed: 5, validation: 1}",
-            "files: [{name: a, scan: none.nii, labels: b.nii}]",
-            "'DIR/none.nii'"
-        ),
-        (
-            "phantoms: {count: 3, seed: 5, validation: 1}",
-            "directory: cases\n  files: [{name: a, scan: a.nii, labels: b.nii}]",
-            "the configuration must name one of 'cases.directory', 'cases.files' and "
-        ),
-        (
-            "validation: 1}", "validation: 1}\n  synthesis: {directory: maps, fraction: 1}",
-            "'DIR/tiny.yaml' is not a training configuration: at 'cases.synthesis': "
-        ),
-        (
-            "validation: 1}", "validation: 1}\n  coarserCopies: {perCase: 9}",
-            "'DIR/tiny.yaml' is not a training configuration: at 'cases.coarserCopies': "
-        ),
-        (
-            "validation: 1}", "validation: 1}\n  synthesis: {directory: maps, labels: others.tsv}",
-            "'DIR/others.tsv' cannot be read"
-        ),
-        (
-            "labels.tsv", "colors.tsv",
-            "'DIR/colors.tsv' cannot be read; check the path and its permissions"
-        ),
-    ])
-    func `a configuration that cannot be followed is refused before any training`(
-        place: String, replacement: String, sentence: String
-    ) throws {
-        try withTemporaryDirectory { directory in
-            let error = try #require(throws: (any Error).self) {
-                try run(
-                    configuration.replacing(place, with: replacement), in: directory,
-                    files: ["cases/1_SS.nii", "cases/1_glm.nii"])
-            }
-            let text = "\(error)".replacing(directory, with: "DIR")
-            #expect(text.hasPrefix(sentence), "\(text)")
-        }
-    }
-
-    @Test func `a configuration that is not there is refused`() throws {
-        try withTemporaryDirectory { directory in
-            let path = directory + "/none.yaml"
-            let error = try #require(throws: TrainingRunError.self) {
-                try runTraining(
-                    configurationPath: path, outputDirectory: directory + "/run", resume: false,
-                    device: "cpu", threads: nil
-                ) { _ in }
-            }
-            #expect(
-                error.description == "'\(path)' cannot be read; check the path and its permissions")
         }
     }
 }
