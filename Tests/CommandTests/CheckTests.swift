@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import ModelBundles
 import TestSupport
 import Testing
 import VolumeIO
@@ -40,12 +41,14 @@ private func writePhantom(to path: String, orientation: String, isMislabelled: B
                 try #require(
                     try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
             }
-            #expect(rows.count == 2)
-            #expect(rows[0]["warning"] == nil)
-            let warning = try #require(rows[1]["warning"] as? String)
+            #expect(rows.count == 3)
+            #expect((rows[0]["failure"] as? String)?.contains("broken.nii.gz") == true)
+            #expect(rows[1]["warnings"] as? [String] == [])
+            let warning = try #require((rows[2]["warnings"] as? [String])?.first)
             #expect(warning.contains("axes go RAS") && warning.contains("PSR"))
             let table = try String(contentsOfFile: folder + "/checks.tsv", encoding: .utf8)
-            #expect(table.split(separator: "\n").count == 3)
+            #expect(table.split(separator: "\n").count == 4)
+            #expect(table.contains("broken.nii.gz"))
             #expect(table.contains(warning))
         }
     }
@@ -89,6 +92,27 @@ private func writePhantom(to path: String, orientation: String, isMislabelled: B
             // The next run finds the scan done, and still tells it.
             let again = try run("segment-brain", scan + [folder + "/out"] + model)
             #expect((again.output + again.errors).contains("axes go RAS"))
+        }
+    }
+
+    @Test func `where the model that checks is missing, a segmentation says so and goes on`() throws
+    {
+        try withTemporaryDirectory { folder in
+            try writeModelBehindMask(to: folder + "/model")
+            try makeFolder(folder + "/models")
+            try FileManager.default.copyItem(
+                atPath: ModelBundle.shipped(named: "phantom").directory,
+                toPath: folder + "/models/phantom")
+            try writePhantom(to: folder + "/a.nii.gz", orientation: "PSR", isMislabelled: true)
+            let result = try RunningCommand(
+                "segment-brain",
+                [folder + "/a.nii.gz", folder + "/out", "--model", folder + "/model"],
+                environment: ["SLICESEG_MODELS": folder + "/models"]
+            ).wait()
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(
+                (result.output + result.errors).contains(
+                    "scans are not checked, as the model 'scan-check' is not among the models"))
         }
     }
 

@@ -49,16 +49,24 @@ public func checkScans(_ request: CheckRequest) throws -> ExitStatus {
     var status = ExitStatus.success
     for var scan in found.scans {
         scan.volume = request.volume
+        let check: ScanCheck
         do {
-            let check = try ScanCheck(
-                scan, volume: try ScanContent(of: scan).loaded.volume, by: classifier)
-            try printChecked(request.writesJSON ? try jsonLine(check) + "\n" : check.line + "\n")
-            if check.warning != nil { status = .failure }
-            checks.append(check)
+            let content = try ScanContent(of: scan)
+            var checked = try ScanCheck(scan, volume: content.loaded.volume, by: classifier)
+            checked.warnings = content.warnings + content.loaded.warnings + checked.warnings
+            check = checked
         } catch {
-            printError("\(scan.outputName): failed: \(userMessage(for: error, about: scan.path))")
-            status = .failure
+            let reason = userMessage(for: error, about: scan.path)
+            printError("\(scan.outputName): failed: \(reason)")
+            check = ScanCheck(name: scan.outputName, path: scan.path, failure: reason)
         }
+        if request.writesJSON {
+            try printChecked(try jsonLine(check) + "\n")
+        } else if let line = check.line {
+            try printChecked(line + "\n")
+        }
+        if !check.warnings.isEmpty || check.failure != nil { status = .failure }
+        checks.append(check)
     }
     if let table = request.table { try ScanCheck.table(of: checks).write(to: table) }
     return status
@@ -72,31 +80,34 @@ extension ScanCheck {
             header: volume.grid.orientation, classes: classifier.classes)
     }
 
-    /// A line for a terminal.
-    var line: String {
-        var text = "\(name): \(kind == Self.noHead ? "no head" : kind)"
-        text += String(format: " (%.2f)", kindProbability)
+    /// A line for a terminal; `nil` where the scan was not checked.
+    var line: String? {
+        guard let kind, let kindProbability, let header else { return nil }
+        var text = "\(name): \(kind)" + String(format: " (%.2f)", kindProbability)
         if let picture, let orientationProbability {
             text += ", axes \(picture)" + String(format: " (%.2f)", orientationProbability)
             text += picture == header ? " as in the header" : ", \(header) in the header"
         }
-        return text + (warning.map { ". Warning: \($0)" } ?? "")
+        return text + warnings.map { ". Warning: \($0)" }.joined()
     }
 
     /// The checks as a table.
     static func table(of checks: [ScanCheck]) -> TSVTable {
-        TSVTable(
+        func text(_ text: String?) -> TSVField { text.map { .text($0) } ?? .missing }
+        func number(_ number: Double?) -> TSVField {
+            number.map { .fixed($0, decimals: 4) } ?? .missing
+        }
+        return TSVTable(
             columns: [
                 "name", "scan", "kind", "kind_probability", "header_axes", "picture_axes",
-                "axes_probability", "warning",
+                "axes_probability", "warnings", "failure",
             ],
             rows: checks.map { check in
                 [
-                    .text(check.name), .text(check.scan), .text(check.kind),
-                    .fixed(check.kindProbability, decimals: 4), .text("\(check.header)"),
-                    check.picture.map { .text("\($0)") } ?? .missing,
-                    check.orientationProbability.map { .fixed($0, decimals: 4) } ?? .missing,
-                    check.warning.map { .text($0) } ?? .missing,
+                    .text(check.name), .text(check.scan), text(check.kind),
+                    number(check.kindProbability), text(check.header?.description),
+                    text(check.picture?.description), number(check.orientationProbability),
+                    .list(check.warnings), text(check.failure),
                 ]
             })
     }

@@ -8,18 +8,20 @@ public struct ScanCheck: Sendable, Codable {
     public var name: String
     /// Its file.
     public var scan: String
-    /// The kind of scan that the picture shows; `none` for no head.
-    public var kind: String
+    /// The kind of scan that the picture shows, `none` for no head; `nil` where it failed.
+    public var kind: String?
     /// The probability of that kind, 0 to 1.
-    public var kindProbability: Double
+    public var kindProbability: Double?
     /// The directions of the storage axes by the header, such as `LIA`.
-    public var header: Orientation
+    public var header: Orientation?
     /// The same by the picture, of which its mirror image looks alike; `nil` where no head is seen.
     public var picture: Orientation?
     /// The probability of the picture's directions, 0 to 1.
     public var orientationProbability: Double?
-    /// The problem as a clause; `nil` where picture and header agree, or it is not certain.
-    public var warning: String?
+    /// The problems as clauses: of the file, and where picture and header certainly differ.
+    public var warnings: [String] = []
+    /// The reason why the scan could not be checked; `nil` where it was.
+    public var failure: String?
 
     /// The kind where no head is seen.
     public static let noHead = "none"
@@ -49,8 +51,8 @@ public struct ScanCheck: Sendable, Codable {
         kindProbability =
             answer.kind.map { answer.kindProbabilities[$0] } ?? answer.noneProbability
         guard isHead else {
-            if answer.noneProbability >= Self.leastCertaintyOfNone {
-                warning = "the picture shows no head; check that it is the right scan"
+            if classes.tellsOrientation, answer.noneProbability >= Self.leastCertaintyOfNone {
+                warnings = ["the picture shows no head; check that it is the right scan"]
             }
             return
         }
@@ -61,11 +63,19 @@ public struct ScanCheck: Sendable, Codable {
         if !told.agreesWithHeader, told.probability >= Self.leastProbability,
             answer.noneProbability <= Self.mostDoubt
         {
-            warning =
+            warnings = [
                 "the header says that the axes go \(header), and the head in the picture lies as if "
-                + "they went \(picture) or, its mirror image, \(picture.mirrored); check the header "
-                + "with 'sliceseg info'"
+                    + "they went \(picture) or, its mirror image, \(picture.mirrored); check the "
+                    + "header with 'sliceseg info'"
+            ]
         }
+    }
+
+    /// Notes a scan that cannot be checked.
+    init(name: String, path: String, failure: String) {
+        self.name = name
+        scan = path
+        self.failure = failure
     }
 }
 

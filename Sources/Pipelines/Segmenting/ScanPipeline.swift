@@ -106,10 +106,10 @@ struct ScanPipeline {
         let started = Date()
         let memory = MemoryPeak()
         var content = ready.content
-        if let checker = try networks.checker() {
+        if let checker = try networks.checker(note: { note(scan, $0) }) {
             // A scan that cannot be checked cannot be segmented either, which tells why.
             let check = try? ScanCheck(scan, volume: content.loaded.volume, by: checker)
-            content.warnings += check?.warning.map { [$0] } ?? []
+            content.warnings += check?.warnings ?? []
         }
         var stage = ScanStage.conform
         let segmentation: Segmentation
@@ -205,10 +205,19 @@ final class LoadedNetworks {
 
     /// The network that looks at scans of heads first; `nil` where the model is for other scans, or that
     /// is not wanted.
-    func checker() throws -> ScanClassifier? {
+    ///
+    /// - Parameter note: Is told once where the model that checks is not among the shipped ones.
+    /// - Returns: The network.
+    /// - Throws: Errors of its bundle and of the engine.
+    func checker(note: (String) -> Void) throws -> ScanClassifier? {
         if let loadedChecker { return loadedChecker }
         let isWanted = bundle.card.brainExtraction != nil && request.checksScans != false
-        let checker = try isWanted ? ScanClassifier(bundle: .shipped(named: checkModel)) : nil
+        let isThere = ModelBundle.shippedNames().contains(checkModel)
+        if isWanted, !isThere {
+            note("scans are not checked, as the model '\(checkModel)' is not among the models")
+        }
+        let checker =
+            try isWanted && isThere ? ScanClassifier(bundle: .shipped(named: checkModel)) : nil
         loadedChecker = .some(checker)
         return checker
     }

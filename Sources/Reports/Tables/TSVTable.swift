@@ -27,7 +27,7 @@ public enum TSVField: Sendable, Hashable {
     }
 
     /// Some texts in one field, separated by `; `; `n/a` for none.
-    static func list(_ texts: [String]) -> TSVField {
+    package static func list(_ texts: [String]) -> TSVField {
         texts.isEmpty ? .missing : .text(texts.joined(separator: "; "))
     }
 }

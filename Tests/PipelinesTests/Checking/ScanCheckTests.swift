@@ -33,7 +33,7 @@ struct ScanCheckTests {
     func `a header that is right up to mirroring gives no warning`(header: Orientation) throws {
         for truth in [header, header.mirrored] {
             let check = check(try answer(truth: truth, header: header), header: header)
-            #expect(check.warning == nil)
+            #expect(check.warnings == [])
             #expect(check.picture == header)
             #expect(check.kind == "T1")
         }
@@ -47,7 +47,7 @@ struct ScanCheckTests {
             let check = check(try answer(truth: truth, header: header), header: header)
             let picture = try #require(check.picture)
             #expect(picture == truth || picture.mirrored == truth)
-            let warning = try #require(check.warning)
+            let warning = try #require(check.warnings.first)
             #expect(warning.contains("\(header)") && warning.contains("\(truth)"))
         }
     }
@@ -58,7 +58,7 @@ struct ScanCheckTests {
             try answer(truth: truth, header: header, probability: 0.9),
             try answer(truth: truth, header: header, none: 0.3),
         ] {
-            #expect(check(doubtful, header: header).warning == nil)
+            #expect(check(doubtful, header: header).warnings == [])
         }
     }
 
@@ -66,11 +66,11 @@ struct ScanCheckTests {
         var none = try answer(truth: .ras, header: .ras)
         none.kindProbabilities = [0.02, 0.02]
         none.noneProbability = 0.96
-        #expect(check(none, header: .ras).warning?.contains("no head") == true)
+        #expect(check(none, header: .ras).warnings.first?.contains("no head") == true)
         #expect(check(none, header: .ras).kind == ScanCheck.noHead)
         none.kindProbabilities = [0.2, 0.2]
         none.noneProbability = 0.6
-        #expect(check(none, header: .ras).warning == nil)
+        #expect(check(none, header: .ras).warnings == [])
         #expect(check(none, header: .ras).picture == nil)
     }
 }
