@@ -32,7 +32,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     ],
     targets: [
@@ -61,8 +60,10 @@ let package = Package(
         ),
 
         .systemLibrary(name: "COpenSSL"),
+        .systemLibrary(name: "CSQLite"),
 
         .target(name: "Files", dependencies: ["COpenSSL"], swiftSettings: boundary),
+        .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: boundary),
         .target(name: "Parallel", swiftSettings: strict),
         .target(name: "Volumes", swiftSettings: strict),
         .target(
@@ -124,9 +125,8 @@ let package = Package(
             dependencies: [
                 "Training", "Inference", "Reports", "VolumeIO", "Datasets", "ModelBundles",
                 "SegmentationModels", "SegmentationMetrics", "Preprocessing", "NeuralNetworks",
-                "Tensors", "Volumes", "Files", "Parallel",
+                "Tensors", "Volumes", "Files", "SQLite", "Parallel",
                 .product(name: "Yams", package: "Yams"),
-                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
@@ -160,6 +160,9 @@ let package = Package(
             path: "Tests/TensorTestSupport", swiftSettings: strict),
         .testTarget(
             name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "SQLiteTests", dependencies: ["SQLite", "Files", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(name: "ParallelTests", dependencies: ["Parallel"], swiftSettings: strict),
         .testTarget(
             name: "VolumesTests", dependencies: ["Volumes", "TestSupport"], swiftSettings: strict),

@@ -1,7 +1,7 @@
 import Dispatch
 import Files
 import Foundation
-import GRDB
+import SQLite
 import Synchronization
 
 /// The record of all scans of an output folder: a SQLite file beside the results.
@@ -12,7 +12,7 @@ import Synchronization
 final class Ledger: ResultStore {
     /// The ledger's file.
     let path: String
-    private let database: DatabaseQueue
+    private let database: SQLiteDatabase
     /// The run that this process writes, or 0 where it only reads.
     private let run: Int64
     /// Its model and its options as rows have them.
@@ -42,15 +42,14 @@ final class Ledger: ResultStore {
         made = nil
         self.fallback = fallback
         do {
-            var configuration = Configuration()
             // What a process that was killed has begun is undone by the next one that opens the file,
             // which must be able to write for that.
-            configuration.readonly = !pathExists(path + "-journal") || access(path, W_OK) != 0
-            configuration.busyMode = .timeout(10)
-            database = try DatabaseQueue(path: path, configuration: configuration)
+            let isReadOnly = !pathExists(path + "-journal") || access(path, W_OK) != 0
+            database = try SQLiteDatabase(
+                path: path, isReadOnly: isReadOnly, patienceSeconds: 10)
             // A process that was killed while it made the file has left it empty.
             isEmpty = try database.read { try Self.checkVersion($0, path: path) == 0 }
-        } catch let error as DatabaseError {
+        } catch let error as SQLiteError {
             throw ledgerError(error, path)
         }
     }
@@ -73,26 +72,23 @@ final class Ledger: ResultStore {
         isEmpty = false
         let isNew = !pathExists(path)
         do {
-            var configuration = Configuration()
-            configuration.busyMode = .timeout(30)
-            configuration.prepareDatabase { database in
-                try database.execute(sql: "PRAGMA journal_mode = DELETE")
-                try database.execute(sql: "PRAGMA synchronous = NORMAL")
+            database = try SQLiteDatabase(path: path, patienceSeconds: 30)
+            try database.withConnection {
+                try $0.run(script: "PRAGMA journal_mode = DELETE; PRAGMA synchronous = NORMAL")
             }
-            let database = try DatabaseQueue(path: path, configuration: configuration)
             run = try database.write { database in
                 _ = try Self.checkVersion(database, path: path)
-                try database.execute(sql: Self.schema)
+                try database.run(script: Self.schema)
                 // Ledgers were made without it at first.
-                if try !database.columns(in: "scan").contains(where: {
-                    $0.name == "committed_record"
-                }) {
-                    try database.execute(sql: "ALTER TABLE scan ADD COLUMN committed_record TEXT")
+                let columns: [String] = try database.rows("PRAGMA table_info(scan)").map {
+                    try $0.value("name")
+                }
+                if !columns.contains("committed_record") {
+                    try database.execute("ALTER TABLE scan ADD COLUMN committed_record TEXT")
                 }
                 return try Self.insert(record, scans, into: database)
             }
-            self.database = database
-        } catch let error as DatabaseError {
+        } catch let error as SQLiteError {
             if isNew { for ending in ["", "-journal"] { _ = unlink(path + ending) } }
             throw isFull(error) ? writeError(error, path) : ledgerError(error, path)
         }
@@ -119,8 +115,10 @@ final class Ledger: ResultStore {
             PRIMARY KEY (scan, path)) WITHOUT ROWID;
         """
 
-    private static func checkVersion(_ database: Database, path: String) throws -> Int {
-        let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+    private static func checkVersion(
+        _ database: borrowing SQLiteConnection, path: String
+    ) throws -> Int {
+        let found: Int = try database.rows("PRAGMA user_version").first?.value("user_version") ?? 0
         guard found <= version else {
             throw OutputError(
                 code: .unreadableLedger, path: path,
@@ -131,23 +129,21 @@ final class Ledger: ResultStore {
     }
 
     private static func insert(
-        _ record: LedgerRun, _ scans: [ScanFile], into database: Database
+        _ record: LedgerRun, _ scans: [ScanFile], into database: borrowing SQLiteConnection
     ) throws -> Int64 {
         try database.execute(
-            sql: "INSERT INTO run (started, host, process, record) VALUES (?, ?, ?, ?)",
-            arguments: [record.started, record.host, record.process, try encodedForLedger(record)])
-        let run = database.lastInsertedRowID
-        let statement = try database.makeStatement(
-            sql: """
+            "INSERT INTO run (started, host, process, record) VALUES (?, ?, ?, ?)",
+            [record.started, record.host, record.process, try encodedForLedger(record)])
+        let run = database.lastInsertedRow
+        for (scan, position) in zip(scans, record.positions ?? Array(scans.indices)) {
+            try database.execute(
+                """
                 INSERT INTO scan (name, path, scan_file, position, run, state)
                 VALUES (?, ?, ?, ?, ?, 'waiting')
                 ON CONFLICT (name) DO UPDATE SET path = excluded.path, scan_file = excluded.scan_file,
                     position = excluded.position, run = excluded.run
-                """)
-        for (scan, position) in zip(scans, record.positions ?? Array(scans.indices)) {
-            try statement.execute(arguments: [
-                scan.outputName, scan.path, try encodedForLedger(scan), position, run,
-            ])
+                """,
+                [scan.outputName, scan.path, try encodedForLedger(scan), position, run])
         }
         return run
     }
@@ -172,11 +168,9 @@ final class Ledger: ResultStore {
     /// The result of a scan whose files all have their final names although the process ended before
     /// it could say so: the record beside the label map, which comes last, is the one announced.
     private func committedResult(of scan: ScanFile) throws -> StoredResult? {
-        let row = try reading { database in
-            try Row.fetchOne(
-                database, sql: "SELECT * FROM scan WHERE name = ?", arguments: [scan.outputName])
+        let announced: String? = try reading { database in
+            try Self.row(of: scan.outputName, in: database)?["committed_record"]
         }
-        let announced: String? = row?["committed_record"]
         let output = (path as NSString).deletingLastPathComponent
         guard let announced,
             contentHash(ofFileAt: ScanOutputs(of: scan, in: output).provenance) == announced
@@ -184,25 +178,34 @@ final class Ledger: ResultStore {
         return try SidecarStore(output: output).stored(scan)
     }
 
-    private static func stored(_ name: String, in database: Database) throws -> StoredResult? {
-        guard
-            let row = try Row.fetchOne(
-                database, sql: "SELECT * FROM scan WHERE name = ?", arguments: [name])
-        else { return nil }
-        var stored = StoredResult(state: StoredResult.State(rawValue: row["state"]) ?? .waiting)
+    private static func row(
+        of name: String, in database: borrowing SQLiteConnection
+    ) throws -> SQLiteRow? {
+        try database.rows("SELECT * FROM scan WHERE name = ?", [name]).first
+    }
+
+    private static func stored(
+        _ name: String, in database: borrowing SQLiteConnection
+    ) throws -> StoredResult? {
+        guard let row = try row(of: name, in: database) else { return nil }
+        var stored = StoredResult(state: try state(row))
         stored.input = decodedFromLedger(row["input"])
         stored.modelIdentity = row["model"]
         stored.options = decodedFromLedger(row["options"])
         stored.result = decodedFromLedger(row["result"])
         stored.ownLabels = decodedFromLedger(row["own_labels"]) ?? []
         stored.failure = failure(row)
-        stored.outputs = try Row.fetchAll(
-            database, sql: "SELECT * FROM output WHERE scan = ? ORDER BY path", arguments: [name]
+        stored.outputs = try database.rows(
+            "SELECT * FROM output WHERE scan = ? ORDER BY path", [name]
         ).map(outputFile)
         return stored
     }
 
-    private static func failure(_ row: Row) -> FailureReason? {
+    static func state(_ row: SQLiteRow) throws -> StoredResult.State {
+        StoredResult.State(rawValue: try row.value("state")) ?? .waiting
+    }
+
+    private static func failure(_ row: SQLiteRow) -> FailureReason? {
         guard let reason: String = row["reason"] else { return nil }
         let stage: String? = row["stage"]
         return FailureReason(
@@ -210,23 +213,24 @@ final class Ledger: ResultStore {
             problem: reason, nextStep: row["next_step"])
     }
 
-    private static func outputFile(_ row: Row) -> OutputFile {
+    private static func outputFile(_ row: SQLiteRow) throws -> OutputFile {
         let bytes: Int64? = row["bytes"]
         let modified: Int64? = row["modified_ns"]
         var stamp: FileStamp?
         if let bytes, let modified {
             stamp = FileStamp(bytes: bytes, modifiedNanoseconds: modified)
         }
-        return OutputFile(path: row["path"], sha256: row["sha256"], stamp: stamp)
+        return OutputFile(
+            path: try row.value("path"), sha256: try row.value("sha256"), stamp: stamp)
     }
 
     func begin(_ scan: ScanFile, input: InputIdentity) throws {
         try writing { database in
             try database.execute(
-                sql: """
-                    UPDATE scan SET state = 'running', started = ?, ended = NULL,
-                        settled = NULL WHERE name = ?
-                    """, arguments: [timestamp(Date()), scan.outputName])
+                """
+                UPDATE scan SET state = 'running', started = ?, ended = NULL, settled = NULL
+                WHERE name = ?
+                """, [timestamp(Date()), scan.outputName])
         }
     }
 
@@ -234,20 +238,18 @@ final class Ledger: ResultStore {
         let labels = files.first { $0.path.hasSuffix("_dseg.nii.gz") }?.sha256
         let record = files.first { $0.path.hasSuffix("_dseg.json") }?.sha256
         try writing { database in
-            let row = try Row.fetchOne(
-                database, sql: "SELECT own_labels FROM scan WHERE name = ?",
-                arguments: [scan.outputName])
+            let row = try Self.row(of: scan.outputName, in: database)
             var own: Set<String> = decodedFromLedger(row?["own_labels"]) ?? []
             if own.isEmpty, let earlier = try self.fallback?.stored(scan) {
                 own = earlier.ownLabels
             }
             if let labels { own.insert(labels) }
             try database.execute(
-                sql: """
-                    UPDATE scan SET state = 'committing', own_labels = ?, committed_record = ?
-                        WHERE name = ?
-                    """,
-                arguments: [try encodedForLedger(own.sorted()), record, scan.outputName])
+                """
+                UPDATE scan SET state = 'committing', own_labels = ?, committed_record = ?
+                WHERE name = ?
+                """,
+                [try encodedForLedger(own.sorted()), record, scan.outputName])
         }
     }
 
@@ -269,11 +271,11 @@ final class Ledger: ResultStore {
             switch outcome {
             case .failed(let reason):
                 try database.execute(
-                    sql: """
-                        UPDATE scan SET state = 'failed', status = 'failed', settled = ?, ended = ?, stage = ?,
-                            code = ?, reason = ?, next_step = ? WHERE name = ?
-                        """,
-                    arguments: [
+                    """
+                    UPDATE scan SET state = 'failed', status = 'failed', settled = ?, ended = ?, stage = ?,
+                        code = ?, reason = ?, next_step = ? WHERE name = ?
+                    """,
+                    [
                         self.run, timestamp(Date()), reason.stage?.description, reason.code,
                         reason.problem, reason.nextStep, name,
                     ])
@@ -281,22 +283,22 @@ final class Ledger: ResultStore {
                 var isEdited = false
                 if case .edited = outcome { isEdited = true }
                 try database.execute(
-                    sql: """
-                        UPDATE scan SET state = ?, status = ?, settled = ?, result = ?, seconds = ?,
-                            peak_memory_bytes = ?, stage = NULL, code = NULL, reason = NULL,
-                            next_step = NULL WHERE name = ?
-                        """,
-                    arguments: [
+                    """
+                    UPDATE scan SET state = ?, status = ?, settled = ?, result = ?, seconds = ?,
+                        peak_memory_bytes = ?, stage = NULL, code = NULL, reason = NULL,
+                        next_step = NULL WHERE name = ?
+                    """,
+                    [
                         isEdited ? "edited" : "done", outcome.status.rawValue, self.run,
                         try encodedForLedger(result), result.seconds, result.peakMemoryBytes, name,
                     ])
                 if let input {
                     try database.execute(
-                        sql: """
-                            UPDATE scan SET input_sha256 = ?, input = ?, model = ?, options = ?,
-                                ended = ? WHERE name = ?
-                            """,
-                        arguments: [
+                        """
+                        UPDATE scan SET input_sha256 = ?, input = ?, model = ?, options = ?,
+                            ended = ? WHERE name = ?
+                        """,
+                        [
                             input.sha256, try encodedForLedger(input), self.made?.model,
                             self.made?.options, timestamp(Date()), name,
                         ])
@@ -309,13 +311,14 @@ final class Ledger: ResultStore {
     }
 
     private static func replaceOutputs(
-        of name: String, isEdited: Bool, _ files: [OutputFile], _ database: Database
+        of name: String, isEdited: Bool, _ files: [OutputFile],
+        _ database: borrowing SQLiteConnection
     ) throws {
-        try database.execute(sql: "DELETE FROM output WHERE scan = ?", arguments: [name])
+        try database.execute("DELETE FROM output WHERE scan = ?", [name])
         for file in files {
             try database.execute(
-                sql: "INSERT INTO output VALUES (?, ?, ?, ?, ?)",
-                arguments: [
+                "INSERT INTO output VALUES (?, ?, ?, ?, ?)",
+                [
                     name, file.path, file.sha256, file.stamp?.bytes,
                     file.stamp?.modifiedNanoseconds,
                 ])
@@ -323,8 +326,7 @@ final class Ledger: ResultStore {
         guard !isEdited else { return }
         let labels = files.filter { $0.path.hasSuffix("_dseg.nii.gz") }.map(\.sha256)
         try database.execute(
-            sql: "UPDATE scan SET own_labels = ? WHERE name = ?",
-            arguments: [try encodedForLedger(labels), name])
+            "UPDATE scan SET own_labels = ? WHERE name = ?", [try encodedForLedger(labels), name])
     }
 
     private func noteUnchanged() throws {
@@ -334,9 +336,11 @@ final class Ledger: ResultStore {
         }
         guard !names.isEmpty else { return }
         try writing { database in
-            let statement = try database.makeStatement(
-                sql: "UPDATE scan SET settled = ?, status = 'skipped' WHERE name = ?")
-            for name in names { try statement.execute(arguments: [self.run, name]) }
+            for name in names {
+                try database.execute(
+                    "UPDATE scan SET settled = ?, status = 'skipped' WHERE name = ?",
+                    [self.run, name])
+            }
         }
     }
 
@@ -345,8 +349,8 @@ final class Ledger: ResultStore {
         try noteUnchanged()
         try writing { database in
             try database.execute(
-                sql: "UPDATE run SET ended = ?, seconds = ? WHERE id = ?",
-                arguments: [timestamp(Date()), rounded(seconds), self.run])
+                "UPDATE run SET ended = ?, seconds = ? WHERE id = ?",
+                [timestamp(Date()), rounded(seconds), self.run])
         }
     }
 
@@ -355,9 +359,11 @@ final class Ledger: ResultStore {
     /// - Parameter seconds: The longest wait; what is under way then is undone by the next run.
     func stop(within seconds: Double) {
         let isStopped = DispatchSemaphore(value: 0)
-        database.asyncWriteWithoutTransaction { _ in
-            isStopped.signal()
-            while true { pause() }
+        Thread.detachNewThread { [database] in
+            try? database.withConnection { _ in
+                isStopped.signal()
+                while true { pause() }
+            }
         }
         _ = isStopped.wait(timeout: .now() + seconds)
     }
@@ -369,8 +375,7 @@ final class Ledger: ResultStore {
         if isEmpty { return nil }
         return try reading { database in
             guard
-                let row = try Row.fetchOne(
-                    database, sql: "SELECT * FROM run ORDER BY id DESC LIMIT 1")
+                let row = try database.rows("SELECT * FROM run ORDER BY id DESC LIMIT 1").first
             else { return nil }
             var run: LedgerRun? = decodedFromLedger(row["record"])
             run?.ended = row["ended"]
@@ -381,8 +386,8 @@ final class Ledger: ResultStore {
 
     /// The scans of the last run in their order, with their results.
     func scans() throws -> [LedgerScan] {
-        try rows("*").map { row, last in
-            var scan = LedgerScan(row, run: last)
+        try rows("*") { row, last in
+            var scan = try LedgerScan(row, run: last)
             scan.scan = decodedFromLedger(row["scan_file"]) ?? scan.scan
             scan.result = decodedFromLedger(row["result"])
             scan.hasResult = scan.result != nil
@@ -400,24 +405,25 @@ final class Ledger: ResultStore {
             iif(state = 'failed', reason, NULL) AS reason,
             iif(state = 'failed', next_step, NULL) AS next_step
             """
-        return try rows(columns).map { row, last in
-            var scan = LedgerScan(row, run: last)
-            scan.hasResult = row["found"]
+        return try rows(columns) { row, last in
+            var scan = try LedgerScan(row, run: last)
+            scan.hasResult = try row.value("found")
             scan.failure = Self.failure(row)
             return scan
         }
     }
 
-    /// Some columns of the scans of the last run, and its number.
-    private func rows(_ columns: String) throws -> [(Row, run: Int64)] {
+    /// Some columns of the scans of the last run, and its number, as the body makes scans of them.
+    private func rows(
+        _ columns: String, _ body: (SQLiteRow, Int64) throws -> LedgerScan
+    ) throws -> [LedgerScan] {
         if isEmpty { return [] }
         return try reading { database in
-            let last =
-                try Int64.fetchOne(database, sql: "SELECT max(id) FROM run") ?? 0
-            return try Row.fetchAll(
-                database, sql: "SELECT \(columns) FROM scan WHERE run = ? ORDER BY position",
-                arguments: [last]
-            ).map { ($0, last) }
+            let last: Int64 =
+                try database.rows("SELECT max(id) AS last FROM run").first?["last"] ?? 0
+            return try database.rows(
+                "SELECT \(columns) FROM scan WHERE run = ? ORDER BY position", [last]
+            ).map { try body($0, last) }
         }
     }
 
@@ -425,34 +431,28 @@ final class Ledger: ResultStore {
     func outputs() throws -> [String: [OutputFile]] {
         if isEmpty { return [:] }
         return try reading { database in
-            let rows = try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT output.* FROM output JOIN scan ON scan.name = output.scan
-                    WHERE scan.run = (SELECT max(id) FROM run) ORDER BY output.path
-                    """)
-            return Dictionary(grouping: rows) { $0["scan"] as String }
-                .mapValues { $0.map(Self.outputFile) }
+            let rows = try database.rows(
+                """
+                SELECT output.* FROM output JOIN scan ON scan.name = output.scan
+                WHERE scan.run = (SELECT max(id) FROM run) ORDER BY output.path
+                """)
+            return try Dictionary(grouping: rows) { try $0.value("scan") }
+                .mapValues { try $0.map(Self.outputFile) }
         }
     }
 
     /// Joins the scans of the last runs of shards' ledgers to one run of this ledger.
     func join(_ ledgers: [Ledger]) throws {
         try writing { database in
-            let statement = try database.makeStatement(
-                sql: "UPDATE scan SET settled = ? WHERE name = ?")
             for ledger in ledgers {
                 let (rows, files) = try ledger.reading { other in
                     (
-                        try Row.fetchAll(
-                            other,
-                            sql: "SELECT * FROM scan WHERE run = (SELECT max(id) FROM run)"),
-                        try Row.fetchAll(
-                            other,
-                            sql: """
-                                SELECT output.* FROM output JOIN scan ON scan.name = output.scan
-                                WHERE scan.run = (SELECT max(id) FROM run)
-                                """)
+                        try other.rows("SELECT * FROM scan WHERE run = (SELECT max(id) FROM run)"),
+                        try other.rows(
+                            """
+                            SELECT output.* FROM output JOIN scan ON scan.name = output.scan
+                            WHERE scan.run = (SELECT max(id) FROM run)
+                            """)
                     )
                 }
                 for row in rows {
@@ -460,19 +460,15 @@ final class Ledger: ResultStore {
                         !["name", "run", "settled", "position"].contains($0)
                     }
                     let assignments = columns.map { "\($0) = ?" }.joined(separator: ", ")
-                    let values = columns.map { row[$0] as (any DatabaseValueConvertible)? }
                     try database.execute(
-                        sql: "UPDATE scan SET \(assignments) WHERE name = ?",
-                        arguments: StatementArguments(values + [row["name"] as String]))
-                    try statement.execute(arguments: [self.run, row["name"] as String])
-                    try database.execute(
-                        sql: "DELETE FROM output WHERE scan = ?",
-                        arguments: [row["name"] as String])
+                        "UPDATE scan SET settled = ?, \(assignments) WHERE name = ?",
+                        [self.run] + columns.map { row[$0] } + [row["name"]])
+                    try database.execute("DELETE FROM output WHERE scan = ?", [row["name"]])
                 }
                 for file in files {
                     try database.execute(
-                        sql: "INSERT INTO output VALUES (?, ?, ?, ?, ?)",
-                        arguments: StatementArguments(Array(file.databaseValues)))
+                        "INSERT INTO output VALUES (?, ?, ?, ?, ?)",
+                        ["scan", "path", "sha256", "bytes", "modified_ns"].map { file[$0] })
                 }
             }
         }
@@ -480,18 +476,20 @@ final class Ledger: ResultStore {
 
     // MARK: - Errors
 
-    private func reading<Value>(_ body: (Database) throws -> Value) throws -> Value {
+    private func reading<Value: Sendable>(
+        _ body: (borrowing SQLiteConnection) throws -> Value
+    ) throws -> Value {
         do {
             return try database.read(body)
-        } catch let error as DatabaseError {
+        } catch let error as SQLiteError {
             throw ledgerError(error, path)
         }
     }
 
-    private func writing(_ body: (Database) throws -> Void) throws {
+    private func writing(_ body: (borrowing SQLiteConnection) throws -> Void) throws {
         do {
             try database.write(body)
-        } catch let error as DatabaseError {
+        } catch let error as SQLiteError {
             throw writeError(error, path)
         }
     }

@@ -1,5 +1,5 @@
 import Foundation
-import GRDB
+import SQLite
 
 /// A run as a ledger has it.
 struct LedgerRun: Sendable, Codable {
@@ -63,13 +63,13 @@ struct LedgerScan: Sendable {
 
 extension LedgerScan {
     /// Reads what every query has, from a row of the table `scan`.
-    init(_ row: Row, run: Int64) {
+    init(_ row: SQLiteRow, run: Int64) throws {
         let settled: Int64? = row["settled"]
+        let status: String? = row["status"]
         self.init(
-            scan: ScanFile(path: row["path"], outputName: row["name"]), position: row["position"],
-            state: StoredResult.State(rawValue: row["state"]) ?? .waiting,
-            isSettled: settled == run,
-            wasSkipped: (row["status"] as String?) == ScanRecord.Status.skipped.rawValue,
+            scan: ScanFile(path: try row.value("path"), outputName: try row.value("name")),
+            position: try row.value("position"), state: try Ledger.state(row),
+            isSettled: settled == run, wasSkipped: status == ScanRecord.Status.skipped.rawValue,
             started: row["started"], seconds: row["seconds"])
     }
 }
