@@ -1,6 +1,7 @@
 #include "CInterpolation.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #if defined(__x86_64__)
@@ -9,7 +10,7 @@
 
 enum { MOST_CLASSES = 256 };
 
-// The voxels around a place, with their weights; those of weight 0 are left out.
+// The voxels around a point, with their weights; those of weight 0 are left out.
 typedef struct {
     int count;
     int64_t voxels[8];
@@ -70,33 +71,33 @@ static inline float widened(uint16_t half) {
     return value * 0x1p112f;
 }
 
-// The weighted sums of each class's scores.
+// The weighted sums of each class's scores at some places.
 typedef void Summation(
-    const uint16_t *scores, int32_t class_count, const Neighbors *neighbors, float *sums);
+    const uint16_t *scores, int32_t class_count, const Neighbors *places, float *sums);
 
 static void sum_portably(
-    const uint16_t *scores, int32_t class_count, const Neighbors *neighbors, float *sums) {
+    const uint16_t *scores, int32_t class_count, const Neighbors *places, float *sums) {
     memset(sums, 0, (size_t)class_count * sizeof *sums);
-    for (int n = 0; n < neighbors->count; n++) {
-        const uint16_t *row = scores + neighbors->voxels[n] * class_count;
+    for (int n = 0; n < places->count; n++) {
+        const uint16_t *row = scores + places->voxels[n] * class_count;
         for (int32_t c = 0; c < class_count; c++) {
-            sums[c] += neighbors->weights[n] * widened(row[c]);
+            sums[c] += places->weights[n] * widened(row[c]);
         }
     }
 }
 
 #if defined(__x86_64__)
 __attribute__((target("avx2,fma,f16c"))) static void sum_by_eights(
-    const uint16_t *scores, int32_t class_count, const Neighbors *neighbors, float *sums) {
+    const uint16_t *scores, int32_t class_count, const Neighbors *places, float *sums) {
     int32_t c = 0;
     while (c < class_count) {
         // The last eight overlap those before, so that nothing beyond the voxel is read.
         if (c > class_count - 8) c = class_count - 8;
         __m256 sum = _mm256_setzero_ps();
-        for (int n = 0; n < neighbors->count; n++) {
-            const uint16_t *row = scores + neighbors->voxels[n] * class_count + c;
+        for (int n = 0; n < places->count; n++) {
+            const uint16_t *row = scores + places->voxels[n] * class_count + c;
             __m256 values = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)row));
-            sum = _mm256_fmadd_ps(_mm256_set1_ps(neighbors->weights[n]), values, sum);
+            sum = _mm256_fmadd_ps(_mm256_set1_ps(places->weights[n]), values, sum);
         }
         _mm256_storeu_ps(sums + c, sum);
         c += 8;
@@ -112,6 +113,29 @@ static Summation *chosen_summation(int32_t class_count) {
 #endif
     (void)class_count;
     return sum_portably;
+}
+
+// The weighted sums of each class's scores in some voxels.
+static inline void add_up(
+    Summation *sum, const CInterpolationSource *source, const Neighbors *neighbors, float *sums) {
+    if (source->places == NULL) {
+        sum(source->scores, source->class_count, neighbors, sums);
+        return;
+    }
+    Neighbors places;
+    float certain = 0;
+    places.count = 0;
+    for (int n = 0; n < neighbors->count; n++) {
+        int64_t place = source->places[neighbors->voxels[n]];
+        if (place < 0) {
+            certain += neighbors->weights[n];
+        } else {
+            places.voxels[places.count] = place;
+            places.weights[places.count++] = neighbors->weights[n];
+        }
+    }
+    sum(source->scores, source->class_count, &places, sums);
+    sums[0] += certain;
 }
 
 // The source coordinates of the first voxel in a row.
@@ -150,7 +174,7 @@ void cinterpolation_classes(
                 }
                 if (differs) {
                     // What wins in all voxels around wins between them, so only borders are left.
-                    sum(source->scores, source->class_count, &neighbors, sums);
+                    add_up(sum, source, &neighbors, sums);
                     int32_t best = 0;
                     for (int32_t c = 1; c < source->class_count; c++) {
                         if (sums[c] > sums[best]) best = c;
@@ -182,7 +206,7 @@ void cinterpolation_scores(
                 if (find_neighbors(
                         source, start[0] + step * map[0], start[1] + step * map[4],
                         start[2] + step * map[8], &neighbors)) {
-                    sum(source->scores, source->class_count, &neighbors, sums);
+                    add_up(sum, source, &neighbors, sums);
                     for (int32_t c = 0; c < source->class_count; c++) total += sums[c];
                 }
                 if (!(total > 0)) {

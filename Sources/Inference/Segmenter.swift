@@ -148,10 +148,12 @@ public final class Segmenter {
         let prediction =
             options.mirrors
             ? try predictor.prediction(
-                of: conformed.volume, mirrored: MirroredClasses(of: bundle.card.labels)
+                of: conformed.volume, mirrored: MirroredClasses(of: bundle.card.labels),
+                within: conformed.nearBrain
             ) { try report($0, $1) }
             : try predictor.prediction(
-                of: conformed.volume, keepsScores: keepsScores(of: conformed)
+                of: conformed.volume, keepsScores: keepsScores(of: conformed),
+                within: conformed.nearBrain
             ) { try report($0, $1) }
         stageSeconds += predictor.stageSeconds
         let computation = predictor.computation

@@ -12,9 +12,11 @@ public struct VolumePrediction {
     /// plane has the class. What a plane cannot tell apart, such as left and right in sagittal
     /// slices, is one structure beside it.
     public var planeDisagreement: [Double?]
-    /// The aggregated probability of each class, `[z, y, x, class]` in half precision; `nil` where the slices of a
-    /// single plane were decided at once.
+    /// The aggregated probability of each class, `[z, y, x, class]` in half precision, or `[place, class]`
+    /// where ``places`` are given; `nil` where the slices of a single plane were decided at once.
     var scores: Tensor?
+    /// The places of the voxels' scores, where only some voxels have scores: the others are background.
+    var places: SumPlaces?
 
     /// The same with the scores in the machine's memory, to look at them more than once.
     func onHost() throws -> VolumePrediction {
@@ -31,8 +33,8 @@ public struct VolumePrediction {
         return try scores.withBytes { bytes in
             body(
                 ClassScores(
-                    scores: bytes.bindMemory(to: UInt16.self), classes: classes,
-                    classCount: classCount, size: size, threadCount: threadCount))
+                    scores: bytes.bindMemory(to: UInt16.self), places: places?.ofVoxels,
+                    classes: classes, classCount: classCount, size: size, threadCount: threadCount))
         }
     }
 }

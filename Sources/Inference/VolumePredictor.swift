@@ -109,17 +109,19 @@ public final class VolumePredictor {
     ///   - measuresDisagreement: Whether each plane's own labels are kept and compared.
     ///   - keepsScores: Whether the scores are kept also where a single plane could do without: two
     ///     bytes for each voxel and class.
+    ///   - mask: 1 for each voxel that may have a label and 0 for those that are background, in storage
+    ///     order; `nil` where all may have one. Outside it no plane labels anything and no scores are kept.
     ///   - progress: Is told the plane at work and which part of all slices is done; what it throws
     ///     stops the work.
     /// - Returns: The classes, and the disagreement where there are several planes.
     /// - Throws: `TensorError`, and what `progress` throws.
     public func prediction(
         of volume: Volume, measuresDisagreement: Bool = true, keepsScores: Bool = false,
-        progress: (Plane, Double) throws -> Void = { _, _ in }
+        within mask: [UInt8]? = nil, progress: (Plane, Double) throws -> Void = { _, _ in }
     ) throws -> VolumePrediction {
         try prediction(
             of: volume, measuresDisagreement: measuresDisagreement, keepsScores: keepsScores,
-            samples: false, progress: progress)
+            samples: false, within: mask, progress: progress)
     }
 
     /// Predicts the class of each voxel from the volume and from its mirror image.
@@ -130,14 +132,15 @@ public final class VolumePredictor {
     /// - Parameters:
     ///   - volume: Conformed intensities.
     ///   - mirrored: The classes of mirror images.
-    ///   - measuresDisagreement: As in ``prediction(of:measuresDisagreement:keepsScores:progress:)``;
+    ///   - measuresDisagreement: As in ``prediction(of:measuresDisagreement:keepsScores:within:progress:)``;
     ///     the mirrored volume has no say in it.
+    ///   - mask: As there.
     ///   - progress: As there.
     /// - Returns: The classes with their scores.
     /// - Throws: `TensorError`, and what `progress` throws.
     public func prediction(
         of volume: Volume, mirrored: MirroredClasses, measuresDisagreement: Bool = true,
-        progress: (Plane, Double) throws -> Void = { _, _ in }
+        within mask: [UInt8]? = nil, progress: (Plane, Double) throws -> Void = { _, _ in }
     ) throws -> VolumePrediction {
         guard
             let axis = volume.grid.orientation.axes.firstIndex(where: { $0.worldAxis == 0 })
@@ -145,6 +148,7 @@ public final class VolumePredictor {
         var prediction = try prediction(
             of: volume, measuresDisagreement: measuresDisagreement, keepsScores: true
         ) { try progress($0, $1 / 2) }
+        prediction.places = mask.map { SumPlaces(of: $0, isDense: true) }
         let stages = stageSeconds
         let other = try self.prediction(
             of: volume.mirrored(alongStorageAxis: axis), measuresDisagreement: false,
@@ -152,19 +156,21 @@ public final class VolumePredictor {
         ) { try progress($0, 0.5 + $1 / 2) }
         stageSeconds = stages + stageSeconds
         guard let own = prediction.scores, let mirror = other.scores else { return prediction }
+        let places = prediction.places
+        func limited(_ labels: [UInt8]) -> [UInt8] { places?.limiting(labels) ?? labels }
         // Scores are stored [z, y, x, class].
         if device == .cpu {
             try own.averageInPlace(
                 withMirrored: mirror, dimension: 2 - axis, mirroredClass: mirrored.classes)
-            prediction.classes = try own.likeliestClasses()
+            prediction.classes = limited(try own.likeliestClasses())
             return prediction
         }
         let turned = try mirror.flipped(dimension: 2 - axis)
             .selected(dimension: 3, indices: mirrored.classes)
         let mean = try (own + turned) * 0.5
         prediction.scores = mean
-        prediction.classes = try mean.converted(to: .float16, on: .cpu).contiguous()
-            .likeliestClasses()
+        prediction.classes = limited(
+            try mean.converted(to: .float16, on: .cpu).contiguous().likeliestClasses())
         return prediction
     }
 
@@ -209,7 +215,7 @@ public final class VolumePredictor {
 
     private func prediction(
         of volume: Volume, measuresDisagreement: Bool, keepsScores: Bool, samples: Bool,
-        progress: (Plane, Double) throws -> Void
+        within mask: [UInt8]? = nil, progress: (Plane, Double) throws -> Void
     ) throws -> VolumePrediction {
         let size = volume.grid.size
         let networks = networks(seeing: volume.grid)
@@ -226,15 +232,20 @@ public final class VolumePredictor {
             networks.count == 1 && !keepsScores
             && networks[0].outputOfClass == Array(0..<networks[0].network.architecture.classes)
         let keepsPlaneLabels = measuresDisagreement && networks.count > 1
+        let places = mask.map { SumPlaces(of: $0, isDense: isResident) }
         // Scores in two bytes, labels of planes in one, the volume itself in four.
-        let perVoxel =
-            (decidesAtOnce ? 1 : 2 * classCount) + (keepsPlaneLabels ? networks.count : 0)
-        try memory?.reserve((perVoxel + 4) * size.count, for: "a volume of \(size) voxels")
+        let scoreBytes = 2 * classCount * (places?.count ?? size.count)
+        let perVoxel = (decidesAtOnce ? 5 : 4) + (keepsPlaneLabels ? networks.count : 0)
+        try memory?.reserve(
+            (decidesAtOnce ? 0 : scoreBytes) + perVoxel * size.count,
+            for: "a volume of \(size) voxels")
         let view: any VolumeView =
             isResident
             ? try ResidentVolume(
-                volume, on: device, classCount: classCount, keepsSums: !decidesAtOnce)
-            : try HostVolume(volume, classCount: classCount, keepsSums: !decidesAtOnce)
+                volume, on: device, classCount: classCount, keepsSums: !decidesAtOnce,
+                places: places)
+            : try HostVolume(
+                volume, classCount: classCount, keepsSums: !decidesAtOnce, places: places)
         let totalWeight = networks.reduce(0) { $0 + $1.weight }
         // What memory once ran out for is not tried again.
         var largestBatch = Int.max
@@ -290,7 +301,7 @@ public final class VolumePredictor {
             outputs: try view.planeLabels(), outputOfClass: networks.map(\.outputOfClass))
         let prediction = VolumePrediction(
             classes: try view.classes(), planeDisagreement: planeLabels.disagreement(),
-            scores: view.sums)
+            scores: view.sums, places: places)
         aggregationTime += clock.now - added
         stageSeconds.append((.aggregate, aggregationTime / .seconds(1)))
         return prediction

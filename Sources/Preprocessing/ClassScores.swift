@@ -7,6 +7,7 @@ package import Volumes
 /// It looks into memory that belongs to another and does not outlive the closure it is made in.
 package struct ClassScores {
     private let scores: UnsafeBufferPointer<UInt16>
+    private let places: [Int32]?
     private let classes: [UInt8]
     private let classCount: Int
     private let size: GridSize
@@ -15,21 +16,26 @@ package struct ClassScores {
     /// Takes scores as they lie in memory.
     ///
     /// - Parameters:
-    ///   - scores: `[z, y, x, class]` in half precision, finite and not negative.
+    ///   - scores: `[place, class]` in half precision, finite and not negative.
+    ///   - places: The place of each voxel's scores, and -1 where class 0 is certain; `nil` where all voxels
+    ///     have scores, in storage order.
     ///   - classes: The argmax of the scores in each voxel; ties go to the lowest class.
     ///   - classCount: How many classes there are, 256 at most.
     ///   - size: The voxels.
     ///   - threadCount: On how many threads to interpolate.
-    /// - Precondition: there are scores for each voxel and class.
+    /// - Precondition: There are scores for each place and class.
     package init(
-        scores: UnsafeBufferPointer<UInt16>, classes: [UInt8], classCount: Int, size: GridSize,
-        threadCount: Int
+        scores: UnsafeBufferPointer<UInt16>, places: [Int32]? = nil, classes: [UInt8],
+        classCount: Int, size: GridSize, threadCount: Int
     ) {
         precondition((1...256).contains(classCount), "\(classCount) classes")
+        let placeCount = places.map { Int($0.max() ?? -1) + 1 } ?? size.count
         precondition(
-            scores.count == size.count * classCount && classes.count == size.count,
+            scores.count >= placeCount * classCount && classes.count == size.count
+                && places?.count ?? size.count == size.count,
             "\(scores.count) scores and \(classes.count) classes for \(classCount) in \(size)")
         self.scores = scores
+        self.places = places
         self.classes = classes
         self.classCount = classCount
         self.size = size
@@ -89,30 +95,32 @@ package struct ClassScores {
         let slice = size.x * size.y
         var sums = [(sum: Double, count: Int)](repeating: (0, 0), count: parts * classCount)
         guard let base = scores.baseAddress else { return [] }
-        classes.withUnsafeBufferPointer { classes in
-            halves.withUnsafeBufferPointer { halves in
-                sums.withUnsafeMutableBufferPointer { sums in
-                    guard let labels = classes.baseAddress, let numbers = halves.baseAddress,
-                        let result = sums.baseAddress
-                    else { return }
-                    let input = Input(scores: base, classes: labels)
-                    let table = Table(halves: numbers)
-                    let output = Output(base: result)
-                    let (count, depth) = (classCount, size.z)
-                    DispatchQueue.concurrentPerform(iterations: parts) { part in
-                        let range =
-                            depth * part / parts * slice..<depth * (part + 1) / parts * slice
-                        for voxel in range where input.classes[voxel] != 0 {
-                            let own = input.scores + voxel * count
-                            var total: Float = 0
-                            for member in 0..<count { total += table.halves[Int(own[member])] }
-                            let winner = Int(input.classes[voxel])
-                            let entry = part * count + winner
-                            if total > 0 {
-                                output.base[entry].sum += Double(
-                                    table.halves[Int(own[winner])] / total)
+        withPlaces { places in
+            classes.withUnsafeBufferPointer { classes in
+                halves.withUnsafeBufferPointer { halves in
+                    sums.withUnsafeMutableBufferPointer { sums in
+                        guard let labels = classes.baseAddress, let numbers = halves.baseAddress,
+                            let result = sums.baseAddress
+                        else { return }
+                        let input = Input(scores: base, places: places, classes: labels)
+                        let table = Table(halves: numbers)
+                        let output = Output(base: result)
+                        let (count, depth) = (classCount, size.z)
+                        DispatchQueue.concurrentPerform(iterations: parts) { part in
+                            let range =
+                                depth * part / parts * slice..<depth * (part + 1) / parts * slice
+                            for voxel in range where input.classes[voxel] != 0 {
+                                let own = input.scores + input.place(of: voxel) * count
+                                var total: Float = 0
+                                for member in 0..<count { total += table.halves[Int(own[member])] }
+                                let winner = Int(input.classes[voxel])
+                                let entry = part * count + winner
+                                if total > 0 {
+                                    output.base[entry].sum += Double(
+                                        table.halves[Int(own[winner])] / total)
+                                }
+                                output.base[entry].count += 1
                             }
-                            output.base[entry].count += 1
                         }
                     }
                 }
@@ -145,7 +153,15 @@ package struct ClassScores {
     /// It is only read while the caller waits, so sharing it is safe.
     private struct Input: @unchecked Sendable {
         let scores: UnsafePointer<UInt16>
+        let places: UnsafePointer<Int32>?
         let classes: UnsafePointer<UInt8>
+
+        func place(of voxel: Int) -> Int { places.map { Int($0[voxel]) } ?? voxel }
+    }
+
+    private func withPlaces(_ body: (UnsafePointer<Int32>?) -> Void) {
+        guard let places else { return body(nil) }
+        places.withUnsafeBufferPointer { body($0.baseAddress) }
     }
 
     private func forEachPart(
@@ -156,28 +172,30 @@ package struct ClassScores {
             ) -> Void
     ) {
         guard let scores = scores.baseAddress else { return }
-        classes.withUnsafeBufferPointer { classes in
-            guard let classes = classes.baseAddress else { return }
-            let input = Input(scores: scores, classes: classes)
-            let (sourceSize, classCount) = (self.size, Int32(classCount))
-            // Some parts more than threads, as slices without borders take no time.
-            let parts = min(size.z, threadCount == 1 ? 1 : 8 * threadCount)
-            let threads = min(threadCount, parts)
-            DispatchQueue.concurrentPerform(iterations: threads) { thread in
-                var source = CInterpolationSource(
-                    scores: input.scores, classes: input.classes,
-                    size: (Int64(sourceSize.x), Int64(sourceSize.y), Int64(sourceSize.z)),
-                    class_count: classCount)
-                var target = CInterpolationTarget(
-                    size: (Int64(size.x), Int64(size.y), Int64(size.z)),
-                    map: (
-                        map[0, 0], map[0, 1], map[0, 2], map[0, 3],
-                        map[1, 0], map[1, 1], map[1, 2], map[1, 3],
-                        map[2, 0], map[2, 1], map[2, 2], map[2, 3]
-                    ))
-                for part in stride(from: thread, to: parts, by: threads) {
-                    body(
-                        &source, &target, size.z * part / parts..<size.z * (part + 1) / parts)
+        withPlaces { places in
+            classes.withUnsafeBufferPointer { classes in
+                guard let classes = classes.baseAddress else { return }
+                let input = Input(scores: scores, places: places, classes: classes)
+                let (sourceSize, classCount) = (self.size, Int32(classCount))
+                // Some parts more than threads, as slices without borders take no time.
+                let parts = min(size.z, threadCount == 1 ? 1 : 8 * threadCount)
+                let threads = min(threadCount, parts)
+                DispatchQueue.concurrentPerform(iterations: threads) { thread in
+                    var source = CInterpolationSource(
+                        scores: input.scores, places: input.places, classes: input.classes,
+                        size: (Int64(sourceSize.x), Int64(sourceSize.y), Int64(sourceSize.z)),
+                        class_count: classCount)
+                    var target = CInterpolationTarget(
+                        size: (Int64(size.x), Int64(size.y), Int64(size.z)),
+                        map: (
+                            map[0, 0], map[0, 1], map[0, 2], map[0, 3],
+                            map[1, 0], map[1, 1], map[1, 2], map[1, 3],
+                            map[2, 0], map[2, 1], map[2, 2], map[2, 3]
+                        ))
+                    for part in stride(from: thread, to: parts, by: threads) {
+                        body(
+                            &source, &target, size.z * part / parts..<size.z * (part + 1) / parts)
+                    }
                 }
             }
         }

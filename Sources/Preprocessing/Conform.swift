@@ -18,6 +18,9 @@ public struct ConformedScan: Sendable {
     /// 1 for each voxel of ``volume`` that holds a measurement and 0 for the others, where a rule tells
     /// them apart; `nil` where all hold one.
     package let measured: [UInt8]?
+    /// 1 for each voxel of ``volume`` that is no farther from the brain than its region's dilation and 0 for
+    /// the others; `nil` where the scan was conformed without a region.
+    package let nearBrain: [UInt8]?
 
     /// Makes a conformed scan of its parts.
     ///
@@ -32,7 +35,7 @@ public struct ConformedScan: Sendable {
 
     init(
         volume: Volume, conformedGrid: Grid, box: VoxelBox, scanGrid: Grid, isExact: Bool,
-        measured: [UInt8]?
+        measured: [UInt8]?, nearBrain: [UInt8]? = nil
     ) {
         precondition(
             volume.grid.size == box.size, "volume \(volume.grid.size) in a box of \(box.size)")
@@ -42,6 +45,7 @@ public struct ConformedScan: Sendable {
         self.scanGrid = scanGrid
         self.isExact = isExact
         self.measured = measured
+        self.nearBrain = nearBrain
     }
 
     /// Carries labels from the box back to the scan's own grid.
@@ -190,16 +194,15 @@ package func conform(
             interpolation: specification.interpolation, preparing: zeroing.apply)
     }
 
+    var nearBrain: [UInt8]?
     if let region {
         let mask = region.mask.mask(on: wantedGrid)
         let near = mask.dilated(
-            byMillimeters: region.dilationMillimeters, spacing: wantedGrid.spacing)
-        for index in near.values.indices where near.values[index] == 0 {
-            conformed.voxels[index] = background
-        }
-        if rule.zeroesNoData {
-            measured = zip(measured ?? near.values, near.values).map { $0 & $1 }
-        }
+            byMillimeters: region.dilationMillimeters, spacing: wantedGrid.spacing
+        ).values
+        for index in near.indices where near[index] == 0 { conformed.voxels[index] = background }
+        if rule.zeroesNoData { measured = zip(measured ?? near, near).map { $0 & $1 } }
+        nearBrain = near
     }
     precondition(conformed.voxels.count == wanted.size.count, "a part of \(conformed.grid.size)")
     let range = try finiteRange(of: conformed.voxels)
@@ -235,7 +238,7 @@ package func conform(
     return ConformedScan(
         volume: Volume(grid: conformedGrid.cropped(to: placed), voxels: voxels),
         conformedGrid: conformedGrid, box: placed, scanGrid: scan.grid, isExact: isExact,
-        measured: measured)
+        measured: measured, nearBrain: nearBrain)
 }
 
 /// The bytes that ``conform(_:to:)`` or ``conform(_:to:within:)`` takes beside the scan, at most.

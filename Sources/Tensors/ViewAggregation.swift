@@ -17,6 +17,34 @@ package struct SliceStrides {
     }
 }
 
+/// The places of voxels' sums, where only some voxels of a volume have sums.
+package struct SumPlaces: Sendable {
+    /// Each voxel's place; -1 for one without sums, which is background.
+    package let ofVoxels: [Int32]
+    /// The number of places.
+    package let count: Int
+
+    /// Gives a place to each voxel of a mask.
+    ///
+    /// - Parameters:
+    ///   - mask: 1 for each voxel that has sums and 0 for the others, in storage order.
+    ///   - isDense: A Boolean value indicating whether there is room for the others, too: places are those of
+    ///     the whole volume.
+    package init(of mask: [UInt8], isDense: Bool = false) {
+        var next: Int32 = 0
+        ofVoxels = mask.map { value in
+            defer { if isDense || value != 0 { next += 1 } }
+            return value == 0 ? -1 : next
+        }
+        count = Int(next)
+    }
+
+    /// The labels with background where there are no sums.
+    package func limiting(_ labels: [UInt8]) -> [UInt8] {
+        zip(labels, ofVoxels).map { $1 < 0 ? 0 : $0 }
+    }
+}
+
 extension Tensor {
     /// Adds the scores of slices, whose logits `[N, outputs, height, width]` these are, to a volume.
     ///
@@ -25,6 +53,8 @@ extension Tensor {
     ///
     /// - Parameters:
     ///   - sums: A volume `[.., classes]` in half precision that is added to, or `nil`.
+    ///   - places: The places of the voxels' sums, where not all voxels have some; the likeliest output of
+    ///     one without is 0.
     ///   - likeliest: Where the voxels' likeliest outputs are written, of equals the first; a whole
     ///     volume, or empty where nobody asks.
     ///   - voxelCount: The volume's voxels.
@@ -34,20 +64,23 @@ extension Tensor {
     ///   - weight: The factor.
     /// - Throws: `TensorError` where slices leave the volume or an output does not exist.
     package func addViewScores(
-        to sums: Tensor?, likeliest: inout [UInt8], voxelCount: Int, strides: SliceStrides,
-        firstSlice: Int, outputOfClass: [Int], weight: Double
+        to sums: Tensor?, places: SumPlaces? = nil, likeliest: inout [UInt8], voxelCount: Int,
+        strides: SliceStrides, firstSlice: Int, outputOfClass: [Int], weight: Double
     ) throws(TensorError) {
         precondition(likeliest.isEmpty || likeliest.count == voxelCount, "scores of a volume")
         let plans = try LoadedLibraries.plans()
         let logits = try channelsLast()
         let shape = logits.shape
-        let voxels = sums.map { $0.count / max(1, outputOfClass.count) } ?? voxelCount
-        guard sums?.elementType ?? .float16 == .float16, voxels == voxelCount else {
+        let sumCount = sums.map { $0.count / max(1, outputOfClass.count) } ?? voxelCount
+        precondition(places?.ofVoxels.count ?? voxelCount == voxelCount, "a place for each voxel")
+        guard sums?.elementType ?? .float16 == .float16,
+            sumCount == (sums == nil ? voxelCount : places?.count ?? voxelCount)
+        else {
             throw TensorError(
                 code: .invalidCall, operation: "view aggregation",
                 message: "sums of shape \(sums?.shape ?? []) for \(voxelCount) voxels")
         }
-        var places = CPlanSliceStrides(
+        var strides = CPlanSliceStrides(
             slice: Int64(strides.slice), row: Int64(strides.row), column: Int64(strides.column))
         let outputs = outputOfClass.map { Int32($0) }
         let isAsked = !likeliest.isEmpty
@@ -60,9 +93,9 @@ extension Tensor {
                     }
                     unsafe status = plans.table.pointee.accumulate_views(
                         numbers, Int64(shape[0]), Int64(shape[1]), Int64(shape[2]),
-                        Int64(shape[3]), sums, &places, Int64(firstSlice), outputs,
-                        Int32(outputs.count), weight, isAsked ? likeliest.baseAddress : nil,
-                        Int64(voxelCount))
+                        Int64(shape[3]), sums, places?.ofVoxels, &strides, Int64(firstSlice),
+                        outputs, Int32(outputs.count), weight,
+                        isAsked ? likeliest.baseAddress : nil, Int64(voxelCount))
                 }
             }
         }

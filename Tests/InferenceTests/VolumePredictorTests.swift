@@ -147,6 +147,55 @@ struct VolumePredictorTests {
         }
     }
 
+    @Test(arguments: ["RAS", "LIA"], [false, true])
+    func `within a mask labels are the same, and nothing is labelled outside it`(
+        orientation: String, isResident: Bool
+    ) throws {
+        let volume = makeSmoothVolume(
+            Self.size, orientation: try #require(Orientation(orientation)))
+        let size = volume.grid.size
+        var mask: [UInt8] = []
+        for z in 0..<size.z {
+            for y in 0..<size.y {
+                for x in 0..<size.x {
+                    let place = SIMD3(Double(x), Double(y), Double(z)) + 0.5
+                    let edges = SIMD3(Double(size.x), Double(size.y), Double(size.z))
+                    mask.append((place / edges - 0.5).length < 0.4 ? 1 : 0)
+                }
+            }
+        }
+        func limited(_ labels: [UInt8]) -> [UInt8] { zip(labels, mask).map { $0 * $1 } }
+        let networks = try Self.threePlanes()
+        // All planes, and one that is decided slice by slice.
+        for chosen in [networks, [networks[0]]] {
+            let predictor = VolumePredictor(
+                networks: chosen, classCount: 4, device: .cpu, precision: .fp32, batchSize: 4,
+                compiles: true, isResident: isResident)
+            let whole = try predictor.prediction(of: volume)
+            let found = try predictor.prediction(of: volume, within: mask)
+            #expect(found.classes == limited(whole.classes))
+            #expect(found.classes != whole.classes && Set(found.classes).count == 4)
+            // Planes cannot disagree where none of them has a say.
+            #expect(found.planeDisagreement.count == whole.planeDisagreement.count)
+            #expect(chosen.count == 1 || found.planeDisagreement != whole.planeDisagreement)
+            let sides = MirroredClasses(
+                of: try #require(
+                    LabelTable([
+                        Structure(
+                            index: 2, name: "Left-A", color: LabelColor(red: 1, green: 2, blue: 3)),
+                        Structure(
+                            index: 41, name: "Right-A", color: LabelColor(red: 1, green: 2, blue: 3)
+                        ),
+                        Structure(
+                            index: 16, name: "B", color: LabelColor(red: 1, green: 2, blue: 3)),
+                    ])))
+            let mirrored = try predictor.prediction(of: volume, mirrored: sides)
+            let mirroredWithin = try predictor.prediction(
+                of: volume, mirrored: sides, within: mask)
+            #expect(mirroredWithin.classes == limited(mirrored.classes))
+        }
+    }
+
     @Test func `planes disagree by 1 minus the mean Dice of their labels, two by two`() throws {
         let volume = makeSmoothVolume(Self.size, seed: 4)
         let networks = try Self.threePlanes()

@@ -141,4 +141,51 @@ struct ClassScoresTests {
             }
         }
     }
+
+    @Test(arguments: grids, [2, 28])
+    func `voxels where background is certain need no scores`(
+        affine: Affine, classCount: Int
+    ) throws {
+        let spacing = affine.spacing
+        let grid = Grid(
+            size: GridSize(Int(42 / spacing.x), Int(42 / spacing.y), Int(44 / spacing.z)),
+            affine: affine)
+        let conformed = try Self.conformedBall(on: grid, center: .zero)
+        let size = conformed.box.size
+        let (scores, classes) = Self.ballScores(
+            on: conformed.conformedGrid.cropped(to: conformed.box), center: .zero, radius: 9,
+            classCount: classCount)
+        let certain = Float16(1).bitPattern
+        var places: [Int32] = []
+        var kept: [UInt16] = []
+        for voxel in 0..<size.count {
+            let own = scores[voxel * classCount..<(voxel + 1) * classCount]
+            places.append(own.first == certain ? -1 : Int32(kept.count / classCount))
+            if own.first != certain { kept += own }
+        }
+        #expect(kept.count < scores.count / 2)
+        func results(_ scores: [UInt16], _ places: [Int32]?) -> ([UInt8], [[UInt16]], [Double?]) {
+            scores.withUnsafeBufferPointer { buffer in
+                let scores = ClassScores(
+                    scores: buffer, places: places, classes: classes, classCount: classCount,
+                    size: size, threadCount: 2)
+                return (
+                    conformed.classesOnScanGrid(scores),
+                    conformed.probabilities(
+                        ofClasses: 0..<2, scores, onScanGrid: true, scale: 65535),
+                    scores.meanProbabilities()
+                )
+            }
+        }
+        let (labels, parts, means) = results(kept, places)
+        let (allLabels, allParts, allMeans) = results(scores, nil)
+        // Sums in another order: a tie may fall to the other side.
+        let differing = zip(labels, allLabels).count { $0 != $1 }
+        #expect(differing <= labels.count / 10_000, "\(differing)")
+        for (part, whole) in zip(parts, allParts) {
+            let largest = zip(part, whole).map { abs(Int($0) - Int($1)) }.max() ?? 0
+            #expect(largest <= 1)
+        }
+        #expect(means == allMeans)
+    }
 }

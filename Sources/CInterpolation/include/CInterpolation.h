@@ -14,8 +14,11 @@ extern "C" {
 
 // The scores of every class in a grid of voxels.
 typedef struct {
-    // [z][y][x][class]: IEEE half precision, finite and not negative.
+    // [place][class]: IEEE half precision, finite and not negative.
     const uint16_t *_Nonnull scores;
+    // [z][y][x]: the place of each voxel's scores, and -1 where class 0 is certain; NULL where all voxels
+    // have scores, in order.
+    const int32_t *_Nullable places;
     // [z][y][x]: the argmax of the scores; ties go to the lowest class.
     const uint8_t *_Nonnull classes;
     int64_t size[3];

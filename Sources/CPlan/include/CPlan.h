@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 // A change of this table's layout or meaning changes this number; loading checks it.
-#define CPLAN_API_VERSION 3
+#define CPLAN_API_VERSION 4
 
 typedef enum : int32_t {
     CPLAN_OK = 0,
@@ -234,12 +234,13 @@ typedef struct {
     // Adds `weight` times the softmax of the logits [count, height, width, outputs] of slices from
     // `first_slice` on to the volume's sums, float16 with `classes` numbers a voxel (where not NULL), and
     // writes each voxel's argmax over the outputs to `labels` (where not NULL; ties: the lowest index).
-    // Class c gets what output `output_of_class[c]` has.
+    // Class c gets what output `output_of_class[c]` has. `places` has each voxel's place among those with
+    // sums, and -1 for one without, whose label is 0; NULL: all have sums, in order.
     CPlanStatus (*accumulate_views)(
         const float *logits, int64_t count, int64_t height, int64_t width, int64_t outputs,
-        uint16_t *CPLAN_NULLABLE sums, const CPlanSliceStrides *strides, int64_t first_slice,
-        const int32_t *output_of_class, int32_t classes, double weight,
-        uint8_t *CPLAN_NULLABLE labels, int64_t voxel_count);
+        uint16_t *CPLAN_NULLABLE sums, const int32_t *CPLAN_NULLABLE places,
+        const CPlanSliceStrides *strides, int64_t first_slice, const int32_t *output_of_class,
+        int32_t classes, double weight, uint8_t *CPLAN_NULLABLE labels, int64_t voxel_count);
     // The argmax over the classes of each voxel's sums (ties: the lowest index).
     CPlanStatus (*argmax_views)(
         const uint16_t *sums, int32_t classes, uint8_t *labels, int64_t voxel_count);

@@ -6,6 +6,7 @@ import Volumes
 final class HostVolume: VolumeView {
     private let volume: Volume
     let sums: Tensor?
+    private let places: SumPlaces?
     private var decided: [UInt8]
     private var labels: [[UInt8]] = []
 
@@ -15,12 +16,14 @@ final class HostVolume: VolumeView {
     ///   - volume: The intensities.
     ///   - classCount: The number of classes.
     ///   - keepsSums: Whether probabilities are summed, rather than each slice decided at once.
+    ///   - places: The places of the voxels' sums, where not all have some.
     /// - Throws: `TensorError` where memory runs out.
-    init(_ volume: Volume, classCount: Int, keepsSums: Bool) throws {
+    init(_ volume: Volume, classCount: Int, keepsSums: Bool, places: SumPlaces? = nil) throws {
         let size = volume.grid.size
+        let shape = places.map { [$0.count] } ?? [size.z, size.y, size.x]
         self.volume = volume
-        sums =
-            keepsSums ? try .zeros([size.z, size.y, size.x, classCount], type: .float16) : nil
+        self.places = places
+        sums = keepsSums ? try .zeros(shape + [classCount], type: .float16) : nil
         decided = [UInt8](repeating: 0, count: keepsSums ? 0 : size.count)
     }
 
@@ -46,7 +49,7 @@ final class HostVolume: VolumeView {
     ) throws {
         func add(argmax: inout [UInt8]) throws {
             try logits.addViewScores(
-                to: sums, likeliest: &argmax, voxelCount: volume.grid.size.count,
+                to: sums, places: places, likeliest: &argmax, voxelCount: volume.grid.size.count,
                 strides: SliceStrides(
                     slice: layout.sliceStride, row: layout.rowStride, column: layout.columnStride),
                 firstSlice: slices.lowerBound, outputOfClass: outputOfClass, weight: weight)
@@ -63,5 +66,10 @@ final class HostVolume: VolumeView {
 
     func planeLabels() -> [[UInt8]] { labels }
 
-    func classes() throws -> [UInt8] { try sums?.likeliestClasses() ?? decided }
+    func classes() throws -> [UInt8] {
+        guard let sums else { return decided }
+        let likeliest = try sums.likeliestClasses()
+        guard let places else { return likeliest }
+        return places.ofVoxels.map { $0 < 0 ? 0 : likeliest[Int($0)] }
+    }
 }

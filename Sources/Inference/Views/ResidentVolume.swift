@@ -8,6 +8,7 @@ final class ResidentVolume: VolumeView {
     /// `[z, y, x]`.
     private let voxels: Tensor
     private let size: GridSize
+    private let places: SumPlaces?
     let sums: Tensor?
     /// `[z, y, x]`, where each slice is decided at once.
     private let decided: Tensor?
@@ -21,9 +22,14 @@ final class ResidentVolume: VolumeView {
     ///   - device: Where.
     ///   - classCount: The number of classes.
     ///   - keepsSums: Whether probabilities are summed, rather than each slice decided at once.
+    ///   - places: The places of the voxels that may have a label, where not all may; dense.
     /// - Throws: `TensorError` where the device's memory runs out.
-    init(_ volume: Volume, on device: Device, classCount: Int, keepsSums: Bool) throws {
+    init(
+        _ volume: Volume, on device: Device, classCount: Int, keepsSums: Bool,
+        places: SumPlaces? = nil
+    ) throws {
         size = volume.grid.size
+        self.places = places
         let shape = [size.z, size.y, size.x]
         voxels = try Tensor(volume.voxels, shape: shape, device: device)
         sums =
@@ -66,10 +72,12 @@ final class ResidentVolume: VolumeView {
         try part(of: sums).permuted(order + [3]).addInPlace(probabilities, scale: weight)
     }
 
-    func planeLabels() throws -> [[UInt8]] { try argmax.map { try $0.elements() } }
+    func planeLabels() throws -> [[UInt8]] { try argmax.map { limited(try $0.elements()) } }
+
+    private func limited(_ labels: [UInt8]) -> [UInt8] { places?.limiting(labels) ?? labels }
 
     func classes() throws -> [UInt8] {
-        guard let sums else { return try decided?.elements() ?? [] }
+        guard let sums else { return limited(try decided?.elements() ?? []) }
         let argmax = try Tensor.zeros(
             [size.z, size.y, size.x], type: .uint8, device: voxels.device)
         // In slabs, as single precision takes twice the memory of the sums.
@@ -80,7 +88,7 @@ final class ResidentVolume: VolumeView {
             try argmax.narrowed(dimension: 0, start: start, length: length).copyInPlace(
                 from: slab.converted(to: .float32).argmax(dimension: 3).converted(to: .uint8))
         }
-        return try argmax.elements()
+        return limited(try argmax.elements())
     }
 
     /// The storage dimensions of a slice's axes: storage axis a is dimension 2 - a.

@@ -3,7 +3,8 @@ import Tensors
 
 /// A volume during view aggregation: it provides slices and accumulates their probabilities.
 ///
-/// The sums are a tensor `[z, y, x, classes]` in half precision, for storage extents `[x, y, z]`.
+/// The sums are a tensor `[z, y, x, classes]` in half precision, for storage extents `[x, y, z]`, or
+/// `[place, classes]` where only some voxels have sums.
 /// Where a single plane's outputs are the classes, each slice can be decided at once and no sums are
 /// kept. ``HostVolume`` works in the machine's memory, ``ResidentVolume`` in the device's.
 protocol VolumeView: AnyObject {

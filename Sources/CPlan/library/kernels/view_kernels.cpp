@@ -148,9 +148,14 @@ inline Sixteen chosen(const Sixteen (&numbers)[vectors], const int32_t *position
 template <int vectors>
 void accumulate_pixels(
     const float *logits, long logits_step, int outputs, int count,
-    const int32_t *output_of_class, int classes, float weight, uint16_t *sums, long sums_step,
-    uint8_t *labels, long labels_step) {
-    for (int x = 0; x < count; x++) {
+    const int32_t *output_of_class, int classes, float weight, uint16_t *sums,
+    const int32_t *places, uint8_t *labels, long voxel, long voxel_step) {
+    for (int x = 0; x < count; x++, voxel += voxel_step) {
+        const long place = places == nullptr ? voxel : places[voxel];
+        if (place < 0) {
+            if (labels != nullptr) labels[voxel] = 0;
+            continue;
+        }
         const float *const given = logits + x * logits_step;
         Sixteen numbers[vectors];
         // What fills the last vector is never the argmax and has no probability.
@@ -161,7 +166,7 @@ void accumulate_pixels(
         Sixteen most = numbers[0];
         for (int v = 1; v < vectors; v++) most = greater(most, numbers[v]);
         const float top = largest(most);
-        if (labels != nullptr) labels[x * labels_step] = first_of(numbers, top, outputs);
+        if (labels != nullptr) labels[voxel] = first_of(numbers, top, outputs);
         if (sums == nullptr) continue;
         Sixteen parts[vectors];
         Sixteen total = {};
@@ -170,11 +175,11 @@ void accumulate_pixels(
             total += parts[v];
         }
         const float factor = weight / sum_of(total);
-        uint16_t *const place = sums + x * sums_step;
+        uint16_t *const own = sums + place * classes;
         for (int c = 0; c < classes; c += 16) {
             const int left = classes - c;
             const Sixteen part = chosen(parts, output_of_class + c);
-            store_some(load_some(place + c, left) + part * factor, left, place + c);
+            store_some(load_some(own + c, left) + part * factor, left, own + c);
         }
     }
 }
@@ -182,15 +187,15 @@ void accumulate_pixels(
 // With no more vectors than the outputs fill.
 void accumulate(
     const float *logits, long logits_step, int outputs, int count,
-    const int32_t *output_of_class, int classes, float weight, uint16_t *sums, long sums_step,
-    uint8_t *labels, long labels_step) {
+    const int32_t *output_of_class, int classes, float weight, uint16_t *sums,
+    const int32_t *places, uint8_t *labels, long voxel, long voxel_step) {
     const auto pixels = outputs <= 16 ? accumulate_pixels<1>
         : outputs <= 32               ? accumulate_pixels<2>
         : outputs <= 64               ? accumulate_pixels<4>
                                       : accumulate_pixels<16>;
     pixels(
-        logits, logits_step, outputs, count, output_of_class, classes, weight, sums, sums_step,
-        labels, labels_step);
+        logits, logits_step, outputs, count, output_of_class, classes, weight, sums, places, labels,
+        voxel, voxel_step);
 }
 
 template <int vectors>

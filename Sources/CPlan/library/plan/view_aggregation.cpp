@@ -19,7 +19,7 @@ constexpr int64_t lines_ahead = 6;
 
 CPlanStatus accumulate_views(
     const float *logits, int64_t count, int64_t height, int64_t width, int64_t outputs,
-    uint16_t *sums, const CPlanSliceStrides *strides, int64_t first_slice,
+    uint16_t *sums, const int32_t *places, const CPlanSliceStrides *strides, int64_t first_slice,
     const int32_t *output_of_class, int32_t classes, double weight, uint8_t *labels,
     int64_t voxel_count) {
     return plan_guarded([&] {
@@ -56,16 +56,17 @@ CPlanStatus accumulate_views(
                 const int64_t first = line / across / height;
                 const int64_t voxel = (first_slice + first) * slice + y * row + x * column;
                 if (!is_by_row && sums != nullptr && x + lines_ahead < width) {
-                    const uint16_t *const later = sums + (voxel + lines_ahead * column) * classes;
-                    for (int64_t c = 0; c < length * classes; c += 32) __builtin_prefetch(later + c, 1);
+                    const int64_t ahead = voxel + lines_ahead * column;
+                    const int64_t place = places == nullptr ? ahead : places[ahead];
+                    for (int64_t c = 0; place >= 0 && c < length * classes; c += 32) {
+                        __builtin_prefetch(sums + place * classes + c, 1);
+                    }
                 }
                 kernels.accumulate(
                     logits + ((first * height + y) * width + x) * outputs, logits_step,
                     static_cast<int>(outputs), static_cast<int>(length),
                     outputs_of_classes.data(), classes,
-                    static_cast<float>(weight),
-                    sums == nullptr ? nullptr : sums + voxel * classes, step * classes,
-                    labels == nullptr ? nullptr : labels + voxel, step);
+                    static_cast<float>(weight), sums, places, labels, voxel, step);
             }
         };
         in_parallel(0, lines, 16, take);

@@ -7,7 +7,7 @@
 
 CPlanStatus accumulate_views(
     const float *logits, int64_t count, int64_t height, int64_t width, int64_t outputs,
-    uint16_t *sums, const CPlanSliceStrides *strides, int64_t first_slice,
+    uint16_t *sums, const int32_t *places, const CPlanSliceStrides *strides, int64_t first_slice,
     const int32_t *output_of_class, int32_t classes, double weight, uint8_t *labels,
     int64_t voxel_count);
 CPlanStatus argmax_views(
