@@ -24,6 +24,10 @@ License-Expression: MIT
 Requires-Python: >=3.9
 Requires-Dist: numpy>=1.22
 Requires-Dist: nibabel>=4
+Provides-Extra: nipype
+Requires-Dist: nipype>=1.8; extra == 'nipype'
+Provides-Extra: monai
+Requires-Dist: monai>=1.3; extra == 'monai'
 Classifier: Intended Audience :: Science/Research
 Classifier: Operating System :: POSIX :: Linux
 Classifier: Programming Language :: Python :: 3

@@ -14,6 +14,9 @@ for python in python3 /usr/bin/python3; do
 done
 pip() { "$work/venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
 pip install "$wheel"
+# For MONAI. pip looks first where it is configured to look, then at PyTorch's own index of CPU builds.
+torch=torch==$(sed -n 's/^TORCH_VERSION := //p' "$here/Makefile")+cpu
+pip install "$torch" 2>"$work/log" || pip install --index-url https://download.pytorch.org/whl/cpu "$torch"
 pip install -r "$here/python/tests/requirements.txt"
 
 cd "$work"

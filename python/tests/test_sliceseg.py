@@ -323,3 +323,42 @@ def test_other_modules_keep_their_libraries() -> None:
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.startswith("OpenSSL") and run.stdout.strip().endswith("True")
+
+
+def test_a_node_of_nipype_writes_what_the_command_writes(tmp_path: Path) -> None:
+    from nipype import Node, config
+    from sliceseg.nipype import SegmentBrain
+
+    config.set("execution", "poll_sleep_duration", "0")
+    interface = SegmentBrain(in_file=str(SCANS[0]), model="phantom", num_threads=1)
+    assert interface.cmdline == f"segment-brain --quiet {SCANS[0]} . --model phantom --threads 1"
+    node = Node(interface, name="segment", base_dir=str(tmp_path))
+    outputs = node.run().outputs
+    expected = labels_of_command(SCANS[0])
+    assert Path(outputs.labels).read_bytes() == expected.read_bytes()
+    volumes = expected.with_name(expected.name.replace("_dseg.nii.gz", "_volumes.tsv"))
+    assert Path(outputs.volumes).read_text() == volumes.read_text()
+    assert json.loads(Path(outputs.record).read_text())["model"]["name"] == "phantom"
+    assert Path(outputs.picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_transform_of_monai_gives_the_labels_of_the_command() -> None:
+    from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
+    from sliceseg.monai import SegmentBraind
+
+    steps = Compose(
+        [
+            LoadImaged("image"),
+            EnsureChannelFirstd("image"),
+            SegmentBraind("image", "label", model="phantom"),
+        ]
+    )
+    result = steps({"image": str(SCANS[0])})
+    expected = nibabel.load(labels_of_command(SCANS[0]))
+    assert result["label"].shape == result["image"].shape
+    numpy.testing.assert_array_equal(result["label"][0].numpy(), voxels(labels_of_command(SCANS[0])))
+    numpy.testing.assert_allclose(result["label"].affine.numpy(), expected.affine, atol=1e-6)
+    with pytest.raises(sliceseg.UsageError, match="no MetaTensor"):
+        SegmentBraind("image", "label", model="phantom")({"image": numpy.zeros((1, 2, 2, 2))})
+    with pytest.raises(sliceseg.UsageError, match="one for each"):
+        SegmentBraind(["a", "b"], "label", model="phantom")
