@@ -188,7 +188,7 @@ final class Ledger: ResultStore {
         _ name: String, in database: borrowing SQLiteConnection
     ) throws -> StoredResult? {
         guard let row = try row(of: name, in: database) else { return nil }
-        var stored = StoredResult(state: try state(row))
+        var stored = StoredResult(state: try StoredResult.State(row))
         stored.input = decodedFromLedger(row["input"])
         stored.modelIdentity = row["model"]
         stored.options = decodedFromLedger(row["options"])
@@ -199,10 +199,6 @@ final class Ledger: ResultStore {
             "SELECT * FROM output WHERE scan = ? ORDER BY path", [name]
         ).map(outputFile)
         return stored
-    }
-
-    static func state(_ row: SQLiteRow) throws -> StoredResult.State {
-        StoredResult.State(rawValue: try row.value("state")) ?? .waiting
     }
 
     private static func failure(_ row: SQLiteRow) -> FailureReason? {

@@ -61,6 +61,11 @@ struct LedgerScan: Sendable {
     }
 }
 
+extension StoredResult.State {
+    /// Reads the state from a row of the table `scan`.
+    init(_ row: SQLiteRow) throws { self = Self(rawValue: try row.value("state")) ?? .waiting }
+}
+
 extension LedgerScan {
     /// Reads what every query has, from a row of the table `scan`.
     init(_ row: SQLiteRow, run: Int64) throws {
@@ -68,7 +73,7 @@ extension LedgerScan {
         let status: String? = row["status"]
         self.init(
             scan: ScanFile(path: try row.value("path"), outputName: try row.value("name")),
-            position: try row.value("position"), state: try Ledger.state(row),
+            position: try row.value("position"), state: try StoredResult.State(row),
             isSettled: settled == run, wasSkipped: status == ScanRecord.Status.skipped.rawValue,
             started: row["started"], seconds: row["seconds"])
     }
