@@ -161,7 +161,7 @@ public final class Segmenter {
         if options.sampleCount > 0 {
             uncertainty = try predictor.uncertainty(
                 of: conformed.volume, sampleCount: options.sampleCount, seed: options.sampleSeed,
-                labelOfClass: bundle.card.labels.labelOfClass
+                labelOfClass: bundle.card.labels.labelOfClass, within: conformed.nearBrain
             ) { try report($0, 1 + $1 * (passes - 1)) }
         }
         started = clock.now

@@ -182,21 +182,26 @@ public final class VolumePredictor {
     ///   - seed: The seed of the dropped channels: the same seed gives the same samples for one
     ///     number of slices in a batch.
     ///   - labelOfClass: The label of each class.
+    ///   - mask: As in ``prediction(of:measuresDisagreement:keepsScores:within:progress:)``; outside it nothing
+    ///     is uncertain.
     ///   - progress: Is told the plane at work and which part of all samples is done.
     /// - Returns: The spread, with the entropy on the volume's grid.
     /// - Throws: `TensorError`, and what `progress` throws.
     public func uncertainty(
         of volume: Volume, sampleCount: Int, seed: UInt64, labelOfClass: [UInt16],
-        progress: (Plane, Double) throws -> Void = { _, _ in }
+        within mask: [UInt8]? = nil, progress: (Plane, Double) throws -> Void = { _, _ in }
     ) throws -> Uncertainty {
         try Engine.setSeed(seed)
         var samples: [[UInt8]] = []
         var sum: Tensor?
+        var places: SumPlaces?
         for number in 0..<sampleCount {
             let sample = try prediction(
-                of: volume, measuresDisagreement: false, keepsScores: true, samples: true
+                of: volume, measuresDisagreement: false, keepsScores: true, samples: true,
+                within: mask
             ) { try progress($0, (Double(number) + $1) / Double(sampleCount)) }
             samples.append(sample.classes)
+            places = sample.places
             guard let scores = try sample.scores?.converted(to: .float32, on: .cpu) else {
                 continue
             }
@@ -204,10 +209,11 @@ public final class VolumePredictor {
                 if let sum { try sum.addInPlace(scores) } else { sum = try scores.clone() }
             }
         }
-        let entropy: [Float] =
+        var entropy: [Float] =
             try sum.map {
                 try $0.reshaped([-1, classCount]).entropyOfRows().elements()
             } ?? []
+        if let places { entropy = places.ofVoxels.map { $0 < 0 ? 0 : entropy[Int($0)] } }
         return Uncertainty(
             samples: samples, entropy: Volume(grid: volume.grid, voxels: entropy),
             labelOfClass: labelOfClass, seed: seed)
@@ -233,9 +239,11 @@ public final class VolumePredictor {
             && networks[0].outputOfClass == Array(0..<networks[0].network.architecture.classes)
         let keepsPlaneLabels = measuresDisagreement && networks.count > 1
         let places = mask.map { SumPlaces(of: $0, isDense: isResident) }
-        // Scores in two bytes, labels of planes in one, the volume itself in four.
+        // Scores in two bytes, labels of planes in one, places and the volume itself in four.
         let scoreBytes = 2 * classCount * (places?.count ?? size.count)
-        let perVoxel = (decidesAtOnce ? 5 : 4) + (keepsPlaneLabels ? networks.count : 0)
+        let perVoxel =
+            (decidesAtOnce ? 5 : 4) + (places == nil ? 0 : 4)
+            + (keepsPlaneLabels ? networks.count : 0)
         try memory?.reserve(
             (decidesAtOnce ? 0 : scoreBytes) + perVoxel * size.count,
             for: "a volume of \(size) voxels")

@@ -84,6 +84,20 @@ private func makePredictor(dropout: Double) throws -> VolumePredictor {
         #expect(uncertainty.entropy.voxels.contains { $0 > 0.01 })
     }
 
+    @Test func `is the same within a mask, and nothing outside it`() throws {
+        let volume = makeSmoothVolume(GridSize(12, 8, 3), seed: 3)
+        let mask: [UInt8] = volume.voxels.indices.map { $0 % 5 < 3 ? 1 : 0 }
+        let predictor = try makePredictor(dropout: 0)
+        let labels: [UInt16] = [0, 2, 41, 16]
+        let whole = try predictor.uncertainty(
+            of: volume, sampleCount: 2, seed: 1, labelOfClass: labels)
+        let within = try predictor.uncertainty(
+            of: volume, sampleCount: 2, seed: 1, labelOfClass: labels, within: mask)
+        let expected = zip(whole.entropy.voxels, mask).map { $1 == 0 ? 0 : $0 }
+        #expect(within.entropy.voxels == expected)
+        #expect(within.entropy.voxels != whole.entropy.voxels)
+    }
+
     @Test func `comes again from the same seed and not from another`() async {
         // In a process of its own: the generator is the engine's, for all.
         await #expect(processExitsWith: .success) {
