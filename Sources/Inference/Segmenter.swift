@@ -215,7 +215,8 @@ public final class Segmenter {
 
     private func keepsScores(of conformed: ConformedScan) -> Bool {
         let classCount = bundle.card.labels.classCount
-        let bytes = 2 * classCount * conformed.box.size.count
+        let voxels = conformed.nearBrain?.count { $0 != 0 } ?? conformed.box.size.count
+        let bytes = 2 * classCount * voxels
         return options.keepsProbabilities
             || (!conformed.isExact && bytes <= options.largestScoreBytes)
     }

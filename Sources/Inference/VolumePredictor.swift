@@ -121,7 +121,11 @@ public final class VolumePredictor {
     ) throws -> VolumePrediction {
         try prediction(
             of: volume, measuresDisagreement: measuresDisagreement, keepsScores: keepsScores,
-            samples: false, within: mask, progress: progress)
+            samples: false, places: places(within: mask), progress: progress)
+    }
+
+    private func places(within mask: [UInt8]?) -> SumPlaces? {
+        mask.map { SumPlaces(of: $0, isDense: isResident) }
     }
 
     /// Predicts the class of each voxel from the volume and from its mirror image.
@@ -145,10 +149,12 @@ public final class VolumePredictor {
         guard
             let axis = volume.grid.orientation.axes.firstIndex(where: { $0.worldAxis == 0 })
         else { preconditionFailure("a grid without a left and a right") }
+        // Both are added voxel by voxel.
+        let places = mask.map { SumPlaces(of: $0, isDense: true) }
         var prediction = try prediction(
-            of: volume, measuresDisagreement: measuresDisagreement, keepsScores: true
+            of: volume, measuresDisagreement: measuresDisagreement, keepsScores: true,
+            samples: false, places: places
         ) { try progress($0, $1 / 2) }
-        prediction.places = mask.map { SumPlaces(of: $0, isDense: true) }
         let stages = stageSeconds
         let other = try self.prediction(
             of: volume.mirrored(alongStorageAxis: axis), measuresDisagreement: false,
@@ -156,7 +162,6 @@ public final class VolumePredictor {
         ) { try progress($0, 0.5 + $1 / 2) }
         stageSeconds = stages + stageSeconds
         guard let own = prediction.scores, let mirror = other.scores else { return prediction }
-        let places = prediction.places
         func limited(_ labels: [UInt8]) -> [UInt8] { places?.limiting(labels) ?? labels }
         // Scores are stored [z, y, x, class].
         if device == .cpu {
@@ -194,14 +199,13 @@ public final class VolumePredictor {
         try Engine.setSeed(seed)
         var samples: [[UInt8]] = []
         var sum: Tensor?
-        var places: SumPlaces?
+        let places = places(within: mask)
         for number in 0..<sampleCount {
             let sample = try prediction(
                 of: volume, measuresDisagreement: false, keepsScores: true, samples: true,
-                within: mask
+                places: places
             ) { try progress($0, (Double(number) + $1) / Double(sampleCount)) }
             samples.append(sample.classes)
-            places = sample.places
             guard let scores = try sample.scores?.converted(to: .float32, on: .cpu) else {
                 continue
             }
@@ -221,7 +225,7 @@ public final class VolumePredictor {
 
     private func prediction(
         of volume: Volume, measuresDisagreement: Bool, keepsScores: Bool, samples: Bool,
-        within mask: [UInt8]? = nil, progress: (Plane, Double) throws -> Void
+        places: SumPlaces?, progress: (Plane, Double) throws -> Void
     ) throws -> VolumePrediction {
         let size = volume.grid.size
         let networks = networks(seeing: volume.grid)
@@ -238,7 +242,6 @@ public final class VolumePredictor {
             networks.count == 1 && !keepsScores
             && networks[0].outputOfClass == Array(0..<networks[0].network.architecture.classes)
         let keepsPlaneLabels = measuresDisagreement && networks.count > 1
-        let places = mask.map { SumPlaces(of: $0, isDense: isResident) }
         // Scores in two bytes, labels of planes in one, places and the volume itself in four.
         let scoreBytes = 2 * classCount * (places?.count ?? size.count)
         let perVoxel =

@@ -23,6 +23,8 @@ package struct SumPlaces: Sendable {
     package let ofVoxels: [Int32]
     /// The number of places.
     package let count: Int
+    /// A Boolean value indicating whether places are those of the whole volume.
+    package let isDense: Bool
 
     /// Gives a place to each voxel of a mask.
     ///
@@ -37,6 +39,7 @@ package struct SumPlaces: Sendable {
             return value == 0 ? -1 : next
         }
         count = Int(next)
+        self.isDense = isDense
     }
 
     /// The labels with background where there are no sums.

@@ -193,6 +193,7 @@ struct VolumePredictorTests {
             let mirroredWithin = try predictor.prediction(
                 of: volume, mirrored: sides, within: mask)
             #expect(mirroredWithin.classes == limited(mirrored.classes))
+            #expect(mirroredWithin.planeDisagreement == found.planeDisagreement)
         }
     }
 

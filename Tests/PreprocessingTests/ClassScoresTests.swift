@@ -58,14 +58,19 @@ struct ClassScoresTests {
             translation: SIMD3(-8, -24, -26)),
     ]
 
+    /// A grid of 42 x 42 x 44 mm.
+    private static func grid(_ affine: Affine) -> Grid {
+        let spacing = affine.spacing
+        return Grid(
+            size: GridSize(Int(42 / spacing.x), Int(42 / spacing.y), Int(44 / spacing.z)),
+            affine: affine)
+    }
+
     @Test(arguments: grids, [2, 5, 8, 28])
     func `a ball's border is truer by scores than by the nearest label`(
         affine: Affine, classCount: Int
     ) throws {
-        let spacing = affine.spacing
-        let grid = Grid(
-            size: GridSize(Int(42 / spacing.x), Int(42 / spacing.y), Int(44 / spacing.z)),
-            affine: affine)
+        let grid = Self.grid(affine)
         let center = SIMD3(0.37, -0.21, 0.55)
         let radius = 9.3
         let conformed = try Self.conformedBall(on: grid, center: center)
@@ -146,10 +151,7 @@ struct ClassScoresTests {
     func `voxels where background is certain need no scores`(
         affine: Affine, classCount: Int
     ) throws {
-        let spacing = affine.spacing
-        let grid = Grid(
-            size: GridSize(Int(42 / spacing.x), Int(42 / spacing.y), Int(44 / spacing.z)),
-            affine: affine)
+        let grid = Self.grid(affine)
         let conformed = try Self.conformedBall(on: grid, center: .zero)
         let size = conformed.box.size
         let (scores, classes) = Self.ballScores(

@@ -52,21 +52,10 @@ struct PlanCompiler {
         }
     }
 
-    /// A unit of compilation: a node, or the nodes of a recalibration block or of a mixture.
-    private enum Unit {
-        case node(NetworkGraph.Node)
-        case recalibration(NetworkGraph.Recalibrated)
-        case mixture(NetworkGraph.Mixed)
-    }
-
     private let graph: NetworkGraph
     private let logits: Int
     private let inputRanges: [String: ClosedRange<Double>]
-    private var units: [Unit] = []
-    /// By value, the units that read it.
-    private var readers: [Int: [Int]] = [:]
-    /// By dropped value, the value itself.
-    private var aliases: [Int: Int] = [:]
+    private let units: PlanUnits
     /// Units that an earlier step has done.
     private var done: Set<Int> = []
     private var pending: [Int: Pending] = [:]
@@ -74,8 +63,6 @@ struct PlanCompiler {
     private var averaged: [Int: NetworkGraph.Value] = [:]
     /// Copies of values that lie in memory as they are.
     private var places: [Int: PlanPlace] = [:]
-    /// By value, the concatenation that is to lie in memory, and the value's first channel in it.
-    private var joinedAt: [Int: (joined: Int, channel: Int)] = [:]
     private var joinedBuffers: [Int: Int] = [:]
 
     /// Compiles a network for slices of one size; the convolutions with an input range in 8-bit
@@ -86,8 +73,6 @@ struct PlanCompiler {
     ) throws -> PlanCompiler {
         let (graph, logits) = try network.graph(height: height, width: width)
         var compiler = PlanCompiler(graph, logits: logits.position, inputRanges)
-        compiler.findReaders()
-        compiler.findJoined()
         for position in compiler.units.indices where !compiler.done.contains(position) {
             try compiler.compile(position)
         }
@@ -98,83 +83,13 @@ struct PlanCompiler {
         _ graph: NetworkGraph, logits: Int, _ inputRanges: [String: ClosedRange<Double>]
     ) {
         self.graph = graph
+        units = PlanUnits(graph)
         self.logits = logits
         self.inputRanges = inputRanges
         operationCount = graph.convolutionOperationCount
     }
 
-    // MARK: Who reads what
-
-    private func position(_ value: NetworkGraph.Value) -> Int {
-        aliases[value.position] ?? value.position
-    }
-
-    private mutating func findReaders() {
-        var blocks = graph.recalibrations[...]
-        var mixtures = graph.mixtures[...]
-        var node = 0
-        while node < graph.nodes.count {
-            if let block = blocks.first, block.nodes.lowerBound == node {
-                blocks.removeFirst()
-                readers[position(block.input), default: []].append(units.count)
-                units.append(.recalibration(block))
-                node = block.nodes.upperBound
-                continue
-            }
-            if let mixture = mixtures.first, mixture.nodes.lowerBound == node {
-                mixtures.removeFirst()
-                for branch in mixture.branches {
-                    readers[position(branch), default: []].append(units.count)
-                }
-                units.append(.mixture(mixture))
-                node = mixture.nodes.upperBound
-                continue
-            }
-            let current = graph.nodes[node]
-            node += 1
-            if case .dropout = current.operation {
-                aliases[current.outputs[0].position] = position(current.inputs[0])
-                continue
-            }
-            for input in current.inputs {
-                readers[position(input), default: []].append(units.count)
-            }
-            units.append(.node(current))
-        }
-    }
-
-    /// Finds the concatenations that a convolution reads as one buffer; the others are never
-    /// written.
-    private mutating func findJoined() {
-        for case .node(let node) in units {
-            guard case .concatenation = node.operation,
-                readersOf(node.outputs[0]).contains(where: { !appliesPending($0) })
-            else { continue }
-            var channel = 0
-            for input in node.inputs {
-                let part = position(input)
-                if joinedAt[part] == nil {
-                    joinedAt[part] = (node.outputs[0].position, channel)
-                }
-                channel += graph.shape(of: input).channels
-            }
-        }
-    }
-
-    private func readersOf(_ value: NetworkGraph.Value) -> [Int] {
-        readers[position(value)] ?? []
-    }
-
-    /// Returns whether a unit only notes what is to be done with its input.
-    private func appliesPending(_ unit: Int) -> Bool {
-        guard case .node(let node) = units[unit] else { return false }
-        switch node.operation {
-        case .normalization, .rectification, .learnedRectification: return true
-        case .concatenation:
-            return readersOf(node.outputs[0]).allSatisfy { appliesPending($0) }
-        default: return false
-        }
-    }
+    private func position(_ value: NetworkGraph.Value) -> Int { units.position(value) }
 
     // MARK: Units
 
@@ -208,7 +123,7 @@ struct PlanCompiler {
         case .learnedRectification(let layer):
             try rectify(inputs[0], slope: try layer.sharedSlope(), output)
         case .concatenation:
-            if readersOf(output).allSatisfy({ appliesPending($0) }) {
+            if units.readersOf(output).allSatisfy({ units.appliesPending($0) }) {
                 let all = try inputs.flatMap { try sources(of: $0) }
                 if all.count <= mostSources {
                     try hold(output, Pending(all))
@@ -220,11 +135,11 @@ struct PlanCompiler {
             try hold(output, Pending([PlanSource(whole(buffer))]))
         case .addition:
             let terms = try inputs.map { try place(of: $0) }
-            let (normalization, rectifier, rectified, units) = followers(of: node)
+            let followers = units.followers(of: node)
             var (result, slope) = (output, 1.0)
-            if normalization == nil, let rectifier {
-                (result, slope) = (rectified, try rectifier.slope())
-                done.formUnion(units)
+            if followers.normalization == nil, let rectifier = followers.rectifier {
+                (result, slope) = (followers.output, try rectifier.slope())
+                done.formUnion(followers.units)
             }
             let target = targetPlace(of: result)
             steps.append(.add(terms, target: target, slope: slope))
@@ -286,8 +201,9 @@ struct PlanCompiler {
         let position = position(output)
         pending[position] = value
         if let place = value.place { places[position] = places[position] ?? place }
-        let isPooled = readersOf(output).contains { !done.contains($0) && pooling($0) != nil }
-        guard isPooled || joinedAt[position].map({ !lies(value.place, at: $0) }) ?? false else {
+        let isPooled = unitThatPools(output) != nil
+        guard isPooled || units.joinedAt[position].map({ !lies(value.place, at: $0) }) ?? false
+        else {
             return
         }
         let target = targetPlace(of: output)
@@ -307,18 +223,13 @@ struct PlanCompiler {
     /// Writes a part of a concatenation that does not lie in it yet.
     private mutating func join(_ input: NetworkGraph.Value, in joined: Int) throws {
         let position = position(input)
-        if let part = joinedAt[position], part.joined == joined, lies(places[position], at: part) {
+        if let part = units.joinedAt[position], part.joined == joined,
+            lies(places[position], at: part)
+        {
             return
         }
-        var channel = 0
-        for case .node(let node) in units where node.outputs[0].position == joined {
-            for other in node.inputs {
-                if self.position(other) == position { break }
-                channel += graph.shape(of: other).channels
-            }
-        }
         let target = PlanPlace(
-            buffer: joinedBuffer(joined), channel: channel,
+            buffer: joinedBuffer(joined), channel: units.channel(of: input, in: joined),
             channels: graph.shape(of: input).channels)
         let value = try readable(input)
         steps.append(
@@ -346,11 +257,17 @@ struct PlanCompiler {
     private mutating func place(of value: NetworkGraph.Value) throws -> PlanPlace {
         let position = position(value)
         if let place = places[position] { return place }
+        let target = try written(value)
+        places[position] = target
+        return target
+    }
+
+    /// A copy of a value in a buffer of its own.
+    private mutating func written(_ value: NetworkGraph.Value) throws -> PlanPlace {
         let readable = try readable(value)
         let target = makePlace(graph.shape(of: value))
         steps.append(
             .join(readable.sources, target: target, readable.affine, slope: readable.slope, nil))
-        places[position] = target
         return target
     }
 
@@ -360,17 +277,13 @@ struct PlanCompiler {
         for place in [pending[position]?.place, places[position]] {
             if let place, place.channels == buffers[place.buffer].channels { return place.buffer }
         }
-        let readable = try readable(value)
-        let target = makePlace(graph.shape(of: value))
-        steps.append(
-            .join(readable.sources, target: target, readable.affine, slope: readable.slope, nil))
-        return target.buffer
+        return try written(value).buffer
     }
 
     /// The place where a step writes a value: in the concatenation that it is a part of, or anywhere.
     private mutating func targetPlace(of value: NetworkGraph.Value) -> PlanPlace {
         let shape = graph.shape(of: value)
-        guard let part = joinedAt[position(value)] else { return makePlace(shape) }
+        guard let part = units.joinedAt[position(value)] else { return makePlace(shape) }
         return PlanPlace(
             buffer: joinedBuffer(part.joined), channel: part.channel, channels: shape.channels)
     }
@@ -382,26 +295,14 @@ struct PlanCompiler {
         return buffer
     }
 
-    /// The pooling that a unit is, where a step can do it beside another.
-    private func pooling(_ unit: Int) -> NetworkGraph.Node? {
-        guard case .node(let node) = units[unit] else { return nil }
-        switch node.operation {
-        case .poolingWithIndices: return node
-        case .pooling(let layer)
-        where layer.reduction == .maximum && layer.kernel == 2 && layer.stride == 2
-            && layer.padding == 0 && graph.shape(of: node.inputs[0]).height % 2 == 0
-            && graph.shape(of: node.inputs[0]).width % 2 == 0:
-            return node
-        default: return nil
-        }
+    /// The pooling of a value that no step has done yet, where one can do it beside another.
+    private func unitThatPools(_ value: NetworkGraph.Value) -> Int? {
+        units.readersOf(value).first { !done.contains($0) && units.pooling($0) != nil }
     }
 
     /// The pooling of a value that is about to be written.
     private mutating func makePooling(of value: NetworkGraph.Value) -> PlanPooling? {
-        guard
-            let unit = readersOf(value).first(where: { !done.contains($0) && pooling($0) != nil }),
-            let node = pooling(unit)
-        else { return nil }
+        guard let unit = unitThatPools(value), let node = units.pooling(unit) else { return nil }
         done.insert(unit)
         let shape = graph.shape(of: node.outputs[0])
         let target = makePlace(shape)
@@ -414,36 +315,6 @@ struct PlanCompiler {
     }
 
     // MARK: Convolutions
-
-    /// The normalization and the rectifier that alone read a convolution, and what they make.
-    private func followers(
-        of node: NetworkGraph.Node
-    ) -> (
-        normalization: BatchNorm2d?, rectifier: NetworkGraph.Node?, output: NetworkGraph.Value,
-        units: [Int]
-    ) {
-        var output = node.outputs[0]
-        var found: [Int] = []
-        func only() -> (Int, NetworkGraph.Node)? {
-            let readers = readersOf(output)
-            guard readers.count == 1, case .node(let node) = units[readers[0]] else { return nil }
-            return (readers[0], node)
-        }
-        var normalization: BatchNorm2d?
-        if let (unit, node) = only(), case .normalization(let layer) = node.operation {
-            normalization = layer
-            output = node.outputs[0]
-            found.append(unit)
-        }
-        guard let (unit, next) = only() else { return (normalization, nil, output, found) }
-        switch next.operation {
-        case .learnedRectification(let layer) where layer.weight.value.count > 1:
-            return (normalization, nil, output, found)
-        case .rectification, .learnedRectification:
-            return (normalization, next, next.outputs[0], found + [unit])
-        default: return (normalization, nil, output, found)
-        }
-    }
 
     private mutating func convolve(
         _ input: NetworkGraph.Value, _ layer: Conv2d, _ node: NetworkGraph.Node
@@ -491,13 +362,13 @@ struct PlanCompiler {
         _ weights: PlanWeights, followersOf node: NetworkGraph.Node
     ) throws -> (weights: PlanWeights, slope: Double, result: NetworkGraph.Value) {
         var weights = weights
-        let (normalization, rectifier, result, followers) = followers(of: node)
-        if let normalization {
+        let followers = units.followers(of: node)
+        if let normalization = followers.normalization {
             foldedCount += 1
             weights = try weights.scaled(by: PlanAffine(normalization))
         }
-        done.formUnion(followers)
-        return (weights, try rectifier.map { try $0.slope() } ?? 1, result)
+        done.formUnion(followers.units)
+        return (weights, try followers.rectifier.map { try $0.slope() } ?? 1, followers.output)
     }
 
     /// A convolution's step.

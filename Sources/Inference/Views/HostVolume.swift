@@ -20,7 +20,8 @@ final class HostVolume: VolumeView {
     /// - Throws: `TensorError` where memory runs out.
     init(_ volume: Volume, classCount: Int, keepsSums: Bool, places: SumPlaces? = nil) throws {
         let size = volume.grid.size
-        let shape = places.map { [$0.count] } ?? [size.z, size.y, size.x]
+        let whole = [size.z, size.y, size.x]
+        let shape = places.map { $0.isDense ? whole : [$0.count] } ?? whole
         self.volume = volume
         self.places = places
         sums = keepsSums ? try .zeros(shape + [classCount], type: .float16) : nil

@@ -1,15 +1,8 @@
-import Datasets
 import Foundation
 import Pipelines
 import Synchronization
 import TestSupport
 import Testing
-import Volumes
-
-private let labels =
-    "index\tname\tcolor\n"
-    + phantomLabelTable.structures.map { "\($0.index)\t\($0.name)\t\($0.color.hexadecimal)\n" }
-    .joined()
 
 /// Two tiny networks of one family, on heads of 6 mm.
 private let experiment = """
@@ -42,7 +35,7 @@ private func run(
 ) throws -> [String] {
     try FileManager.default.createDirectory(
         atPath: directory, withIntermediateDirectories: true)
-    try labels.write(toFile: directory + "/labels.tsv", atomically: true, encoding: .utf8)
+    try tinyHeadLabels.write(toFile: directory + "/labels.tsv", atomically: true, encoding: .utf8)
     let path = directory + "/pair.yaml"
     try text.write(toFile: path, atomically: true, encoding: .utf8)
     let lines = Mutex([String]())

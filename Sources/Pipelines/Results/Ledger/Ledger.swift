@@ -169,7 +169,9 @@ final class Ledger: ResultStore {
     /// it could say so: the record beside the label map, which comes last, is the one announced.
     private func committedResult(of scan: ScanFile) throws -> StoredResult? {
         let announced: String? = try reading { database in
-            try Self.row(of: scan.outputName, in: database)?["committed_record"]
+            try database.rows(
+                "SELECT committed_record FROM scan WHERE name = ?", [scan.outputName]
+            ).first?["committed_record"]
         }
         let output = (path as NSString).deletingLastPathComponent
         guard let announced,
@@ -178,16 +180,11 @@ final class Ledger: ResultStore {
         return try SidecarStore(output: output).stored(scan)
     }
 
-    private static func row(
-        of name: String, in database: borrowing SQLiteConnection
-    ) throws -> SQLiteRow? {
-        try database.rows("SELECT * FROM scan WHERE name = ?", [name]).first
-    }
-
     private static func stored(
         _ name: String, in database: borrowing SQLiteConnection
     ) throws -> StoredResult? {
-        guard let row = try row(of: name, in: database) else { return nil }
+        guard let row = try database.rows("SELECT * FROM scan WHERE name = ?", [name]).first
+        else { return nil }
         var stored = StoredResult(state: try StoredResult.State(row))
         stored.input = decodedFromLedger(row["input"])
         stored.modelIdentity = row["model"]
@@ -234,7 +231,9 @@ final class Ledger: ResultStore {
         let labels = files.first { $0.path.hasSuffix("_dseg.nii.gz") }?.sha256
         let record = files.first { $0.path.hasSuffix("_dseg.json") }?.sha256
         try writing { database in
-            let row = try Self.row(of: scan.outputName, in: database)
+            let row = try database.rows(
+                "SELECT own_labels FROM scan WHERE name = ?", [scan.outputName]
+            ).first
             var own: Set<String> = decodedFromLedger(row?["own_labels"]) ?? []
             if own.isEmpty, let earlier = try self.fallback?.stored(scan) {
                 own = earlier.ownLabels
